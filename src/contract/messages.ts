@@ -1,0 +1,25 @@
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { RestoreProgress, RestoreState, TableProgress } from './progress.ts';
+
+/** What a pause says besides: why, and whether loads in flight are rolled back now or may finish. */
+export interface PauseRequest {
+  readonly reason: string | null;
+  /** Rolls back what is in flight; it is done again at resume. @default false */
+  readonly now: boolean;
+}
+
+/** Pauses a restore: accepted at once, or refused when it has ended or is being cancelled. Answers with the new state. */
+export const pauseUpdate = defineUpdate<RestoreState, [PauseRequest]>('pause');
+/** Goes on with a paused restore: refused when it is not paused. Answers with the new state. */
+export const resumeUpdate = defineUpdate<RestoreState>('resume');
+
+/** The same as signals, for `temporal workflow signal` and for restore-all to relay to its tables. */
+export const pauseSignal = defineSignal<[string?, boolean?]>('pause');
+export const resumeSignal = defineSignal('resume');
+/** Does what Temporal's own cancel does, with a reason. */
+export const cancelSignal = defineSignal<[string?]>('cancel');
+
+/** Progress of a restore, answered by `restore/{id}`. */
+export const progressQuery = defineQuery<RestoreProgress>('progress');
+/** Progress of a table, answered by `target/{database}/{schema}.{table}`. */
+export const tableProgressQuery = defineQuery<TableProgress>('progress');

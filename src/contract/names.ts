@@ -1,0 +1,40 @@
+/** Names that more than one process must agree on. */
+
+/** Task queue when neither flag nor `THAW_TASK_QUEUE` says otherwise. */
+export const defaultTaskQueue = 'thaw';
+
+/** Workflow types, as registered by workers and started by clients. */
+export const workflowTypes = {
+  restoreAll: 'restoreAll',
+  restoreTable: 'restoreTable',
+  restoreArchive: 'restoreArchive',
+  restorePack: 'restorePack',
+} as const;
+
+/** Search attributes, all of type Keyword; a worker registers them when it starts. */
+export const searchAttributes = {
+  restoreId: 'ThawRestoreId',
+  database: 'ThawDatabase',
+  table: 'ThawTable',
+  state: 'ThawState',
+} as const;
+
+/** Workflow id of a restore. */
+export function restoreWorkflowId(restoreId: string): string {
+  return `restore/${restoreId}`;
+}
+
+/** Workflow id of a table: the visible lock on the target, hence without the restore's id. */
+export function targetWorkflowId(database: string, schema: string, table: string): string {
+  return `target/${encodeName(database)}/${encodeName(schema)}.${encodeName(table)}`;
+}
+
+/** Workflow id of an archive or pack below its table. `what` names first and last archive. */
+export function loadWorkflowId(tableWorkflowId: string, restoreId: string, what: string): string {
+  return `${tableWorkflowId}/${restoreId}/${what}`;
+}
+
+/** Percent-encodes a name, dots too, so that `schema.table` splits at its only dot. */
+export function encodeName(name: string): string {
+  return encodeURIComponent(name).replaceAll('.', '%2E');
+}

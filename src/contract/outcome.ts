@@ -1,0 +1,75 @@
+import type { ErrorCode } from './error-code.ts';
+import type { Stage } from './thaw-error.ts';
+
+/** Rows by what became of them; they add up to the rows read. */
+export interface RowCounts {
+  readonly inserted: number;
+  readonly updated: number;
+  /** Conflicts left as they were, equal rows, and rows superseded by a later one of the same archive. */
+  readonly skipped: number;
+  /** Rows that PostgreSQL did not accept, kept in `thaw.rejected_rows`, and the rows of failed archives. */
+  readonly failed: number;
+}
+
+/** An archive that was not restored, and why. */
+export interface ArchiveFailure {
+  /** The archive's key. */
+  readonly archive: string;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string;
+  readonly stage: Stage | null;
+  /** Records that it holds by its metadata or by what was read of it; 0 when unknown. */
+  readonly rows: number;
+}
+
+/** Archives by what became of them. */
+export interface ArchiveCounts {
+  readonly restored: number;
+  /** Restored by an earlier restore, or earlier by this one: not loaded again. */
+  readonly earlier: number;
+  readonly failed: number;
+}
+
+/** What loads add up to: of an archive, a pack, a table or a whole restore. */
+export interface Tally {
+  readonly archives: ArchiveCounts;
+  readonly rows: RowCounts;
+  /** Compressed bytes of the archives that were decided. */
+  readonly bytes: number;
+}
+
+/** How many failures travel in results, progress and summaries; the ledger has them all. */
+export const maxFailuresKept = 20;
+
+/** The end of a table. */
+export interface TableOutcome {
+  /** `schema.table` of the target. */
+  readonly target: string;
+  readonly tally: Tally;
+  readonly failures: readonly ArchiveFailure[];
+  /** Why the table as a whole could not be restored (target missing or busy, permission, …); null when it was gone through. */
+  readonly error: TableError | null;
+  /** What the user should know besides: an index left alone, a column left out. */
+  readonly notices: readonly string[];
+}
+
+/** An error about a table or a whole restore, as it travels in results. */
+export interface TableError {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** The end of a restore: also what `thaw.restores` keeps and what `--json` prints. */
+export interface RestoreOutcome {
+  readonly restoreId: string;
+  readonly state: 'completed' | 'completed_with_failures' | 'failed' | 'cancelled';
+  readonly database: string;
+  readonly tally: Tally;
+  readonly tables: readonly TableOutcome[];
+  /** Why nothing could be restored at all; null otherwise. */
+  readonly error: TableError | null;
+  /** Seconds from the start to the end, pauses included. */
+  readonly seconds: number;
+}

@@ -1,0 +1,87 @@
+/** What happens to a row whose key is in the table already. `overwrite` and `upsert` both update it. */
+export const conflictStrategies = ['skip', 'overwrite', 'fail', 'upsert'] as const;
+export type ConflictStrategy = (typeof conflictStrategies)[number];
+
+/** What happens when the archived columns are not those of the table. */
+export const schemaStrategies = ['strict', 'lenient', 'transform', 'none'] as const;
+export type SchemaStrategy = (typeof schemaStrategies)[number];
+
+/** How a restore is done; every field has a value by the time a workflow sees it. */
+export interface RestoreOptions {
+  /** @default 'skip' */
+  readonly conflictStrategy: ConflictStrategy;
+  /** @default 'lenient' */
+  readonly schemaStrategy: SchemaStrategy;
+  /** Concurrent loads for each table. @default 4 */
+  readonly lanes: number;
+  /** Compressed bytes of small archives that share one child workflow; 0: none share. @default 4 MiB */
+  readonly packBytes: number;
+  /** Archives in one transaction; null: as many as `packBytes` allows. @default null */
+  readonly commitFrequency: number | null;
+  /** Rows in one merge statement; null: all of an archive. Sizes steps, never a commit. @default null */
+  readonly batchSize: number | null;
+  /** First day of archiving to restore, `YYYY-MM-DD`, inclusive. */
+  readonly startDate: string | null;
+  /** Last day of archiving to restore, `YYYY-MM-DD`, inclusive. */
+  readonly endDate: string | null;
+  /** Passes over what earlier restores wrote in the ledger. @default false */
+  readonly ignoreWatermark: boolean;
+  /** @default true */
+  readonly validateChecksums: boolean;
+  /** @default false */
+  readonly dropIndexes: boolean;
+  /** Bad rows that an archive may have before it fails. @default 0 */
+  readonly maxRejects: number;
+  /** Starts nothing more after the first archive that failed. @default false */
+  readonly failFast: boolean;
+  /** Reads each archive to its end before anything of it is loaded. @default false */
+  readonly verifyFirst: boolean;
+}
+
+/** The defaults of {@link RestoreOptions}, for CLI, API and tests alike. */
+export const defaultRestoreOptions: RestoreOptions = {
+  conflictStrategy: 'skip',
+  schemaStrategy: 'lenient',
+  lanes: 4,
+  packBytes: 4 * 1024 * 1024,
+  commitFrequency: null,
+  batchSize: null,
+  startDate: null,
+  endDate: null,
+  ignoreWatermark: false,
+  validateChecksums: true,
+  dropIndexes: false,
+  maxRejects: 0,
+  failFast: false,
+  verifyFirst: false,
+};
+
+/** One table to restore: where it was archived from, and where its rows go. */
+export interface TableRequest {
+  /** The table as archived: the folder `{prefix}/{database}/{table}/`. */
+  readonly table: string;
+  /** The schema that it was archived from. @default 'public' */
+  readonly schema: string;
+  /** The schema that the rows go into. */
+  readonly intoSchema: string;
+  /** The table that the rows go into. */
+  readonly intoTable: string;
+}
+
+/**
+ * One request to restore. It holds names only; workers find credentials in their own configuration,
+ * and refuse the request when its fingerprint is not theirs.
+ */
+export interface RestoreRequest {
+  /** Names the restore everywhere: workflow id `restore/{restoreId}`, ledger, API. At most 40 of `[a-z0-9-]`. */
+  readonly restoreId: string;
+  /** Fingerprint of what is not secret in the configuration of this database (src/config/fingerprint.ts). */
+  readonly fingerprint: string;
+  /** `databases[].name`: the database as archived, and the target's. */
+  readonly database: string;
+  /** The tables to restore; null: every table configured for the database. */
+  readonly tables: readonly TableRequest[] | null;
+  /** Exactly these archives (keys with or without prefix); null: all of each table. */
+  readonly keys: readonly string[] | null;
+  readonly options: RestoreOptions;
+}

@@ -1,0 +1,67 @@
+/** An object as a listing tells it. */
+export interface ObjectInfo {
+  readonly key: string;
+  /** Size in bytes, compressed as it lies there. */
+  readonly bytes: number;
+  /** Entity tag without quotes. For a folder: made of size and modification time. */
+  readonly etag: string;
+  /** ISO 8601. */
+  readonly modifiedAt: string;
+  /** `STANDARD`, `GLACIER`, …; null where the store knows none. */
+  readonly storageClass: string | null;
+}
+
+/** Some objects in the order of their keys (UTF-8 bytes), and where to go on. */
+export interface ObjectPage {
+  readonly objects: readonly ObjectInfo[];
+  /** Pass it as `after` for the next page; null at the end. */
+  readonly next: string | null;
+}
+
+/** Which objects to list. */
+export interface ListOptions {
+  /** Keys begin with this; ends with `/` unless it is empty. */
+  readonly prefix: string;
+  /** Only keys after this one. */
+  readonly after?: string | null;
+  /** At most this many, and at most 1,000. @default 1000 */
+  readonly limit?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** How to read an object. */
+export interface ReadOptions {
+  /** Refuses the object (`ArchiveChanged`) when its entity tag is another one, at the start or when a broken read goes on. */
+  readonly etag?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** An object being read. */
+export interface ObjectBody {
+  readonly bytes: number;
+  readonly etag: string;
+  /**
+   * The object's bytes in order. A connection that breaks is opened again by range, with If-Match; the
+   * stream ends only when all `bytes` came. To stop early, return from the iteration.
+   */
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Where archives lie: S3 or a folder of the same layout.
+ *
+ * Errors: `ArchiveNotFound`, `ArchiveChanged`, `PermissionDenied`, `StoreThrottled`, `StoreUnavailable`;
+ * an aborted signal rejects with its reason.
+ */
+export interface ObjectStore {
+  /** What to call the store in messages, without credentials: `s3://bucket` or `file:///path`. */
+  readonly name: string;
+  list(options: ListOptions): Promise<ObjectPage>;
+  /** Opens an object for reading as a stream. */
+  open(key: string, options?: ReadOptions): Promise<ObjectBody>;
+  /** Reads a small object whole, such as metadata; `null` when it is not there. */
+  read(key: string, options?: ReadOptions): Promise<Uint8Array | null>;
+  /** Writes a small object, replacing it whole. */
+  write(key: string, body: Uint8Array, contentType: string): Promise<void>;
+  close(): void;
+}

@@ -1,0 +1,34 @@
+import { ThawError } from '../contract/thaw-error.ts';
+import { substitute } from './substitute.ts';
+import type { DatabaseConfig, ThawConfig } from './thaw-config.ts';
+
+/**
+ * The configured database of that name.
+ *
+ * @throws ThawError `InputInvalid` naming those that there are
+ */
+export function findDatabase(config: ThawConfig, name: string): DatabaseConfig {
+  const found = config.databases.find((database) => database.name === name);
+  if (found !== undefined) return found;
+  throw new ThawError('InputInvalid', `database "${name}" is not in the configuration`, {
+    object: name,
+    hint: `Name one of ${config.databases.map((database) => database.name).join(', ')}, or add it to ${config.path}.`,
+  });
+}
+
+/**
+ * The password of a database, found only now so that another database's missing variable is no error.
+ *
+ * @throws ThawError `ConfigInvalid` naming the variable that is not set
+ */
+export function databasePassword(database: DatabaseConfig, env: NodeJS.ProcessEnv): string {
+  const place = `databases[${database.name}]`;
+  if ('text' in database.password) return substitute(database.password.text, env, `${place}.password`);
+  const variable = database.password.env;
+  const password = env[variable];
+  if (password) return password;
+  throw new ThawError('ConfigInvalid', `${place}.password_env: environment variable ${variable} is not set`, {
+    object: `${place}.password_env`,
+    hint: `Set ${variable} to the password of ${database.user}.`,
+  });
+}

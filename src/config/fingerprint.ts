@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto';
+import { findDatabase } from './database-config.ts';
+import type { StoreConfig, ThawConfig } from './thaw-config.ts';
+
+/**
+ * What a restore reads from and writes to, as 16 hex digits: a request carries it, and a worker whose
+ * own is another one refuses the request, so that nothing is restored into a namesake. Passwords and
+ * keys are not in it: they may change while a restore runs.
+ *
+ * @throws ThawError `InputInvalid` when the database is not configured
+ */
+export function fingerprint(config: ThawConfig, databaseName: string): string {
+  const { host, port, name, user } = findDatabase(config, databaseName);
+  const identity = JSON.stringify([...storeIdentity(config.store), host, port, name, user]);
+  return createHash('sha256').update(identity).digest('hex').slice(0, 16);
+}
+
+function storeIdentity(store: StoreConfig): readonly (string | null)[] {
+  return store.kind === 's3'
+    ? ['s3', store.endpoint, store.bucket, store.prefix]
+    : ['folder', store.path, store.prefix];
+}

@@ -1,0 +1,89 @@
+import type { SslMode } from './config.ts';
+
+/** A table as configured. */
+export interface TableConfig {
+  readonly name: string;
+  /** @default 'public' */
+  readonly schema: string;
+  /** The column that the archiver selects rows by; null where the file does not say. */
+  readonly timestampColumn: string | null;
+  /** The archiver's single key column; null where the file does not say. */
+  readonly primaryKey: string | null;
+}
+
+/** Where the password is: in an environment variable, or in the file (its `${VAR}` not yet substituted). */
+export type PasswordSource = { readonly env: string } | { readonly text: string };
+
+/** A database: what its archives lie under, and where its rows go. */
+export interface DatabaseConfig {
+  /** Both the folder in the archive and the name of the PostgreSQL database. */
+  readonly name: string;
+  /** Host name, address, or folder of a Unix socket. */
+  readonly host: string;
+  /** @default 5432 */
+  readonly port: number;
+  readonly user: string;
+  /** Use `databasePassword`: a variable that is not set matters only to who connects. */
+  readonly password: PasswordSource;
+  /** `sslmode`, then `PGSSLMODE`. @default 'prefer' */
+  readonly sslMode: SslMode;
+  /** Path of a file with certificate authorities; null: those of Node. */
+  readonly sslRootCert: string | null;
+  readonly tables: readonly TableConfig[];
+}
+
+/** Keys of S3, of the configuration or of the environment. */
+export interface S3Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+/** An S3 bucket. */
+export interface S3StoreConfig {
+  readonly kind: 's3';
+  /** URL without trailing slash; null: AWS, whatever the environment says by now. */
+  readonly endpoint: string | null;
+  readonly bucket: string;
+  /** What every key begins with, without trailing slash; may be empty. */
+  readonly prefix: string;
+  /** @default 'us-east-1' */
+  readonly region: string;
+  /** Keys that stand in the file; null: environment, then the default chain. */
+  readonly credentials: S3Credentials | null;
+}
+
+/** A folder of the same layout as the bucket. */
+export interface FolderStoreConfig {
+  readonly kind: 'folder';
+  /** Absolute path. */
+  readonly path: string;
+  /** What every key begins with, without trailing slash; may be empty. */
+  readonly prefix: string;
+}
+
+export type StoreConfig = S3StoreConfig | FolderStoreConfig;
+
+/** Where a record is kept: beside the archives, in the target database, or both. */
+export type StorageType = 's3' | 'database' | 'both';
+
+/** The compatible record of progress. */
+export interface WatermarkConfig {
+  /** @default true */
+  readonly enabled: boolean;
+  /** @default 's3' */
+  readonly storageType: StorageType;
+  /** @default true */
+  readonly updateAfterEachArchive: boolean;
+}
+
+/** What a configuration file says, with every default filled in. */
+export interface ThawConfig {
+  /** The file that it was read from, absolute. */
+  readonly path: string;
+  readonly store: StoreConfig;
+  readonly databases: readonly DatabaseConfig[];
+  readonly restoreWatermark: WatermarkConfig;
+  /** Where audit events go. @default 's3' */
+  readonly auditTrail: StorageType;
+}

@@ -1,0 +1,213 @@
+import type pg from 'pg';
+import { ThawError } from '../contract/thaw-error.ts';
+import { databaseError, isSqlState, sqlState } from './sqlstate.ts';
+
+/** A step from one version of the schema `thaw` to the next. Released ones are never edited. */
+interface SchemaVersion {
+  readonly version: number;
+  readonly sql: string;
+}
+
+/** Key of the advisory lock under which the schema is made: "thaw" in ASCII. */
+const schemaLock = 0x74686177;
+
+const versions: readonly SchemaVersion[] = [
+  {
+    version: 1,
+    sql: `
+create table thaw.schema_version (
+  version integer primary key,
+  made_at timestamptz not null default now()
+);
+
+-- One row for each restore that wrote into this database.
+create table thaw.restores (
+  restore_id text primary key,
+  fingerprint text,
+  database text not null,
+  request jsonb not null,
+  state text not null,
+  outcome jsonb,
+  workflow_id text,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  finished_at timestamptz
+);
+
+-- Who holds a table, and whose turn it is to commit. A row is updated by every commit of its table:
+-- room in the page keeps these updates off the index, early vacuums keep the page one page.
+create table thaw.targets (
+  target_oid oid primary key,
+  schema_name text,
+  table_name text,
+  restore_id text not null,
+  epoch bigint not null,
+  next_ordinal bigint not null default 0,
+  ordered boolean not null,
+  holder_workflow text,
+  released_at timestamptz,
+  lease_until timestamptz not null,
+  taken_at timestamptz not null default now()
+) with (
+  fillfactor = 20,
+  autovacuum_vacuum_scale_factor = 0,
+  autovacuum_vacuum_threshold = 500
+);
+
+-- The ledger: which archive was restored into which table by which restore. Its rows commit together
+-- with the rows of their archives.
+create table thaw.archives (
+  restore_id text not null,
+  target_oid oid not null,
+  store text not null,
+  key text not null,
+  etag text not null,
+  bytes bigint,
+  ordinal bigint,
+  state text not null check (state in ('claimed', 'restored', 'failed')),
+  rows bigint,
+  inserted bigint,
+  updated bigint,
+  skipped bigint,
+  rejected bigint,
+  error_code text,
+  error_message text,
+  error_hint text,
+  error_stage text,
+  what text,
+  attempt integer,
+  finished_at timestamptz,
+  primary key (restore_id, target_oid, key)
+);
+
+-- Was this object, with this ETag, ever restored into this table?
+create index archives_restored on thaw.archives (target_oid, key, etag) where state = 'restored';
+
+-- Rows that PostgreSQL did not accept, where a restore allows some.
+create table thaw.rejected_rows (
+  id bigint generated always as identity primary key,
+  restore_id text not null,
+  target_oid oid not null,
+  key text not null,
+  line bigint,
+  sqlstate text,
+  message text,
+  content text,
+  created_at timestamptz not null default now()
+);
+
+create index rejected_rows_archive on thaw.rejected_rows (restore_id, target_oid, key);
+
+-- Indexes that were dropped for a restore, until they are built again.
+create table thaw.dropped_indexes (
+  target_oid oid not null,
+  schema_name text not null,
+  index_name text not null,
+  definition text not null,
+  comment text,
+  restore_id text not null,
+  dropped_at timestamptz not null default now(),
+  rebuilt_at timestamptz,
+  primary key (target_oid, schema_name, index_name)
+);
+
+insert into thaw.schema_version (version) values (1);
+`.trim(),
+  },
+];
+
+/** The version that this code reads and writes. */
+export const schemaVersion = versions.length;
+
+/**
+ * Makes the schema `thaw`, or brings it up to date, under an advisory lock. One query when it is there.
+ * Call it outside a transaction.
+ *
+ * @throws ThawError `ConfigInvalid` when a newer Thaw made it; `PermissionDenied` when it is not there and
+ * may not be made, or may not be used, with the statements for an administrator as hint.
+ */
+export async function ensureSchema(client: pg.Client): Promise<void> {
+  try {
+    if ((await currentVersion(client)) >= schemaVersion) return;
+    await migrate(client);
+  } catch (error) {
+    throw isSqlState(error, sqlState.insufficientPrivilege) ? mayNot() : databaseError(error, { object });
+  }
+}
+
+/** Everything that an administrator runs beforehand, where the user of Thaw may not create a schema. */
+export function schemaSql(): string {
+  return `-- Thaw keeps its ledger here, version ${schemaVersion}. For a database that does not have it yet.
+begin;
+create schema thaw;
+
+${versions.map(({ sql }) => sql).join('\n\n')}
+
+-- For the user that Thaw connects as:
+--   grant usage on schema thaw to <user>;
+--   grant select, insert, update, delete on all tables in schema thaw to <user>;
+commit;
+`;
+}
+
+const object = 'schema thaw';
+
+/** 0 when there is nothing. */
+async function currentVersion(client: pg.Client): Promise<number> {
+  try {
+    const { rows } = await client.query<{ version: number | null }>(
+      'select max(version) as version from thaw.schema_version',
+    );
+    const version = rows[0]?.version ?? 0;
+    if (version > schemaVersion) throw newer(version);
+    return version;
+  } catch (error) {
+    if (isSqlState(error, sqlState.undefinedTable, sqlState.invalidSchemaName)) return 0;
+    throw error;
+  }
+}
+
+async function migrate(client: pg.Client): Promise<void> {
+  await client.query('begin');
+  try {
+    await client.query('select pg_advisory_xact_lock($1)', [schemaLock]);
+    await client.query(await pendingSql(client));
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback').catch(() => {});
+    throw error;
+  }
+}
+
+/** What is still to be done, now that nobody else is doing it. */
+async function pendingSql(client: pg.Client): Promise<string> {
+  const { rows } = await client.query<{ schema: string | null; versions: string | null }>(
+    "select to_regnamespace('thaw') as schema, to_regclass('thaw.schema_version') as versions",
+  );
+  // `create schema if not exists` needs the right to create even where there is nothing to create.
+  const create = rows[0]?.schema === null ? ['create schema thaw'] : [];
+  const current = rows[0]?.versions === null ? 0 : await currentVersion(client);
+  return [...create, ...versions.filter(({ version }) => version > current).map(({ sql }) => sql)].join(
+    ';\n',
+  );
+}
+
+function newer(version: number): ThawError {
+  return new ThawError(
+    'ConfigInvalid',
+    `${object}: it has version ${version}, and this Thaw knows versions up to ${schemaVersion}`,
+    { object, hint: 'Use the newer release of Thaw that made it, or a database without it.' },
+  );
+}
+
+function mayNot(): ThawError {
+  return new ThawError(
+    'PermissionDenied',
+    `${object}: it cannot be made or used by the user that Thaw connects as`,
+    {
+      object,
+      sqlstate: sqlState.insufficientPrivilege,
+      hint: 'As an administrator, run what `thaw schema --sql` prints, and the grants at its end.',
+    },
+  );
+}

@@ -1,4 +1,5 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { TableOutcome } from './outcome.ts';
 import type { RestoreProgress, RestoreState, TableProgress } from './progress.ts';
 
 /** What a pause says besides: why, and whether loads in flight are rolled back now or may finish. */
@@ -23,3 +24,6 @@ export const cancelSignal = defineSignal<[string?]>('cancel');
 export const progressQuery = defineQuery<RestoreProgress>('progress');
 /** Progress of a table, answered by `target/{database}/{schema}.{table}`. */
 export const tableProgressQuery = defineQuery<TableProgress>('progress');
+
+/** From a table to its restore: what was done until it was cancelled. */
+export const tableCancelledSignal = defineSignal<[TableOutcome]>('tableCancelled');

@@ -18,8 +18,6 @@ export interface RestoreOptions {
   readonly packBytes: number;
   /** Archives in one transaction; null: as many as `packBytes` allows. @default null */
   readonly commitFrequency: number | null;
-  /** Rows in one merge statement; null: all of an archive. Sizes steps, never a commit. @default null */
-  readonly batchSize: number | null;
   /** First day of archiving to restore, `YYYY-MM-DD`, inclusive. */
   readonly startDate: string | null;
   /** Last day of archiving to restore, `YYYY-MM-DD`, inclusive. */
@@ -30,12 +28,10 @@ export interface RestoreOptions {
   readonly validateChecksums: boolean;
   /** @default false */
   readonly dropIndexes: boolean;
-  /** Bad rows that an archive may have before it fails. @default 0 */
-  readonly maxRejects: number;
   /** Starts nothing more after the first archive that failed. @default false */
   readonly failFast: boolean;
-  /** Reads each archive to its end before anything of it is loaded. @default false */
-  readonly verifyFirst: boolean;
+  /** Seconds without a sign of life after which a load is given to another worker. @default 20 */
+  readonly heartbeatSeconds: number;
 }
 
 /** The defaults of {@link RestoreOptions}, for CLI, API and tests alike. */
@@ -45,15 +41,13 @@ export const defaultRestoreOptions: RestoreOptions = {
   lanes: 4,
   packBytes: 4 * 1024 * 1024,
   commitFrequency: null,
-  batchSize: null,
   startDate: null,
   endDate: null,
   ignoreWatermark: false,
   validateChecksums: true,
   dropIndexes: false,
-  maxRejects: 0,
   failFast: false,
-  verifyFirst: false,
+  heartbeatSeconds: 20,
 };
 
 /** One table to restore: where it was archived from, and where its rows go. */

@@ -1,16 +1,7 @@
 import { type ErrorCode, errorTraits } from './error-code.ts';
 
 /** The stage of a load in which an error arose; it stands in failures so that the UI tells which it was. */
-export type Stage =
-  | 'list'
-  | 'metadata'
-  | 'download'
-  | 'decompress'
-  | 'slice'
-  | 'copy'
-  | 'merge'
-  | 'verify'
-  | 'commit';
+export type Stage = 'list' | 'metadata' | 'download' | 'decompress' | 'slice' | 'copy' | 'merge' | 'commit';
 
 /** What may be said of an error besides its code and message. */
 export interface ThawErrorOptions {

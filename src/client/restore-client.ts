@@ -1,0 +1,203 @@
+import {
+  ApplicationFailure,
+  CancelledFailure,
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowFailedError,
+  type WorkflowHandle,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+} from '@temporalio/client';
+import type { restoreAll } from '../../workflows/restore-all.ts';
+import {
+  cancelSignal,
+  pauseUpdate,
+  progressQuery,
+  resumeUpdate,
+  tableProgressQuery,
+} from '../contract/messages.ts';
+import { restoreWorkflowId, workflowTypes } from '../contract/names.ts';
+import type { RestoreOutcome } from '../contract/outcome.ts';
+import {
+  isEnded,
+  type RestoreProgress,
+  type RestoreState,
+  type TableProgress,
+} from '../contract/progress.ts';
+import type { RestoreRequest } from '../contract/restore-request.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+import { mergeProgress } from '../restore/progress.ts';
+
+/** A question to a workflow waits this long for a worker to answer it. */
+const answerWithinMs = 10_000;
+
+/** How Temporal sees a restore, whether or not a worker is there to answer for it. */
+export type RestoreStanding = 'running' | 'ended' | 'unknown';
+
+/** Starts restores in Temporal, asks how they go, and tells them what users want: shared by CLI and API. */
+export class RestoreClient {
+  readonly #client: Client;
+  readonly #taskQueue: string;
+
+  constructor(client: Client, taskQueue: string) {
+    this.#client = client;
+    this.#taskQueue = taskQueue;
+  }
+
+  /**
+   * Starts a restore; one of the same id that runs already is joined.
+   *
+   * @returns whether it was started by this call
+   */
+  async start(request: RestoreRequest): Promise<boolean> {
+    try {
+      await this.#client.workflow.start<typeof restoreAll>(workflowTypes.restoreAll, {
+        taskQueue: this.#taskQueue,
+        workflowId: restoreWorkflowId(request.restoreId),
+        args: [request],
+        staticSummary: summaryOf(request),
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+      throw error;
+    }
+  }
+
+  /** Whether Temporal has the restore, and whether it still runs. Needs no worker. */
+  async standing(restoreId: string): Promise<RestoreStanding> {
+    try {
+      const { status } = await this.#handle(restoreId).describe();
+      return status.name === 'RUNNING' ? 'running' : 'ended';
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return 'unknown';
+      throw error;
+    }
+  }
+
+  /**
+   * How far a restore is, with what its running tables answer themselves.
+   *
+   * @throws InputInvalid when Temporal knows no such restore
+   */
+  async progress(restoreId: string): Promise<RestoreProgress> {
+    const restore = await this.#ask(restoreId, () => this.#handle(restoreId).query(progressQuery));
+    const running = restore.tables.filter((table) => table.state === 'running');
+    const answers = await Promise.all(running.map((table) => this.#tableProgress(table)));
+    return mergeProgress(restore, new Map(answers.filter((answer) => answer !== null)), Date.now());
+  }
+
+  /**
+   * Waits for the end of a restore. A restore that failed or was cancelled has an outcome too.
+   *
+   * @throws InputInvalid when Temporal knows no such restore
+   */
+  async outcome(restoreId: string): Promise<RestoreOutcome> {
+    try {
+      return await this.#handle(restoreId).result();
+    } catch (error) {
+      const outcome = error instanceof WorkflowFailedError ? outcomeOf(error) : null;
+      if (outcome !== null) return outcome;
+      // Temporal keeps no result of a cancelled workflow; its last progress says as much.
+      if (error instanceof WorkflowFailedError && error.cause instanceof CancelledFailure) {
+        return cancelledOutcome(await this.progress(restoreId));
+      }
+      throw this.#translate(restoreId, error);
+    }
+  }
+
+  /** Pauses a restore. @throws InputInvalid with the reason when it refuses */
+  async pause(restoreId: string, reason: string | null, now: boolean): Promise<RestoreState> {
+    return this.#ask(restoreId, () =>
+      this.#handle(restoreId).executeUpdate(pauseUpdate, { args: [{ reason, now }] }),
+    );
+  }
+
+  /** Goes on with a paused restore. @throws InputInvalid with the reason when it refuses */
+  async resume(restoreId: string): Promise<RestoreState> {
+    return this.#ask(restoreId, () => this.#handle(restoreId).executeUpdate(resumeUpdate));
+  }
+
+  /** Cancels a restore, by Temporal's own cancel where no reason is given, as no worker is needed for that. */
+  async cancel(restoreId: string, reason: string | null): Promise<void> {
+    const handle = this.#handle(restoreId);
+    await this.#ask(restoreId, async () => {
+      if (reason !== null) await handle.signal(cancelSignal, reason);
+      await handle.cancel();
+    });
+  }
+
+  #handle(restoreId: string): WorkflowHandle<typeof restoreAll> {
+    return this.#client.workflow.getHandle<typeof restoreAll>(restoreWorkflowId(restoreId));
+  }
+
+  /** A table that has just ended or that no worker answers for is shown as its restore knows it. */
+  async #tableProgress(table: TableProgress): Promise<[string, TableProgress] | null> {
+    try {
+      const handle = this.#client.workflow.getHandle(table.workflowId);
+      const answer = await this.#client.withDeadline(Date.now() + answerWithinMs, () =>
+        handle.query(tableProgressQuery),
+      );
+      return isEnded(answer.state) ? null : [table.target, answer];
+    } catch {
+      return null;
+    }
+  }
+
+  async #ask<T>(restoreId: string, question: () => Promise<T>): Promise<T> {
+    try {
+      return await this.#client.withDeadline(Date.now() + answerWithinMs, question);
+    } catch (error) {
+      throw this.#translate(restoreId, error);
+    }
+  }
+
+  #translate(restoreId: string, error: unknown): unknown {
+    if (error instanceof WorkflowNotFoundError) {
+      return new ThawError('InputInvalid', `No restore ${restoreId} is running.`, {
+        object: restoreId,
+        hint: 'See `thaw status` for restores that have ended.',
+        cause: error,
+      });
+    }
+    if (error instanceof WorkflowUpdateFailedError) {
+      return new ThawError('InputInvalid', error.cause?.message ?? error.message, {
+        object: restoreId,
+        hint: `Look at it with \`thaw status ${restoreId}\`.`,
+        cause: error,
+      });
+    }
+    return error;
+  }
+}
+
+/** What the Temporal UI shows of a restore in lists. */
+function summaryOf(request: RestoreRequest): string {
+  const tables = request.tables?.map((table) => table.intoTable).join(', ') ?? 'all tables';
+  return `${request.database}: ${tables} (${request.options.conflictStrategy})`;
+}
+
+/** A restore that failed gives its outcome along. */
+function outcomeOf(error: WorkflowFailedError): RestoreOutcome | null {
+  const cause = error.cause;
+  if (!(cause instanceof ApplicationFailure)) return null;
+  return (cause.details?.[1] as RestoreOutcome | undefined) ?? null;
+}
+
+function cancelledOutcome(progress: RestoreProgress): RestoreOutcome {
+  return {
+    restoreId: progress.restoreId,
+    state: 'cancelled',
+    database: progress.database,
+    tally: progress.tally,
+    tables: progress.tables.map(({ target, tally, failures }) => ({
+      target,
+      tally,
+      failures,
+      error: null,
+      notices: [],
+    })),
+    error: null,
+    seconds: (Date.now() - Date.parse(progress.startedAt)) / 1000,
+  };
+}

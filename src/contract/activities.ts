@@ -1,0 +1,162 @@
+import type { ArchiveFailure, RestoreOutcome, Tally } from './outcome.ts';
+import type { RestoreState } from './progress.ts';
+import type { RestoreOptions, RestoreRequest, TableRequest } from './restore-request.ts';
+
+/** What the activities of one table need to find their place: names only. */
+export interface TableScope {
+  readonly restoreId: string;
+  readonly fingerprint: string;
+  readonly database: string;
+  readonly table: TableRequest;
+}
+
+/** The tables of a restore and which of them must come first. */
+export interface RestorePlan {
+  /** Whether the search attributes are registered: setting one that is not makes workflow tasks fail for ever. */
+  readonly searchAttributes: boolean;
+  readonly tables: readonly PlannedTable[];
+}
+
+/** A table with the places (in the plan) of those that its foreign keys point at. */
+export interface PlannedTable {
+  readonly table: TableRequest;
+  readonly parents: readonly number[];
+}
+
+/** A target that was taken: every load proves with it that it still holds the table. */
+export interface HeldTarget {
+  /** `pg_class.oid` of the table, of the root for a partition. */
+  readonly oid: number;
+  /** Raised each time the target is taken; a load with an older one commits nothing. */
+  readonly epoch: number;
+  /** Whether commits must come in archive order: false only for a table without any key. */
+  readonly ordered: boolean;
+}
+
+/** An archive as the workflows carry it. */
+export interface ArchiveRef {
+  /** Key relative to the folder of its table. */
+  readonly name: string;
+  /** Compressed size. */
+  readonly bytes: number;
+  /** Entity tag when it was listed; another one when it is read is `ArchiveChanged`. */
+  readonly etag: string;
+  /** Where its metadata lies: `….metadata.json` in place of the extension, behind it, or nowhere. */
+  readonly metadata: 'sibling' | 'suffixed' | 'none';
+}
+
+/** Asks for the next archives of a table. */
+export interface ListArchivesInput {
+  readonly scope: TableScope;
+  /** Known once the table was prepared: what was restored earlier is left out. */
+  readonly target: HeldTarget;
+  readonly options: RestoreOptions;
+  /** Exactly these archives; null: all. */
+  readonly keys: readonly string[] | null;
+  /** Where the page before ended; null at the start. */
+  readonly cursor: string | null;
+  /** Archives in a page; it may be more, as a page ends only where the second of archiving changes. */
+  readonly pageSize: number;
+}
+
+/** Some archives of a table, in archive order. */
+export interface ArchivePage {
+  /** The folder that their names are relative to, ending in `/`. */
+  readonly folder: string;
+  readonly archives: readonly ArchiveRef[];
+  /** Left out, as the ledger has them as restored earlier. */
+  readonly earlier: { readonly archives: number; readonly bytes: number };
+  /** Pass it on as `cursor`; null at the end. */
+  readonly next: string | null;
+}
+
+/** How much there is to list from a cursor on. */
+export interface ArchiveExtent {
+  readonly archives: number;
+  readonly bytes: number;
+}
+
+/** One archive or pack to load. */
+export interface LoadInput {
+  readonly scope: TableScope;
+  readonly target: HeldTarget;
+  readonly options: RestoreOptions;
+  readonly folder: string;
+  readonly archives: readonly ArchiveRef[];
+  /** Place of the first archive in archive order; the others follow it without a gap. */
+  readonly firstOrdinal: number;
+  /** Names the load in the UI, in `application_name` and in the ledger. */
+  readonly what: string;
+}
+
+/** What became of the archives of a load. */
+export interface LoadOutcome {
+  readonly tally: Tally;
+  /** At most {@link maxFailuresKept}; the tally counts them all. */
+  readonly failures: readonly ArchiveFailure[];
+  /** Neither in the tally nor in the failures: what a later try may restore. */
+  readonly deferred: readonly DeferredArchive[];
+  /** What the user should know besides, such as values of dropped columns. */
+  readonly notices: readonly string[];
+}
+
+/** An archive that broke a foreign key of the table to itself; it may succeed once the others are in. */
+export interface DeferredArchive {
+  /** Its place in the load. */
+  readonly index: number;
+  /** What stands in the summary if no later try restores it. */
+  readonly failure: ArchiveFailure;
+}
+
+/** Takes the target and makes it ready. */
+export interface PrepareTableInput {
+  readonly scope: TableScope;
+  readonly options: RestoreOptions;
+}
+
+/** A target that is ready, and what the user should know of it. */
+export interface PreparedTable {
+  readonly target: HeldTarget;
+  readonly notices: readonly string[];
+}
+
+/** Ends the work on a target. */
+export interface FinishTableInput {
+  readonly scope: TableScope;
+  readonly target: HeldTarget;
+  readonly options: RestoreOptions;
+  /** Rows were written: sequences and statistics follow them. */
+  readonly changed: boolean;
+}
+
+/** What `thaw.restores` keeps of a restore. */
+export interface RecordRestoreInput {
+  readonly request: RestoreRequest;
+  readonly state: RestoreState;
+  readonly outcome: RestoreOutcome | null;
+}
+
+/**
+ * The activities, by the names that the UI shows. Each file of activities/ implements one.
+ * Failures are ApplicationFailures whose type is an error code.
+ */
+export interface Activities {
+  /** Checks the request against the worker's own configuration and orders the tables. */
+  planRestore(request: RestoreRequest): Promise<RestorePlan>;
+  /** Writes the restore's state into the target database. */
+  recordRestore(input: RecordRestoreInput): Promise<void>;
+  /** Reads the catalog, takes the target, drops indexes when asked. */
+  prepareTable(input: PrepareTableInput): Promise<PreparedTable>;
+  /** Gives a page of archives with sizes and entity tags. */
+  listArchives(input: ListArchivesInput): Promise<ArchivePage>;
+  /** Counts what is left to list, for totals. */
+  countArchives(input: ListArchivesInput): Promise<ArchiveExtent>;
+  /** Download, decompress, slice, COPY, merge and ledger: one archive or pack, streamed, in one transaction. */
+  copyStageMerge(input: LoadInput): Promise<LoadOutcome>;
+  /** Keeps a target while the restore is paused. */
+  renewLease(input: { readonly scope: TableScope; readonly target: HeldTarget }): Promise<void>;
+  /** Rebuilds indexes, moves sequences, runs ANALYZE, lets the target go. Gives notices. */
+  finishTable(input: FinishTableInput): Promise<readonly string[]>;
+  /** Asks Temporal to cancel a workflow: how the `cancel` signal comes to be Temporal's own cancel. */
+  cancelWorkflow(input: { readonly workflowId: string }): Promise<void>;
+}

@@ -1,0 +1,44 @@
+import type { ArchiveCounts, RowCounts, Tally } from '../contract/outcome.ts';
+
+/** Nothing done yet. */
+export const emptyTally: Tally = {
+  archives: { restored: 0, earlier: 0, failed: 0 },
+  rows: { inserted: 0, updated: 0, skipped: 0, failed: 0 },
+  bytes: 0,
+};
+
+/** Adds up what loads, tables or restores did. */
+export function addTallies(a: Tally, b: Tally): Tally {
+  return {
+    archives: addArchives(a.archives, b.archives),
+    rows: addRows(a.rows, b.rows),
+    bytes: a.bytes + b.bytes,
+  };
+}
+
+/** Archives that are decided, whichever way. */
+export function archivesDone(tally: Tally): number {
+  return tally.archives.restored + tally.archives.earlier + tally.archives.failed;
+}
+
+/** Rows that came into the table or changed there: "Records restored" of the summary. */
+export function rowsRestored(rows: RowCounts): number {
+  return rows.inserted + rows.updated;
+}
+
+function addArchives(a: ArchiveCounts, b: ArchiveCounts): ArchiveCounts {
+  return {
+    restored: a.restored + b.restored,
+    earlier: a.earlier + b.earlier,
+    failed: a.failed + b.failed,
+  };
+}
+
+function addRows(a: RowCounts, b: RowCounts): RowCounts {
+  return {
+    inserted: a.inserted + b.inserted,
+    updated: a.updated + b.updated,
+    skipped: a.skipped + b.skipped,
+    failed: a.failed + b.failed,
+  };
+}

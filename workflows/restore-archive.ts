@@ -1,0 +1,31 @@
+import { proxyActivities, setCurrentDetails } from '@temporalio/workflow';
+import type { Activities, LoadInput, LoadOutcome } from '../src/contract/activities.ts';
+import { describeLoad } from '../src/restore/details.ts';
+
+/** Restores one archive: load, done. */
+export async function restoreArchive(input: LoadInput): Promise<LoadOutcome> {
+  return load(input);
+}
+
+/**
+ * Restores several small archives in one transaction. When one of them fails, the load itself does
+ * them again, each in a transaction of its own, so that the others are not lost.
+ */
+export async function restorePack(input: LoadInput): Promise<LoadOutcome> {
+  return load(input);
+}
+
+async function load(input: LoadInput): Promise<LoadOutcome> {
+  setCurrentDetails(describeLoad(input, null));
+  // A load ends by itself or not at all: a lost worker shows by its heartbeat, an error of the moment
+  // is tried again for as long as it takes, and everything else is an outcome.
+  const { copyStageMerge } = proxyActivities<Activities>({
+    startToCloseTimeout: '24h',
+    heartbeatTimeout: input.options.heartbeatSeconds * 1000,
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
+    summary: input.what,
+  });
+  const outcome = await copyStageMerge(input);
+  setCurrentDetails(describeLoad(input, outcome));
+  return outcome;
+}

@@ -1,0 +1,9 @@
+/**
+ * Everything that a worker runs as a workflow, by the names of `workflowTypes`: the entry of the
+ * bundle, and hence the one file that only exports.
+ */
+// biome-ignore-start lint/performance/noBarrelFile: the bundler takes one entry file
+export { restoreAll } from './restore-all.ts';
+export { restoreArchive, restorePack } from './restore-archive.ts';
+export { restoreTable } from './restore-table.ts';
+// biome-ignore-end lint/performance/noBarrelFile: the bundler takes one entry file

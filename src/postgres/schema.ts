@@ -105,6 +105,7 @@ create table thaw.dropped_indexes (
   index_name text not null,
   definition text not null,
   comment text,
+  tablespace text,
   restore_id text not null,
   dropped_at timestamptz not null default now(),
   rebuilt_at timestamptz,

@@ -1,0 +1,39 @@
+import type { Field, RecordParts } from './record.ts';
+
+/**
+ * What a record is expected to look like, taken from one before it: the same keys in the same order with
+ * the same blanks between them, and the same bytes at its end. A record that does is sliced in one pass
+ * over its bytes; any other is gone through the long way, and is the next one's expectation.
+ */
+export class RecordShape {
+  /** The keys, without the constant ones at the end. No key comes twice. */
+  readonly fields: readonly Field[];
+  /** The bytes before each value, one after another: `{"id": `, then `, "name": ` and so on. */
+  readonly literals: Uint8Array;
+  /** Where in `literals` each one ends. */
+  readonly literalEnds: Int32Array;
+  /** The bytes behind the last value, newline included: the archiver's own keys with their values, near half of a record. */
+  readonly tail: Uint8Array;
+  /** The fields whose values are counted. */
+  readonly counted: readonly Field[];
+
+  constructor(json: Buffer, parts: RecordParts) {
+    let count = parts.fields.length;
+    while (count > 0 && parts.fields[count - 1]?.constant === true) count -= 1;
+
+    const literals: Buffer[] = [];
+    this.literalEnds = new Int32Array(count);
+    let length = 0;
+    for (let i = 0; i < count; i += 1) {
+      const literal = json.subarray(parts.literalStarts[i], parts.valueStarts[i]);
+      literals.push(literal);
+      length += literal.length;
+      this.literalEnds[i] = length;
+    }
+    this.fields = parts.fields.slice(0, count);
+    this.literals = Uint8Array.from(Buffer.concat(literals));
+    const tailStart = parts.literalStarts[count] ?? parts.valueEnds[count - 1] ?? 0;
+    this.tail = Uint8Array.from(json.subarray(tailStart, parts.end));
+    this.counted = this.fields.filter((field) => field.counted);
+  }
+}

@@ -96,6 +96,12 @@ const s3 = z.object(
     bucket: optionalText.describe('Bucket that holds the archives.'),
     prefix: z.string(must('must be text')).default('').describe('What every key begins with.'),
     region: optionalText.describe('Region; absent: AWS_REGION, then us-east-1.'),
+    addressing_style: oneOf(['path', 'virtual'])
+      .optional()
+      .describe('Bucket in path or host name; absent: path where an endpoint is set.'),
+    encryption: oneOf(['SSE-S3', 'SSE-KMS', 'SSE-C', 'none'])
+      .default('SSE-S3')
+      .describe('Encryption of what is written to AWS; other stores are not asked for any.'),
     access_key_id: optionalText.describe('Access key; absent: environment, then the default chain of AWS.'),
     secret_access_key: optionalText.describe('Secret of the access key.'),
     aws_access_key_id: optionalText.describe('Other name of access_key_id.'),

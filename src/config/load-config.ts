@@ -6,7 +6,7 @@ import { ThawError } from '../contract/thaw-error.ts';
 import { type ConfigFile, configFile, configKeys, type SslMode, sslModes } from './config.ts';
 import { configError } from './config-error.ts';
 import { type ConfigPath, substituteTree } from './substitute.ts';
-import type { DatabaseConfig, S3Credentials, StoreConfig, ThawConfig } from './thaw-config.ts';
+import type { DatabaseConfig, S3Credentials, S3StoreConfig, StoreConfig, ThawConfig } from './thaw-config.ts';
 
 /**
  * Reads and validates a configuration file.
@@ -80,14 +80,23 @@ function storeConfig(data: ConfigFile, file: string, env: NodeJS.ProcessEnv): St
   const prefix = (data.s3?.prefix ?? '').replace(/\/+$/, '');
   if (data.folder !== undefined) return { kind: 'folder', path: folderPath(data.folder, file), prefix };
   const { s3 } = data;
+  const url = endpoint(s3?.endpoint, env);
   return {
     kind: 's3',
-    endpoint: endpoint(s3?.endpoint, env),
+    endpoint: url,
     bucket: s3?.bucket ?? '',
     prefix,
     region: s3?.region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || 'us-east-1'),
+    pathStyle: s3?.addressing_style === undefined ? url !== null : s3.addressing_style === 'path',
+    encryption: url === null ? serverSideEncryption(s3?.encryption) : null,
     credentials: s3 === undefined ? null : credentials(s3, file),
   };
+}
+
+/** The archiver's words in those of S3. Its SSE-C does nothing. */
+function serverSideEncryption(word: string | undefined): S3StoreConfig['encryption'] {
+  if (word === 'SSE-KMS') return 'aws:kms';
+  return word === 'SSE-S3' ? 'AES256' : null;
 }
 
 /** A set one beats the environment; an explicit "" is AWS whatever the environment says. */

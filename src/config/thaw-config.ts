@@ -49,6 +49,10 @@ export interface S3StoreConfig {
   readonly prefix: string;
   /** @default 'us-east-1' */
   readonly region: string;
+  /** The bucket is in the path instead of the host name. @default true where an endpoint is set */
+  readonly pathStyle: boolean;
+  /** How new objects are encrypted by the store; null: as the bucket says. Only AWS is asked for it. */
+  readonly encryption: 'AES256' | 'aws:kms' | null;
   /** Keys that stand in the file; null: environment, then the default chain. */
   readonly credentials: S3Credentials | null;
 }

@@ -1,0 +1,53 @@
+import { ThawError } from '../contract/thaw-error.ts';
+import { Backoff } from './backoff.ts';
+
+/** Where the bytes of an object come from. */
+export interface BodySource {
+  /** The whole object's size in bytes. */
+  readonly bytes: number;
+  /** What to call the object in messages. */
+  readonly name: string;
+  /** Goes on at an offset; refuses, as `ArchiveChanged`, an object that is another one by now. */
+  readonly reopen: (offset: number) => Promise<AsyncIterable<Uint8Array>>;
+  /** Turns what reading raised into an error of the closed set. */
+  readonly classify: (error: unknown) => unknown;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * The bytes of an object to its end, over as many connections as it takes. A database that is slower
+ * than the store leaves the connection idle until the store closes it, so a broken one is part of the
+ * ordinary course: it is opened again where it broke, and the end of a stream is believed only when all
+ * bytes came.
+ *
+ * @param first the connection that is open already
+ */
+export async function* resumableBody(
+  first: AsyncIterable<Uint8Array>,
+  source: BodySource,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const backoff = new Backoff(source.signal);
+  let offset = 0;
+  let chunks: AsyncIterable<Uint8Array> | null = first;
+  for (;;) {
+    try {
+      chunks ??= await source.reopen(offset);
+      for await (const chunk of chunks) {
+        offset += chunk.length;
+        backoff.progressed();
+        yield chunk;
+      }
+      if (offset === source.bytes) return;
+      throw endedEarly(source, offset);
+    } catch (error) {
+      if (offset === source.bytes) return;
+      await backoff.pause(source.classify(error));
+      chunks = null;
+    }
+  }
+}
+
+function endedEarly({ name, bytes }: BodySource, offset: number): ThawError {
+  const code = offset > bytes ? 'ArchiveChanged' : 'StoreUnavailable';
+  return new ThawError(code, `${name}: ${offset} of ${bytes} bytes came`, { object: name });
+}

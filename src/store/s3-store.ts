@@ -1,0 +1,154 @@
+import {
+  type _Object as ListedObject,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import type { S3StoreConfig } from '../config/thaw-config.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+import { Backoff } from './backoff.ts';
+import type {
+  ListOptions,
+  ObjectBody,
+  ObjectInfo,
+  ObjectPage,
+  ObjectStore,
+  ReadOptions,
+} from './object-store.ts';
+import { resumableBody } from './resumable-body.ts';
+import { type Agents, makeAgents, makeS3Client } from './s3-client.ts';
+import { type GetAnswer, type GetOptions, S3Get } from './s3-get.ts';
+import { storeError } from './store-error.ts';
+import { readWhole, settle } from './whole-body.ts';
+
+const longestPage = 1_000;
+
+/** Archives in an S3 bucket, of AWS or of any server that speaks its protocol. */
+export class S3Store implements ObjectStore {
+  readonly name: string;
+  readonly #config: S3StoreConfig;
+  readonly #agents: Agents;
+  readonly #client: S3Client;
+  readonly #get: S3Get;
+
+  constructor(config: S3StoreConfig, env: NodeJS.ProcessEnv) {
+    this.name = `s3://${config.bucket}`;
+    this.#config = config;
+    this.#agents = makeAgents();
+    this.#client = makeS3Client(config, env, this.#agents);
+    this.#get = new S3Get(config, this.#client, this.#agents);
+  }
+
+  async list({ prefix, after, limit, signal }: ListOptions): Promise<ObjectPage> {
+    const command = new ListObjectsV2Command({
+      Bucket: this.#config.bucket,
+      Prefix: prefix,
+      MaxKeys: Math.min(limit ?? longestPage, longestPage),
+      ...(after ? { StartAfter: after } : {}),
+    });
+    const page = await this.#ask((abort) => this.#client.send(command, abort), signal);
+    const objects = (page.Contents ?? []).map(objectInfo);
+    this.#checkOrder(objects, after ?? '');
+    return { objects, next: page.IsTruncated ? (objects.at(-1)?.key ?? null) : null };
+  }
+
+  async open(key: string, { etag, signal }: ReadOptions = {}): Promise<ObjectBody> {
+    const classify = (error: unknown) => storeError(error, { store: this.name, key });
+    const answer = await this.#first(key, { etag, signal }, classify);
+    this.#checkTag(key, etag, answer);
+    const chunks = resumableBody(answer.body, {
+      bytes: answer.bytes,
+      name: `${this.name}/${key}`,
+      reopen: async (from) => (await this.#get.get(key, { from, etag: answer.etag, signal })).body,
+      classify,
+      signal,
+    });
+    return settle({ bytes: answer.bytes, etag: answer.etag, chunks });
+  }
+
+  read(key: string, options?: ReadOptions): Promise<Uint8Array | null> {
+    return readWhole(this, key, options);
+  }
+
+  async write(key: string, body: Uint8Array, contentType: string): Promise<void> {
+    const command = new PutObjectCommand({
+      Bucket: this.#config.bucket,
+      Key: key,
+      Body: body,
+      ContentLength: body.length,
+      ContentType: contentType,
+      ...(this.#config.encryption === null ? {} : { ServerSideEncryption: this.#config.encryption }),
+    });
+    await this.#ask((abort) => this.#client.send(command, abort), undefined, key);
+  }
+
+  close(): void {
+    this.#client.destroy();
+    this.#agents.http.destroy();
+    this.#agents.https.destroy();
+  }
+
+  /** The first connection to an object, tried again like a broken one. */
+  async #first(key: string, options: GetOptions, classify: (error: unknown) => unknown): Promise<GetAnswer> {
+    const backoff = new Backoff(options.signal);
+    for (;;) {
+      try {
+        return await this.#get.get(key, options);
+      } catch (error) {
+        await backoff.pause(classify(error));
+      }
+    }
+  }
+
+  async #ask<T>(
+    send: (options: { abortSignal?: AbortSignal }) => Promise<T>,
+    signal: AbortSignal | undefined,
+    key?: string,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    try {
+      return await send(signal === undefined ? {} : { abortSignal: signal });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw storeError(error, { store: this.name, key });
+    }
+  }
+
+  /** A server that passes over If-Match is caught here. */
+  #checkTag(key: string, wanted: string | undefined, { etag, body }: GetAnswer): void {
+    if (wanted === undefined || wanted === etag) return;
+    body.destroy();
+    throw new ThawError(
+      'ArchiveChanged',
+      `${this.name}/${key}: has another entity tag than when it was listed`,
+      {
+        object: key,
+      },
+    );
+  }
+
+  /** Pages go on by key: a server that lists in another order would make objects vanish in silence. */
+  #checkOrder(objects: readonly ObjectInfo[], after: string): void {
+    let previous = Buffer.from(after);
+    for (const { key } of objects) {
+      const current = Buffer.from(key);
+      if (Buffer.compare(previous, current) >= 0) {
+        throw new ThawError('ConfigInvalid', `${this.name}: lists its keys out of order (${key})`, {
+          object: key,
+          hint: 'Thaw needs keys in the order of their bytes, as S3 lists them. Copy the archives to a folder and restore from there.',
+        });
+      }
+      previous = current;
+    }
+  }
+}
+
+function objectInfo(object: ListedObject): ObjectInfo {
+  return {
+    key: object.Key ?? '',
+    bytes: object.Size ?? 0,
+    etag: (object.ETag ?? '').replaceAll('"', ''),
+    modifiedAt: (object.LastModified ?? new Date(0)).toISOString(),
+    storageClass: object.StorageClass ?? null,
+  };
+}

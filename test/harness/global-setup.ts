@@ -1,0 +1,75 @@
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { TestProject } from 'vitest/node';
+import { tryLock } from '../../src/stack/lock.ts';
+import { endLeftover } from '../../src/stack/process.ts';
+import { type Stack, startStack } from '../../src/stack/stack.ts';
+
+/** Where the servers of this run are; tests read it through postgres.ts, s3.ts and temporal.ts. */
+export interface StackAddresses {
+  readonly temporalAddress: string;
+  /** Connection string of the database `postgres`, as superuser. */
+  readonly postgresUrl: string;
+  readonly s3: {
+    readonly endpoint: string;
+    readonly region: string;
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+  };
+  /** Temporary folder of the run; taken away at its end. */
+  readonly folder: string;
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    stack: StackAddresses;
+  }
+}
+
+const prefix = 'thaw-test-';
+
+/** Starts one Temporal, one S3 gateway and one PostgreSQL for the whole run, and stops them at its end. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await sweep();
+  const folder = mkdtempSync(path.join(tmpdir(), prefix));
+  // mkdtemp closes the folder, but root's PostgreSQL runs as another user and must get through.
+  chmodSync(folder, 0o711);
+  const lock = tryLock(path.join(folder, 'lock'));
+  const stack = await startStack({
+    folder: path.join(folder, 'stack'),
+    bucket: 'unused',
+    durable: false,
+    maxConnections: 200,
+    // Vitest shows nothing else while a tool is built, which takes minutes.
+    log: (line) => process.stderr.write(`test stack: ${line}\n`),
+  });
+  project.provide('stack', addresses(stack, folder));
+  return async () => {
+    await stack.stop();
+    if ('release' in lock) lock.release();
+    rmSync(folder, { recursive: true, force: true });
+  };
+}
+
+function addresses(stack: Stack, folder: string): StackAddresses {
+  const { endpoint, region, accessKeyId, secretAccessKey } = stack.s3;
+  return {
+    temporalAddress: stack.temporal.address,
+    postgresUrl: stack.postgres.url('postgres'),
+    s3: { endpoint, region, accessKeyId, secretAccessKey },
+    folder,
+  };
+}
+
+/** Ends what runs left behind that were killed before they could clean up. */
+async function sweep(): Promise<void> {
+  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(prefix))) {
+    const folder = path.join(tmpdir(), name);
+    if (!existsSync(path.join(folder, 'lock')) || !('release' in tryLock(path.join(folder, 'lock'))))
+      continue;
+    for (const server of ['temporal', 's3', 'postgres'])
+      await endLeftover(path.join(folder, 'stack'), server);
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

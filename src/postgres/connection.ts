@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 import { databaseError } from './sqlstate.ts';
@@ -19,7 +20,7 @@ export interface ConnectionConfig {
 export interface ConnectOptions {
   /** Shown in `pg_stat_activity`, by which left-over sessions are found; see {@link applicationName}. */
   readonly applicationName: string;
-  /** Gives the attempt to connect up. An open connection is not touched: end it with `client.end()`. */
+  /** Gives the attempt to connect up. An open connection is not touched: see {@link disconnect}. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -77,7 +78,10 @@ const desiredSettings: Readonly<Record<string, string>> = {
 export async function connect(database: ConnectionConfig, options: ConnectOptions): Promise<pg.Client> {
   const { signal } = options;
   signal?.throwIfAborted();
+  // Our own socket, because the driver's end() waits for a server that says nothing.
+  const socket = new Socket();
   const client = new pg.Client({
+    stream: () => socket,
     host: database.host,
     port: database.port,
     database: database.database,
@@ -93,7 +97,8 @@ export async function connect(database: ConnectionConfig, options: ConnectOption
   });
   // The query under way is told of the loss as well; without a listener it would end the process.
   client.on('error', () => {});
-  const abandon = () => void client.end().catch(() => {});
+  sockets.set(client, socket);
+  const abandon = () => socket.destroy();
   signal?.addEventListener('abort', abandon, { once: true });
   try {
     await client.connect();
@@ -106,6 +111,27 @@ export async function connect(database: ConnectionConfig, options: ConnectOption
     throw databaseError(error, { object: `${database.host}:${database.port}/${database.database}` });
   } finally {
     signal?.removeEventListener('abort', abandon);
+  }
+}
+
+/** The sockets below the clients, to close where the protocol gets no answer. */
+const sockets = new WeakMap<pg.Client, Socket>();
+
+/** Milliseconds that a server gets to say good-bye. */
+const farewell = 2_000;
+
+/**
+ * Ends a connection, whatever state it is in: an open transaction rolls back, a query or COPY under way
+ * is broken off. Never throws, and never waits for a server that does not answer.
+ */
+export async function disconnect(client: pg.Client): Promise<void> {
+  const timer = setTimeout(() => sockets.get(client)?.destroy(), farewell);
+  try {
+    await client.end();
+  } catch {
+    // It is gone already.
+  } finally {
+    clearTimeout(timer);
   }
 }
 

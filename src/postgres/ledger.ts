@@ -1,0 +1,227 @@
+import type pg from 'pg';
+import type { HeldTarget } from '../contract/activities.ts';
+import type { ErrorCode } from '../contract/error-code.ts';
+import type { ArchiveFailure, RowCounts } from '../contract/outcome.ts';
+import type { Stage } from '../contract/thaw-error.ts';
+
+/** Whose archives are claimed, and for which table. */
+export interface LedgerScope {
+  readonly restoreId: string;
+  readonly target: HeldTarget;
+  /** Name of the store, such as `s3://bucket`. */
+  readonly store: string;
+  /** Name of the load. */
+  readonly what: string;
+  readonly attempt: number;
+}
+
+/** An archive as the ledger knows it. */
+export interface LedgerArchive {
+  readonly key: string;
+  readonly etag: string;
+  readonly bytes: number;
+  /** Place in archive order. */
+  readonly ordinal: number;
+}
+
+/** What a claim found: the archive is now this transaction's, was restored by another restore, or was decided by this one. */
+export type Claim = 'claimed' | 'earlier' | 'decided';
+
+/**
+ * Claims archives in the loading transaction: the rows of the ledger commit with the rows of the table.
+ * A claim that another attempt holds waits for it, as long as `lock_timeout` allows.
+ *
+ * An archive that failed in this restore may be claimed again for a later place only: that is a new try.
+ *
+ * @param passOverEarlier loads what other restores have restored, too
+ * @returns by key
+ */
+export async function claimArchives(
+  client: pg.Client,
+  scope: LedgerScope,
+  archives: readonly LedgerArchive[],
+  passOverEarlier: boolean,
+): Promise<Map<string, Claim>> {
+  const { rows } = await client.query<{ key: string; claim: Claim }>(
+    `with wanted as (
+       select * from unnest($7::text[], $8::text[], $9::bigint[], $10::bigint[]) as w (key, etag, bytes, ordinal)
+     ), earlier as (
+       select key from wanted
+       where not $11 and exists (
+         select from thaw.archives past
+         where past.target_oid = $2 and past.key = wanted.key and past.etag = wanted.etag
+           and past.store = $4 and past.state = 'restored' and past.restore_id <> $1)
+     ), claimed as (
+       insert into thaw.archives as own
+         (restore_id, target_oid, epoch, store, what, attempt, key, etag, bytes, ordinal, state)
+       select $1, $2, $3, $4, $5, $6, key, etag, bytes, ordinal, 'claimed'
+       from wanted where key not in (select key from earlier)
+       on conflict (restore_id, target_oid, key) do update
+       set epoch = excluded.epoch, what = excluded.what, attempt = excluded.attempt, etag = excluded.etag,
+         bytes = excluded.bytes, ordinal = excluded.ordinal, state = 'claimed', rows = null,
+         error_code = null, error_message = null, error_hint = null, error_stage = null
+       where own.state <> 'restored' and (own.epoch, own.ordinal) < (excluded.epoch, excluded.ordinal)
+       returning key
+     )
+     select key, case
+         when key in (select key from earlier) then 'earlier'
+         when key in (select key from claimed) then 'claimed'
+         else 'decided'
+       end as claim
+     from wanted`,
+    [
+      scope.restoreId,
+      scope.target.oid,
+      scope.target.epoch,
+      scope.store,
+      scope.what,
+      scope.attempt,
+      archives.map(({ key }) => key),
+      archives.map(({ etag }) => etag),
+      archives.map(({ bytes }) => bytes),
+      archives.map(({ ordinal }) => ordinal),
+      passOverEarlier,
+    ],
+  );
+  return new Map(rows.map(({ key, claim }) => [key, claim]));
+}
+
+/** What a load did with an archive. */
+export interface SettledArchive {
+  readonly key: string;
+  /** Records read. */
+  readonly rows: number;
+  readonly counts: RowCounts;
+}
+
+/** Writes the counts of claimed archives, in the transaction that claimed them. */
+export async function settleArchives(
+  client: pg.Client,
+  scope: LedgerScope,
+  archives: readonly SettledArchive[],
+): Promise<void> {
+  await client.query(
+    `update thaw.archives as own
+     set state = 'restored', finished_at = clock_timestamp(), rows = done.rows, inserted = done.inserted,
+       updated = done.updated, skipped = done.skipped, rejected = done.rejected
+     from unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
+       as done (key, rows, inserted, updated, skipped, rejected)
+     where own.restore_id = $1 and own.target_oid = $2 and own.key = done.key`,
+    [
+      scope.restoreId,
+      scope.target.oid,
+      archives.map(({ key }) => key),
+      archives.map(({ rows }) => rows),
+      archives.map(({ counts }) => counts.inserted),
+      archives.map(({ counts }) => counts.updated),
+      archives.map(({ counts }) => counts.skipped),
+      archives.map(({ counts }) => counts.failed),
+    ],
+  );
+}
+
+/** Writes that an archive, claimed in this transaction, failed, and why. */
+export async function failArchive(
+  client: pg.Client,
+  scope: LedgerScope,
+  failure: ArchiveFailure,
+): Promise<void> {
+  await client.query(
+    `update thaw.archives
+     set state = 'failed', finished_at = clock_timestamp(), rows = $4, inserted = 0, updated = 0, skipped = 0,
+       rejected = 0, error_code = $5, error_message = $6, error_hint = $7, error_stage = $8
+     where restore_id = $1 and target_oid = $2 and key = $3`,
+    [
+      scope.restoreId,
+      scope.target.oid,
+      failure.archive,
+      failure.rows,
+      failure.code,
+      failure.message,
+      failure.hint,
+      failure.stage,
+    ],
+  );
+}
+
+/** An archive that this restore has decided. */
+export interface DecidedArchive extends LedgerArchive {
+  readonly state: 'restored' | 'failed';
+  readonly rows: number;
+  readonly counts: RowCounts;
+  readonly failure: ArchiveFailure | null;
+}
+
+/** Reads what this restore has decided of some archives. */
+export async function readDecided(
+  client: pg.Client,
+  scope: LedgerScope,
+  keys: readonly string[],
+): Promise<DecidedArchive[]> {
+  const { rows } = await client.query<DecidedRow>(
+    `select key, etag, bytes, ordinal, state, coalesce(rows, 0) as rows, inserted, updated, skipped, rejected,
+       error_code, error_message, error_hint, error_stage
+     from thaw.archives
+     where restore_id = $1 and target_oid = $2 and key = any($3) and state <> 'claimed'`,
+    [scope.restoreId, scope.target.oid, keys],
+  );
+  return rows.map((row) => ({
+    key: row.key,
+    etag: row.etag,
+    bytes: row.bytes,
+    ordinal: row.ordinal,
+    state: row.state,
+    rows: row.rows,
+    counts: { inserted: row.inserted, updated: row.updated, skipped: row.skipped, failed: row.rejected },
+    failure:
+      row.error_code === null
+        ? null
+        : {
+            archive: row.key,
+            code: row.error_code,
+            message: row.error_message ?? '',
+            hint: row.error_hint ?? '',
+            stage: row.error_stage,
+            rows: row.rows,
+          },
+  }));
+}
+
+/** Of some archives, those that another restore has restored into the target with the same entity tag. */
+export async function findEarlier(
+  client: pg.Client,
+  scope: Pick<LedgerScope, 'restoreId' | 'target' | 'store'>,
+  archives: readonly Pick<LedgerArchive, 'key' | 'etag'>[],
+): Promise<Set<string>> {
+  const { rows } = await client.query<{ key: string }>(
+    `select distinct past.key
+     from unnest($4::text[], $5::text[]) as wanted (key, etag)
+     join thaw.archives past on past.target_oid = $2 and past.key = wanted.key and past.etag = wanted.etag
+     where past.store = $3 and past.state = 'restored' and past.restore_id <> $1`,
+    [
+      scope.restoreId,
+      scope.target.oid,
+      scope.store,
+      archives.map(({ key }) => key),
+      archives.map(({ etag }) => etag),
+    ],
+  );
+  return new Set(rows.map(({ key }) => key));
+}
+
+interface DecidedRow {
+  readonly key: string;
+  readonly etag: string;
+  readonly bytes: number;
+  readonly ordinal: number;
+  readonly state: 'restored' | 'failed';
+  readonly rows: number;
+  readonly inserted: number;
+  readonly updated: number;
+  readonly skipped: number;
+  readonly rejected: number;
+  readonly error_code: ErrorCode | null;
+  readonly error_message: string | null;
+  readonly error_hint: string | null;
+  readonly error_stage: Stage | null;
+}

@@ -1,0 +1,47 @@
+import type pg from 'pg';
+import type { TargetColumn } from './catalog.ts';
+import { quoteIdentifier } from './identifier.ts';
+
+/**
+ * A temporary table with some of the target's columns and the order in which rows came. It holds rows
+ * that all have these columns, so that the others keep their defaults when it is merged.
+ */
+export interface Stage {
+  /** Quoted name. */
+  readonly table: string;
+  readonly columns: readonly TargetColumn[];
+  /** Quoted name of the column that numbers the rows, from 1 in the order of the COPY. */
+  readonly row: string;
+}
+
+/**
+ * Makes a stage in the loading transaction; it ends with it. Types are spelled out rather than taken from
+ * the target by a query, since a user who may only insert cannot read it.
+ *
+ * @param place tells the stages of a transaction apart
+ */
+export async function createStage(
+  client: pg.Client,
+  columns: readonly TargetColumn[],
+  place: number,
+): Promise<Stage> {
+  const stage = { table: `pg_temp.thaw_stage_${place}`, columns, row: quoteIdentifier(rowColumn(columns)) };
+  const list = [
+    ...columns.map((column) => `${quoteIdentifier(column.name)} ${column.typeName}`),
+    `${stage.row} bigint generated always as identity (cache 1000)`,
+  ];
+  await client.query(`create temp table thaw_stage_${place} (${list.join(', ')}) on commit drop`);
+  return stage;
+}
+
+/** Lets merges of single archives find their rows. Worth it from the second archive of a stage on. */
+export async function indexStage(client: pg.Client, stage: Stage): Promise<void> {
+  await client.query(`create index on ${stage.table} (${stage.row})`);
+}
+
+/** A name that no column of the target has. */
+function rowColumn(columns: readonly TargetColumn[]): string {
+  let name = 'thaw_row';
+  while (columns.some((column) => column.name === name)) name += '_';
+  return name;
+}

@@ -1,0 +1,246 @@
+import type pg from 'pg';
+import type { HeldTarget } from '../contract/activities.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+
+/** How long a target counts as held without any sign of life: no session, no commit, no renewal. */
+const lease = '5 minutes';
+
+/** Who takes a target. */
+export interface Taker {
+  readonly restoreId: string;
+  /**
+   * Temporal cluster, namespace and id of the workflow that holds the table. Temporal runs one workflow of
+   * an id at a time: a holder of the same name as the taker's has ended, whatever its lease says.
+   */
+  readonly workflow: string;
+}
+
+/** The table that is taken. */
+export interface TargetName {
+  /** Of the root of a partition tree. */
+  readonly oid: number;
+  readonly schema: string;
+  readonly table: string;
+  /** Whether commits come in archive order. */
+  readonly ordered: boolean;
+}
+
+/**
+ * Takes a target for a restore and raises its epoch, so that whatever a former holder still does commits
+ * nothing. Sessions that it left are ended. Call it outside a transaction.
+ *
+ * @throws ThawError `TargetBusy`, naming the holder, while another restore is alive on it
+ */
+export async function takeTarget(client: pg.Client, taker: Taker, target: TargetName): Promise<HeldTarget> {
+  for (;;) {
+    const holder = await readHolder(client, target.oid);
+    if (holder !== null && isAlive(holder, taker)) throw busy(target, holder);
+    if (holder !== null) await endSessions(client, sessionPrefix(holder.restoreId, target.oid));
+    const epoch = await writeHolder(client, taker, target, holder?.epoch ?? 0);
+    if (epoch !== null) return { oid: target.oid, epoch, ordered: target.ordered };
+  }
+}
+
+/** What came of asking for the turn. */
+export type Turn = 'mine' | 'wait';
+
+/** A load's place in archive order. */
+export interface TurnClaim {
+  readonly restoreId: string;
+  readonly target: HeldTarget;
+  /** Place of the first archive that the transaction decides. */
+  readonly from: number;
+  /** Place behind the last one. */
+  readonly to: number;
+}
+
+/**
+ * Asks, in the loading transaction, whether all archives before its own are decided, and if so moves the
+ * turn behind them: order, fence and cursor in one row. The row stays locked until the commit.
+ *
+ * @throws ThawError `TargetBusy` when another restore has taken the table; `SerializationFailure` when
+ * another attempt of the same load was faster
+ */
+export async function askForTurn(client: pg.Client, claim: TurnClaim): Promise<Turn> {
+  const { restoreId, target, from, to } = claim;
+  const moved = await client.query(
+    `update thaw.targets
+     set next_ordinal = $5, lease_until = now() + $6::interval
+     where target_oid = $1 and restore_id = $2 and epoch = $3 and next_ordinal = $4`,
+    [target.oid, restoreId, target.epoch, from, to, lease],
+  );
+  if (moved.rowCount === 1) return 'mine';
+  const { rows } = await client.query<{ held: boolean; next_ordinal: number }>(
+    `select restore_id = $2 and epoch = $3 as held, next_ordinal from thaw.targets where target_oid = $1`,
+    [target.oid, restoreId, target.epoch],
+  );
+  const row = rows[0];
+  if (row?.held !== true) throw lost(claim);
+  if (row.next_ordinal > from) {
+    throw new ThawError('SerializationFailure', 'Another attempt of this load has decided its archives.', {
+      stage: 'commit',
+    });
+  }
+  return 'wait';
+}
+
+/**
+ * For a table without any key, where order does not matter: makes sure that the target is still held, and
+ * that it stays so until the commit.
+ *
+ * @throws ThawError `TargetBusy` when another restore has taken the table
+ */
+export async function holdTarget(client: pg.Client, claim: TurnClaim): Promise<void> {
+  const { restoreId, target } = claim;
+  const { rowCount } = await client.query(
+    `select from thaw.targets where target_oid = $1 and restore_id = $2 and epoch = $3 for share`,
+    [target.oid, restoreId, target.epoch],
+  );
+  if (rowCount !== 1) throw lost(claim);
+}
+
+/** Shows that a restore without a load in flight is alive. */
+export async function renewLease(client: pg.Client, restoreId: string, target: HeldTarget): Promise<void> {
+  await client.query(
+    `update thaw.targets set lease_until = now() + $4::interval
+     where target_oid = $1 and restore_id = $2 and epoch = $3`,
+    [target.oid, restoreId, target.epoch, lease],
+  );
+}
+
+/** Lets a target go. Nothing happens when somebody else holds it by now. */
+export async function releaseTarget(client: pg.Client, restoreId: string, target: HeldTarget): Promise<void> {
+  await client.query(
+    `update thaw.targets set released_at = now()
+     where target_oid = $1 and restore_id = $2 and epoch = $3`,
+    [target.oid, restoreId, target.epoch],
+  );
+}
+
+/**
+ * What the sessions of a restore on a target begin their `application_name` with. Behind it come the
+ * place of the load and the attempt: `thaw/{restore}/{oid}.{ordinal}/{attempt}`.
+ */
+export function sessionPrefix(restoreId: string, oid: number): string {
+  return `thaw/${restoreId}/${oid}.`;
+}
+
+/** `application_name` of a load. */
+export function sessionName(restoreId: string, oid: number, ordinal: number, attempt: number): string {
+  return `${sessionPrefix(restoreId, oid)}${ordinal}/${attempt}`;
+}
+
+/**
+ * Ends other sessions whose names begin so, and waits until they are gone.
+ *
+ * @returns how many there were
+ */
+export async function endSessions(client: pg.Client, prefix: string): Promise<number> {
+  const { rows } = await client.query<{ ended: number }>(
+    `select count(*) filter (where pg_terminate_backend(pid, 5000)) as ended
+     from pg_stat_activity
+     where starts_with(application_name, $1) and datname = current_database() and pid <> pg_backend_pid()`,
+    [prefix],
+  );
+  return rows[0]?.ended ?? 0;
+}
+
+/**
+ * Tells whether a load of an earlier place waits for a lock that this session holds: then the rows that
+ * this one has copied stand in the way, and it must give them up rather than wait for its turn.
+ */
+export async function blocksEarlierLoad(
+  client: pg.Client,
+  restoreId: string,
+  oid: number,
+  ordinal: number,
+): Promise<boolean> {
+  const { rows } = await client.query<{ blocks: boolean }>(
+    `select exists (
+       select from pg_stat_activity
+       where starts_with(application_name, $1) and wait_event_type = 'Lock'
+         and split_part(substr(application_name, length($1) + 1), '/', 1)::bigint < $2
+         and pg_backend_pid() = any(pg_blocking_pids(pid))
+     ) as blocks`,
+    [sessionPrefix(restoreId, oid), ordinal],
+  );
+  return rows[0]?.blocks ?? false;
+}
+
+interface Holder {
+  readonly restoreId: string;
+  readonly workflow: string | null;
+  readonly epoch: number;
+  readonly released: boolean;
+  readonly leased: boolean;
+  readonly sessions: number;
+}
+
+async function readHolder(client: pg.Client, oid: number): Promise<Holder | null> {
+  const { rows } = await client.query<Holder>(
+    `select restore_id as "restoreId", holder_workflow as workflow, epoch,
+       released_at is not null as released, lease_until > now() as leased,
+       (select count(*) from pg_stat_activity
+        where starts_with(application_name, 'thaw/' || restore_id || '/' || target_oid || '.')
+          and datname = current_database()) as sessions
+     from thaw.targets where target_oid = $1`,
+    [oid],
+  );
+  return rows[0] ?? null;
+}
+
+function isAlive(holder: Holder, taker: Taker): boolean {
+  if (holder.released || holder.restoreId === taker.restoreId || holder.workflow === taker.workflow)
+    return false;
+  return holder.leased || holder.sessions > 0;
+}
+
+/** Writes the taker over the holder that was seen; null when somebody was faster. */
+async function writeHolder(
+  client: pg.Client,
+  taker: Taker,
+  target: TargetName,
+  seenEpoch: number,
+): Promise<number | null> {
+  const { rows } = await client.query<{ epoch: number }>(
+    `insert into thaw.targets as held
+       (target_oid, schema_name, table_name, restore_id, epoch, ordered, holder_workflow, lease_until)
+     values ($1, $2, $3, $4, $8 + 1, $5, $6, now() + $7::interval)
+     on conflict (target_oid) do update
+     set schema_name = excluded.schema_name, table_name = excluded.table_name,
+       restore_id = excluded.restore_id, epoch = excluded.epoch, next_ordinal = 0,
+       ordered = excluded.ordered, holder_workflow = excluded.holder_workflow,
+       released_at = null, lease_until = excluded.lease_until, taken_at = now()
+     where held.epoch = $8
+     returning epoch`,
+    [
+      target.oid,
+      target.schema,
+      target.table,
+      taker.restoreId,
+      target.ordered,
+      taker.workflow,
+      lease,
+      seenEpoch,
+    ],
+  );
+  return rows[0]?.epoch ?? null;
+}
+
+function busy(target: TargetName, holder: Holder): ThawError {
+  const name = `${target.schema}.${target.table}`;
+  return new ThawError('TargetBusy', `${name}: restore ${holder.restoreId} holds the table.`, {
+    object: name,
+    hint: `Wait for it (\`thaw watch ${holder.restoreId}\`) or cancel it. If its server is gone for good, the table is free within ${lease} of its last sign of life.`,
+  });
+}
+
+function lost({ restoreId }: TurnClaim): ThawError {
+  return new ThawError(
+    'TargetBusy',
+    `Restore ${restoreId} does not hold the table any more: another one has taken it.`,
+    {
+      stage: 'commit',
+    },
+  );
+}

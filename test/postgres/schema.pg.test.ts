@@ -1,0 +1,99 @@
+import type pg from 'pg';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ensureSchema, schemaSql, schemaVersion } from '../../src/postgres/schema.ts';
+import { openSession, type Session } from './session.ts';
+
+let session: Session;
+let client: pg.Client;
+
+beforeEach(async () => {
+  session = await openSession('schema');
+  client = session.client;
+});
+
+afterEach(() => session.close());
+
+async function tables(): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `select tablename as name from pg_tables where schemaname = 'thaw' order by 1`,
+  );
+  return rows.map(({ name }) => name);
+}
+
+const all = ['archives', 'dropped_indexes', 'rejected_rows', 'restores', 'schema_version', 'targets'];
+
+test('is made once, by however many come at the same time', async () => {
+  const clients = await Promise.all(Array.from({ length: 6 }, () => session.open()));
+  await Promise.all(clients.map(ensureSchema));
+  expect(await tables()).toEqual(all);
+  const { rows } = await client.query('select version from thaw.schema_version');
+  expect(rows).toEqual([{ version: schemaVersion }]);
+});
+
+test('costs one query when it is there', async () => {
+  await ensureSchema(client);
+  const query = client.query;
+  let queries = 0;
+  client.query = ((...args: unknown[]) => {
+    queries += 1;
+    return Reflect.apply(query, client, args);
+  }) as typeof client.query;
+  await ensureSchema(client);
+  expect(queries).toBe(1);
+});
+
+test('the printed SQL makes the same, and a user who may create nothing then works with it', async () => {
+  const user = await session.makeUser();
+  await client.query(schemaSql());
+  expect(await tables()).toEqual(all);
+  await client.query(`
+    grant usage on schema thaw to "${user}";
+    grant select, insert, update, delete on all tables in schema thaw to "${user}"`);
+  const stranger = await session.open(user);
+  await ensureSchema(stranger);
+  await stranger.query(
+    `insert into thaw.rejected_rows (restore_id, target_oid, key, line) values ('r', 1, 'k', 1)`,
+  );
+});
+
+test('a schema without tables, made by an administrator, is filled', async () => {
+  const user = await session.makeUser();
+  await client.query(`create schema thaw authorization "${user}"`);
+  await ensureSchema(await session.open(user));
+  expect(await tables()).toEqual(all);
+});
+
+test.each([
+  ['may not create it', ''],
+  ['may not use it', schemaSql()],
+])('a user who %s is told what an administrator has to run', async (_, before) => {
+  const user = await session.makeUser();
+  await client.query(before);
+  const stranger = await session.open(user);
+  await expect(ensureSchema(stranger)).rejects.toMatchObject({
+    code: 'PermissionDenied',
+    hint: expect.stringContaining('thaw schema --sql'),
+  });
+  // The session is not left in a failed transaction.
+  expect((await stranger.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+});
+
+test('a newer version is a hard stop', async () => {
+  await ensureSchema(client);
+  await client.query('insert into thaw.schema_version (version) values ($1)', [schemaVersion + 1]);
+  await expect(ensureSchema(client)).rejects.toMatchObject({ code: 'ConfigInvalid', retryable: false });
+});
+
+test('commits to a table update its row within the page', async () => {
+  await ensureSchema(client);
+  await client.query(
+    `insert into thaw.targets (target_oid, restore_id, epoch, ordered, lease_until) values (1, 'r', 1, true, now())`,
+  );
+  for (let ordinal = 0; ordinal < 200; ordinal += 1) {
+    await client.query('update thaw.targets set next_ordinal = next_ordinal + 1 where target_oid = 1');
+  }
+  const { rows } = await client.query(
+    `select pg_relation_size('thaw.targets') / current_setting('block_size')::int as pages`,
+  );
+  expect(rows).toEqual([{ pages: 1 }]);
+});

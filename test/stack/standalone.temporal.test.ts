@@ -1,0 +1,209 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describeProcess, endProcess } from '../../src/stack/standalone-process.ts';
+import { Command, compileOpener, eventually, serversBelow } from './standalone-command.ts';
+
+let compiled: string;
+let stateDir: string;
+let commands: Command[];
+
+beforeAll(async () => {
+  compiled = await compileOpener();
+}, 60_000);
+
+afterAll(() => rm(compiled, { recursive: true, force: true }));
+
+beforeEach(async () => {
+  // With a space in it: the name of the database must come through the shell whole.
+  stateDir = await mkdtemp(join(tmpdir(), 'thaw state '));
+  commands = [];
+});
+
+afterEach(async () => {
+  for (const command of commands) await command.kill();
+  for (const pid of await serversBelow(stateDir)) {
+    const server = await describeProcess(pid);
+    if (server !== null) await endProcess(server, 0);
+  }
+  await rm(stateDir, { recursive: true, force: true });
+});
+
+function begin(namespace?: string): Command {
+  const command = new Command(compiled, stateDir, namespace);
+  commands.push(command);
+  return command;
+}
+
+async function withClient<T>(
+  address: string,
+  namespace: string,
+  use: (client: Client) => Promise<T>,
+): Promise<T> {
+  const connection = await Connection.connect({ address });
+  try {
+    return await use(new Client({ connection, namespace }));
+  } finally {
+    await connection.close();
+  }
+}
+
+function startWorkflow(address: string, workflowId: string, namespace = 'default'): Promise<unknown> {
+  return withClient(address, namespace, (client) =>
+    client.workflow.start('anything', { workflowId, taskQueue: 'nobody' }),
+  );
+}
+
+function workflowState(address: string, workflowId: string, namespace = 'default'): Promise<string> {
+  return withClient(address, namespace, async (client) => {
+    const description = await client.workflow.getHandle(workflowId).describe();
+    return description.status.name;
+  });
+}
+
+describe('the standalone server', { timeout: 60_000 }, () => {
+  it('is one for all who open it at once, and ends with the last of them', async () => {
+    const all = [begin(), begin(), begin()];
+    let most = 0;
+    let open = false;
+    const watching = eventually(async () => {
+      most = Math.max(most, (await serversBelow(stateDir)).length);
+      return open || null;
+    }, 50_000);
+    const servers = await Promise.all(all.map((command) => command.opened()));
+    open = true;
+    await watching;
+
+    expect(new Set(servers.map((server) => server.address)).size).toBe(1);
+    expect(most).toBe(1);
+    const ui = await fetch(servers[0]?.uiUrl ?? '');
+    expect(ui.status).toBe(200);
+
+    expect(await all[0]?.release()).toBe(0);
+    expect(await all[1]?.release()).toBe(0);
+    expect(await serversBelow(stateDir)).toHaveLength(1);
+    expect(await all[2]?.release()).toBe(0);
+    expect(await serversBelow(stateDir)).toEqual([]);
+    expect((await readdir(join(stateDir, 'temporal-1.5.1'))).toSorted()).toEqual([
+      'server-1.29.1.db',
+      'server-1.29.1.db.complete',
+      'server.log',
+      'users',
+    ]);
+    expect(await readdir(join(stateDir, 'temporal-1.5.1', 'users'))).toEqual([]);
+  });
+
+  it('lives on when its command is killed, and the next command goes on with it', async () => {
+    const first = begin();
+    const { address } = await first.opened();
+    await startWorkflow(address, 'w');
+    const before = await serversBelow(stateDir);
+    await first.kill();
+
+    const second = begin();
+    expect((await second.opened()).address).toBe(address);
+    expect(await serversBelow(stateDir)).toEqual(before);
+    expect(await workflowState(address, 'w')).toBe('RUNNING');
+    // The killed one must not be waited for.
+    await second.release();
+    expect(await serversBelow(stateDir)).toEqual([]);
+  });
+
+  it('keeps what it knows when it is stopped and started again', async () => {
+    const first = begin();
+    await startWorkflow((await first.opened()).address, 'w');
+    await first.release();
+
+    const second = begin();
+    expect(await workflowState((await second.opened()).address, 'w')).toBe('RUNNING');
+    await second.release();
+  });
+
+  it('is ended and replaced on its port when it hangs, and keeps what it knows', async () => {
+    const first = begin();
+    const { address } = await first.opened();
+    await startWorkflow(address, 'w');
+    const [hung = 0] = await serversBelow(stateDir);
+    process.kill(hung, 'SIGSTOP');
+
+    const second = begin();
+    expect((await second.opened()).address).toBe(address);
+    const servers = await serversBelow(stateDir);
+    expect(servers).toHaveLength(1);
+    expect(servers).not.toContain(hung);
+    expect(second.log).toContain(
+      `the Temporal server of process ${hung} does not answer: it is started anew`,
+    );
+    expect(await workflowState(address, 'w')).toBe('RUNNING');
+  });
+
+  it('leaves the process alone that has the pid of an earlier server', async () => {
+    const folder = join(stateDir, 'temporal-1.5.1');
+    await mkdir(folder, { recursive: true });
+    const stranger = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+    try {
+      const pid = stranger.pid ?? 0;
+      const running = await eventually(() => describeProcess(pid));
+      const record = { pid, port: 0, uiPort: 0, database: join(folder, 'server-1.29.1.db'), ready: true };
+      // Another start time; then the same one, as coarse clocks may tell, but another program.
+      for (const startedAt of ['long ago', running.startedAt]) {
+        await writeFile(join(folder, 'server.json'), JSON.stringify({ ...record, startedAt }));
+        const command = begin();
+        await command.opened();
+        expect(await serversBelow(stateDir)).toHaveLength(1);
+        expect(await serversBelow(stateDir)).not.toContain(pid);
+        await command.release();
+        expect(await describeProcess(pid)).not.toBeNull();
+      }
+    } finally {
+      const ended = once(stranger, 'exit');
+      stranger.kill();
+      await ended;
+    }
+  });
+
+  it('starts after a start that was killed', async () => {
+    const killed = begin();
+    await eventually(async () => existsSync(join(stateDir, 'temporal-1.5.1', 'server.json')) || null);
+    await killed.kill();
+
+    const { address } = await begin().opened();
+    expect(await serversBelow(stateDir)).toHaveLength(1);
+    await startWorkflow(address, 'w');
+    expect(await workflowState(address, 'w')).toBe('RUNNING');
+  });
+
+  it('starts after the making of its database was cut off', async () => {
+    const folder = join(stateDir, 'temporal-1.5.1');
+    await mkdir(folder, { recursive: true });
+    // As it is before its first table: the server takes it for a database with all of them.
+    await writeFile(join(folder, 'server-1.29.1.db'), '');
+
+    await startWorkflow((await begin().opened()).address, 'w');
+  });
+
+  it('leaves nothing running when its start is interrupted', async () => {
+    const folder = join(stateDir, 'temporal-1.5.1');
+    const interrupted = begin();
+    await eventually(async () => existsSync(join(folder, 'server.json')) || null);
+    expect(await interrupted.abort()).toBe(2);
+    await expect(interrupted.opened()).rejects.toThrow('interrupted');
+    expect(await serversBelow(stateDir)).toEqual([]);
+    expect(existsSync(join(folder, 'server.json'))).toBe(false);
+    expect(await readdir(join(folder, 'users'))).toEqual([]);
+
+    await startWorkflow((await begin().opened()).address, 'w');
+  });
+
+  it('has the namespace that a command asks for, at once, even if it ran before', async () => {
+    const { address } = await begin().opened();
+    expect((await begin('elsewhere').opened()).address).toBe(address);
+    await startWorkflow(address, 'w', 'elsewhere');
+    expect(await workflowState(address, 'w', 'elsewhere')).toBe('RUNNING');
+  });
+});

@@ -4,28 +4,18 @@ import * as ascii from './ascii.ts';
 import type { ArchiveColumn } from './column-type.ts';
 import { type CopyPiece, PieceMaker } from './copy-piece.ts';
 import { type Encoder, encodeScalar } from './encoder.ts';
-import { encoderOf } from './encoder-table.ts';
+import { type EncoderOptions, encoderOf } from './encoder-table.ts';
 import { skipBlanks, skipValue } from './json-scan.ts';
 import { type Field, RecordParts } from './record.ts';
 import { RecordShape } from './record-shape.ts';
 import { BadValue, Malformed } from './slice-error.ts';
 
 /** How an archive is sliced. */
-export interface SlicerOptions {
+export interface SlicerOptions extends EncoderOptions {
   /** Names the archive in errors. */
   readonly archive?: string | undefined;
-  /** Columns (by name) of json, known to hold nested values, whose strings are therefore scalars; see {@link RestartNested}. */
-  readonly nestedJson?: ReadonlySet<string> | undefined;
   /** Keys to pass over without counting them, such as those of generated columns. */
   readonly ignoredKeys?: ReadonlySet<string> | undefined;
-  /**
-   * What a `timestamp` or `date` at the very end of Python's calendar is: itself, or the infinity that the
-   * archiver wrote the same way. For `timestamptz` the two can be told apart and always are.
-   * @default 'keep'
-   */
-  readonly infinity?: 'keep' | 'map' | undefined;
-  /** What becomes of a value that the archiver destroyed (path, polygon). @default 'fail' */
-  readonly unrestorable?: 'fail' | 'null' | undefined;
   /** Lines (1-based) to leave out, since PostgreSQL refused them before; each is given to `onReject`. */
   readonly skipLines?: ReadonlySet<number> | undefined;
   /** Takes the lines that are left out, instead of a `RowRejected` for the first. */

@@ -1,0 +1,154 @@
+import { findDatabase } from '../config/database-config.ts';
+import { fingerprint } from '../config/fingerprint.ts';
+import type { DatabaseConfig, ThawConfig } from '../config/thaw-config.ts';
+import {
+  defaultRestoreOptions,
+  type RestoreOptions,
+  type RestoreRequest,
+  type TableRequest,
+} from '../contract/restore-request.ts';
+import { type ArchivePlace, archivePlace } from './archive-place.ts';
+import { archivedSchema, refuseSameTarget, requestedTables } from './requested-tables.ts';
+import { asIs, type FieldNaming, fieldError, type RestoreInput } from './restore-input.ts';
+
+/** What a request needs besides what the user asks for. */
+export interface RequestSettings {
+  /** @default that of `defaultRestoreOptions` */
+  readonly heartbeatSeconds?: number;
+  /** How messages name a field. @default as it stands in JSON */
+  readonly naming?: FieldNaming;
+}
+
+/**
+ * Makes the request that workflows take out of what a user asks for: finds the database, says for each table
+ * where it was archived from and where it goes, and takes the place of what was left out.
+ *
+ * Archives named by their keys are restored whatever the ledger says; `restore_all` wins over them.
+ *
+ * @throws ThawError `InputInvalid`
+ */
+export function toRestoreRequest(
+  input: RestoreInput,
+  config: ThawConfig,
+  restoreId: string,
+  settings: RequestSettings = {},
+): RestoreRequest {
+  const naming = settings.naming ?? asIs;
+  refuseContradictions(input, naming);
+  const keys = input.restore_all ? null : keysOf(input);
+  if (keys === null && !input.restore_all) {
+    throw fieldError(naming('restore_all'), `or ${naming('s3_key')} is required`);
+  }
+  const scope = keys === null ? wholeTables(input, config, naming) : archives(input, keys, config, naming);
+  return {
+    restoreId,
+    fingerprint: fingerprint(config, scope.database),
+    database: scope.database,
+    tables: scope.tables,
+    keys,
+    options: restoreOptions(input, keys !== null || !config.restoreWatermark.enabled, settings),
+  };
+}
+
+/** Where a request reads and writes. */
+interface Scope {
+  readonly database: string;
+  readonly tables: readonly TableRequest[] | null;
+}
+
+/** The archives named; null when none is. */
+function keysOf(input: RestoreInput): readonly string[] | null {
+  const keys = [...(input.s3_key === undefined ? [] : [input.s3_key]), ...(input.s3_keys ?? [])];
+  return keys.length === 0 ? null : [...new Set(keys)];
+}
+
+function wholeTables(input: RestoreInput, config: ThawConfig, naming: FieldNaming): Scope {
+  const database = databaseOf(input.database, config, naming);
+  return { database: database.name, tables: requestedTables(input, database, naming) };
+}
+
+/** The tables of some archives: as the keys say, or as the request says where they go. */
+function archives(
+  input: RestoreInput,
+  keys: readonly string[],
+  config: ThawConfig,
+  naming: FieldNaming,
+): Scope {
+  const places = keys.map((key) => archivePlace(key, config.store.prefix));
+  const database = databaseOf(input.database ?? places.find((place) => place)?.database, config, naming);
+  keys.forEach((key, index) => {
+    refuseForeign(key, places[index] ?? null, database, naming);
+  });
+  const isNamed = input.table !== undefined || input.tables !== undefined;
+  const named = isNamed ? (requestedTables({ ...input, into_table: undefined }, database, naming) ?? []) : [];
+  const archived = [...new Set(places.flatMap((place) => (place === null ? [] : [place.table])))];
+  const tables = archived.map((table): TableRequest => {
+    const same = named.find((each) => each.table === table);
+    // The old way of naming another target: the key tells where from, --table where to.
+    const other = archived.length === 1 && named.length === 1 ? named[0] : undefined;
+    const schema = same?.schema ?? archivedSchema(table, input.schema, database.tables, naming);
+    return {
+      table,
+      schema,
+      intoSchema: same?.intoSchema ?? other?.intoSchema ?? input.schema ?? schema,
+      intoTable: input.into_table ?? same?.intoTable ?? other?.intoTable ?? table,
+    };
+  });
+  refuseSameTarget(tables, naming);
+  return { database: database.name, tables };
+}
+
+function databaseOf(name: string | undefined, config: ThawConfig, naming: FieldNaming): DatabaseConfig {
+  if (name !== undefined) return findDatabase(config, name);
+  const [only, second] = config.databases;
+  if (only !== undefined && second === undefined) return only;
+  const names = config.databases.map((database) => database.name).join(', ');
+  throw fieldError(naming('database'), 'is required', undefined, `Name one of ${names}.`);
+}
+
+function refuseForeign(
+  key: string,
+  place: ArchivePlace | null,
+  database: DatabaseConfig,
+  naming: FieldNaming,
+): void {
+  const field = naming('s3_key');
+  if (place === null) throw fieldError(field, 'must lie below a database and a table', key);
+  if (place.database === database.name) return;
+  throw fieldError(field, `must be an archive of the database ${database.name}`, key);
+}
+
+function refuseContradictions(input: RestoreInput, naming: FieldNaming): void {
+  if (input.table !== undefined && input.tables !== undefined) {
+    throw fieldError(naming('tables'), `and ${naming('table')} must not both be there`);
+  }
+  const { start_date: start, end_date: end } = input;
+  const dated = start === undefined ? 'end_date' : 'start_date';
+  if (!input.restore_all && (start ?? end) !== undefined) {
+    throw fieldError(naming(dated), `goes with ${naming('restore_all')} only`, start ?? end);
+  }
+  if (start !== undefined && end !== undefined && start > end) {
+    throw fieldError(naming('start_date'), `must not be after ${naming('end_date')} ${end}`, start);
+  }
+}
+
+function restoreOptions(
+  input: RestoreInput,
+  passesLedger: boolean,
+  settings: RequestSettings,
+): RestoreOptions {
+  return {
+    conflictStrategy: input.conflict_strategy,
+    schemaStrategy: input.schema_migration_strategy,
+    lanes: input.lanes,
+    packBytes: input.pack_bytes,
+    commitFrequency: input.commit_frequency ?? null,
+    startDate: input.start_date ?? null,
+    endDate: input.end_date ?? null,
+    ignoreWatermark: input.ignore_watermark || passesLedger,
+    validateChecksums: input.validate_checksum,
+    dropIndexes: input.drop_indexes,
+    failFast: input.fail_fast,
+    heartbeatSeconds: settings.heartbeatSeconds ?? defaultRestoreOptions.heartbeatSeconds,
+  };
+}

@@ -7,21 +7,31 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { describeProcess, endProcess } from '../../src/stack/standalone-process.ts';
+import { temporalServerVersion } from '../../src/stack/temporal-server.ts';
+import { obtainTool } from '../../src/stack/tool.ts';
+import { toolSources } from '../../src/stack/tool-source.ts';
 import { Command, compileOpener, eventually, serversBelow } from './standalone-command.ts';
 
 let compiled: string;
+/** Name of the database: it tells the version of whichever server the machine has. */
+let database: string;
 let stateDir: string;
+/** Where the server's state is, below the state folder. */
+let folder: string;
 let commands: Command[];
 
 beforeAll(async () => {
   compiled = await compileOpener();
-}, 60_000);
+  const executable = await obtainTool('temporal', { log: () => undefined });
+  database = `server-${await temporalServerVersion(executable)}.db`;
+}, 600_000);
 
 afterAll(() => rm(compiled, { recursive: true, force: true }));
 
 beforeEach(async () => {
   // With a space in it: the name of the database must come through the shell whole.
   stateDir = await mkdtemp(join(tmpdir(), 'thaw state '));
+  folder = join(stateDir, `temporal-${toolSources.temporal.version}`);
   commands = [];
 });
 
@@ -89,13 +99,13 @@ describe('the standalone server', { timeout: 60_000 }, () => {
     expect(await serversBelow(stateDir)).toHaveLength(1);
     expect(await all[2]?.release()).toBe(0);
     expect(await serversBelow(stateDir)).toEqual([]);
-    expect((await readdir(join(stateDir, 'temporal-1.5.1'))).toSorted()).toEqual([
-      'server-1.29.1.db',
-      'server-1.29.1.db.complete',
+    expect((await readdir(folder)).toSorted()).toEqual([
+      database,
+      `${database}.complete`,
       'server.log',
       'users',
     ]);
-    expect(await readdir(join(stateDir, 'temporal-1.5.1', 'users'))).toEqual([]);
+    expect(await readdir(join(folder, 'users'))).toEqual([]);
   });
 
   it('lives on when its command is killed, and the next command goes on with it', async () => {
@@ -143,13 +153,12 @@ describe('the standalone server', { timeout: 60_000 }, () => {
   });
 
   it('leaves the process alone that has the pid of an earlier server', async () => {
-    const folder = join(stateDir, 'temporal-1.5.1');
     await mkdir(folder, { recursive: true });
     const stranger = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
     try {
       const pid = stranger.pid ?? 0;
       const running = await eventually(() => describeProcess(pid));
-      const record = { pid, port: 0, uiPort: 0, database: join(folder, 'server-1.29.1.db'), ready: true };
+      const record = { pid, port: 0, uiPort: 0, database: join(folder, database), ready: true };
       // Another start time; then the same one, as coarse clocks may tell, but another program.
       for (const startedAt of ['long ago', running.startedAt]) {
         await writeFile(join(folder, 'server.json'), JSON.stringify({ ...record, startedAt }));
@@ -169,7 +178,7 @@ describe('the standalone server', { timeout: 60_000 }, () => {
 
   it('starts after a start that was killed', async () => {
     const killed = begin();
-    await eventually(async () => existsSync(join(stateDir, 'temporal-1.5.1', 'server.json')) || null);
+    await eventually(async () => existsSync(join(folder, 'server.json')) || null);
     await killed.kill();
 
     const { address } = await begin().opened();
@@ -179,16 +188,14 @@ describe('the standalone server', { timeout: 60_000 }, () => {
   });
 
   it('starts after the making of its database was cut off', async () => {
-    const folder = join(stateDir, 'temporal-1.5.1');
     await mkdir(folder, { recursive: true });
     // As it is before its first table: the server takes it for a database with all of them.
-    await writeFile(join(folder, 'server-1.29.1.db'), '');
+    await writeFile(join(folder, database), '');
 
     await startWorkflow((await begin().opened()).address, 'w');
   });
 
   it('leaves nothing running when its start is interrupted', async () => {
-    const folder = join(stateDir, 'temporal-1.5.1');
     const interrupted = begin();
     await eventually(async () => existsSync(join(folder, 'server.json')) || null);
     expect(await interrupted.abort()).toBe(2);

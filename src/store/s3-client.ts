@@ -29,7 +29,8 @@ export function makeS3Client(config: S3StoreConfig, env: NodeJS.ProcessEnv, agen
     ignoreConfiguredEndpointUrls: true,
     forcePathStyle: config.pathStyle,
     ...(credentials === null ? {} : { credentials }),
-    maxAttempts: 4,
+    // The store tries again itself, with longer pauses; the SDK only once it knows the store's clock.
+    maxAttempts: 2,
     // By default the SDK adds checksums that older S3-compatible servers refuse.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',

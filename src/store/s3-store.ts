@@ -6,7 +6,7 @@ import {
 } from '@aws-sdk/client-s3';
 import type { S3StoreConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
-import { Backoff } from './backoff.ts';
+import { Backoff, persist } from './backoff.ts';
 import type {
   ListOptions,
   ObjectBody,
@@ -17,11 +17,13 @@ import type {
 } from './object-store.ts';
 import { resumableBody } from './resumable-body.ts';
 import { type Agents, makeAgents, makeS3Client } from './s3-client.ts';
-import { type GetAnswer, type GetOptions, S3Get } from './s3-get.ts';
+import { type GetAnswer, S3Get } from './s3-get.ts';
 import { storeError } from './store-error.ts';
 import { readWhole, settle } from './whole-body.ts';
 
 const longestPage = 1_000;
+/** Nothing is lost by asking anew later, other than by reading: two seconds, and a wrong endpoint is told. */
+const fewTries = 4;
 
 /** Archives in an S3 bucket, of AWS or of any server that speaks its protocol. */
 export class S3Store implements ObjectStore {
@@ -40,27 +42,28 @@ export class S3Store implements ObjectStore {
   }
 
   async list({ prefix, after, limit, signal }: ListOptions): Promise<ObjectPage> {
+    signal?.throwIfAborted();
     const command = new ListObjectsV2Command({
       Bucket: this.#config.bucket,
       Prefix: prefix,
       MaxKeys: Math.min(limit ?? longestPage, longestPage),
       ...(after ? { StartAfter: after } : {}),
     });
-    const page = await this.#ask((abort) => this.#client.send(command, abort), signal);
+    const options = signal === undefined ? {} : { abortSignal: signal };
+    const page = await this.#ask(() => this.#client.send(command, options), new Backoff(signal, fewTries));
     const objects = (page.Contents ?? []).map(objectInfo);
     this.#checkOrder(objects, after ?? '');
     return { objects, next: page.IsTruncated ? (objects.at(-1)?.key ?? null) : null };
   }
 
   async open(key: string, { etag, signal }: ReadOptions = {}): Promise<ObjectBody> {
-    const classify = (error: unknown) => storeError(error, { store: this.name, key });
-    const answer = await this.#first(key, { etag, signal }, classify);
+    const answer = await this.#ask(() => this.#get.get(key, { etag, signal }), new Backoff(signal), key);
     this.#checkTag(key, etag, answer);
     const chunks = resumableBody(answer.body, {
       bytes: answer.bytes,
       name: `${this.name}/${key}`,
       reopen: async (from) => (await this.#get.get(key, { from, etag: answer.etag, signal })).body,
-      classify,
+      classify: (error) => storeError(error, { store: this.name, key }),
       signal,
     });
     return settle({ bytes: answer.bytes, etag: answer.etag, chunks });
@@ -79,7 +82,7 @@ export class S3Store implements ObjectStore {
       ContentType: contentType,
       ...(this.#config.encryption === null ? {} : { ServerSideEncryption: this.#config.encryption }),
     });
-    await this.#ask((abort) => this.#client.send(command, abort), undefined, key);
+    await this.#ask(() => this.#client.send(command), new Backoff(undefined, fewTries), key);
   }
 
   close(): void {
@@ -88,30 +91,15 @@ export class S3Store implements ObjectStore {
     this.#agents.https.destroy();
   }
 
-  /** The first connection to an object, tried again like a broken one. */
-  async #first(key: string, options: GetOptions, classify: (error: unknown) => unknown): Promise<GetAnswer> {
-    const backoff = new Backoff(options.signal);
-    for (;;) {
+  /** Does one request, again and again while errors are of the moment. */
+  #ask<T>(request: () => Promise<T>, backoff: Backoff, key?: string): Promise<T> {
+    return persist(async () => {
       try {
-        return await this.#get.get(key, options);
+        return await request();
       } catch (error) {
-        await backoff.pause(classify(error));
+        throw storeError(error, { store: this.name, key });
       }
-    }
-  }
-
-  async #ask<T>(
-    send: (options: { abortSignal?: AbortSignal }) => Promise<T>,
-    signal: AbortSignal | undefined,
-    key?: string,
-  ): Promise<T> {
-    signal?.throwIfAborted();
-    try {
-      return await send(signal === undefined ? {} : { abortSignal: signal });
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw storeError(error, { store: this.name, key });
-    }
+    }, backoff);
   }
 
   /** A server that passes over If-Match is caught here. */

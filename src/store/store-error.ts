@@ -28,8 +28,15 @@ export interface StoreErrorContext {
 
 type Verdict = readonly [code: ErrorCode, what: string, hint?: string];
 
+const unknownKey: Verdict = [
+  'PermissionDenied',
+  'access key is not known',
+  'Correct AWS_ACCESS_KEY_ID or s3.access_key_id, and see that it belongs to this endpoint.',
+];
+
 const byCode: Readonly<Record<string, Verdict>> = {
   NoSuchKey: ['ArchiveNotFound', 'is not there'],
+  NoSuchVersion: ['ArchiveNotFound', 'is not there'],
   NoSuchBucket: ['ConfigInvalid', 'bucket does not exist', 'Correct s3.bucket and s3.endpoint.'],
   InvalidBucketName: ['ConfigInvalid', 'is not a name that a bucket may have', 'Correct s3.bucket.'],
   InvalidObjectState: [
@@ -38,11 +45,9 @@ const byCode: Readonly<Record<string, Verdict>> = {
     'Thaw it first: ask for a temporary copy with S3 RestoreObject (`aws s3api restore-object`), wait until it is there, and restore again.',
   ],
   PreconditionFailed: ['ArchiveChanged', 'is not the object that it was when it was listed or first read'],
-  InvalidAccessKeyId: [
-    'PermissionDenied',
-    'access key is not known',
-    'Correct AWS_ACCESS_KEY_ID or s3.access_key_id, and see that it belongs to this endpoint.',
-  ],
+  InvalidAccessKeyId: unknownKey,
+  // versitygw's word for it, with status 404.
+  XAdminUserNotFound: unknownKey,
   SignatureDoesNotMatch: [
     'PermissionDenied',
     'secret does not belong to the access key',
@@ -100,9 +105,14 @@ export function storeError(error: unknown, context: StoreErrorContext): unknown 
   const verdict = judge(answer, error);
   if (verdict === undefined) return error;
   const [code, what, hint] = verdict;
-  const name = context.key === undefined ? context.store : `${context.store}/${context.key}`;
+  const isAboutStore = context.key === undefined || code === 'ConfigInvalid';
+  const name = isAboutStore ? context.store : `${context.store}/${context.key}`;
   const told = [answer.status, answer.code].filter(Boolean).join(' ');
-  const options: ThawErrorOptions = { hint, object: context.key ?? context.store, cause: error };
+  const options: ThawErrorOptions = {
+    hint,
+    object: isAboutStore ? context.store : context.key,
+    cause: error,
+  };
   return new ThawError(code, `${name}: ${what}${told ? ` (${told})` : ''}`, options);
 }
 
@@ -148,7 +158,9 @@ function judge({ status, code, region }: Answer, error: Error): Verdict | undefi
   if (known !== undefined) return known;
   if (status === undefined)
     return code === '' || error instanceof TypeError ? undefined : ['StoreUnavailable', 'cannot be reached'];
-  if (status === 404) return byCode.NoSuchKey;
+  // Only these: any other 404, such as that of a proxy or for an unknown access key, must not pass for an
+  // object that is not there, because metadata that is not there is none of an error.
+  if (status === 404 && (code === '' || code === 'NotFound')) return byCode.NoSuchKey;
   if (status === 412) return byCode.PreconditionFailed;
   if (status === 429) return byCode.SlowDown;
   if (status === 401 || status === 403) return denied;

@@ -88,7 +88,8 @@ interface CatalogRow {
   readonly oid: number;
   readonly root_oid: number;
   readonly kind: string;
-  readonly persistence: string;
+  readonly unlogged: boolean;
+  readonly foreign_parts: boolean;
   readonly user: string;
   readonly insertable_view: boolean;
   readonly has_unique: boolean;
@@ -112,7 +113,7 @@ interface ColumnRow extends Omit<TargetColumn, 'type'> {
 const catalogSql = `
   with target as materialized (
     select c.oid, coalesce(pg_partition_root(c.oid)::oid, c.oid) as root_oid,
-      c.relkind, c.relpersistence, c.relnamespace
+      c.relkind, c.relnamespace
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
     where n.nspname = $1 and c.relname = $2
   ), tree as materialized (
@@ -121,7 +122,9 @@ const catalogSql = `
     select branch.relid::oid from target, pg_partition_tree(target.oid) as branch
   )
   select
-    oid, root_oid, relkind as kind, relpersistence as persistence, current_user as user,
+    oid, root_oid, relkind as kind, current_user as user,
+    exists (select from tree join pg_class c using (oid) where c.relpersistence = 'u') as unlogged,
+    exists (select from tree join pg_class c using (oid) where c.relkind = 'f') as foreign_parts,
     -- 8 is the bit of insert, triggers counted
     relkind = 'v' and pg_relation_is_updatable(oid, true) & 8 <> 0 as insertable_view,
     exists (
@@ -214,11 +217,19 @@ function describe(row: CatalogRow, schema: string, table: string): TargetTable {
     rules,
     stagedOnly: reasonToStage(kind, row.row_security, triggers, rules),
     may: { select: row.may_select, update: row.may_update },
-    notices:
-      row.persistence === 'u'
-        ? [`${schema}.${table} is unlogged: a crash of PostgreSQL empties it, but not the ledger.`]
-        : [],
+    notices: describeRisks(row, `${schema}.${table}`),
   };
+}
+
+/** Where rows and ledger may part. */
+function describeRisks(row: CatalogRow, object: string): string[] {
+  const notices: string[] = [];
+  if (row.unlogged)
+    notices.push(`${object} is unlogged: a crash of PostgreSQL empties it, but not the ledger.`);
+  if (row.foreign_parts) {
+    notices.push(`${object} has foreign partitions: rows in them do not commit together with the ledger.`);
+  }
+  return notices;
 }
 
 function describeColumns(row: CatalogRow): TargetColumn[] {

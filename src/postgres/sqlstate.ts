@@ -241,7 +241,7 @@ function serverVerdict(
     return { code: 'RowRejected', says: 'a row violates a row-level security policy' };
   }
   if (code === sqlState.insufficientPrivilege) {
-    return { code: 'PermissionDenied', hint: grantHint(context.object) };
+    return { code: 'PermissionDenied', hint: grantHint(error, context.object) };
   }
   // Input functions of some extensions raise no SQLSTATE of their own for a bad value.
   if (code.startsWith('XX') && position) {
@@ -255,8 +255,11 @@ function isOwnMessage(error: pg.DatabaseError): boolean {
   return error.routine !== 'exec_stmt_raise' && !/\bfunction\b/i.test(error.where ?? '');
 }
 
-function grantHint(object: string): string {
-  return `As the owner of ${object}, run: grant select, insert, update on ${object} to the user that Thaw connects as (and grant usage on its schema).`;
+/** The right that helps, as far as it can be told from where PostgreSQL checked it. */
+function grantHint(error: pg.DatabaseError, object: string): string {
+  return error.routine === 'CheckMyDatabase'
+    ? 'As the owner of the database, run: grant connect on database … to the user that Thaw connects as.'
+    : `As an owner, grant what is missing to the user that Thaw connects as; for the table: grant select, insert, update on ${object}.`;
 }
 
 function connectionVerdict(error: unknown): Verdict | undefined {

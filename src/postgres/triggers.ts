@@ -50,6 +50,6 @@ export function readTriggers(rows: readonly TriggerRow[]): Trigger[] {
 function alwaysReturnsNew(language: string, source: string): boolean {
   const returns = source.match(/\breturn\b/gi)?.length ?? 0;
   const returnsNew = source.match(/\breturn\s+new\s*;/gi)?.length ?? 0;
-  const replacesNew = /\bnew\s*:?=|\binto\s+(strict\s+)?new\b(?!\s*\.)/i.test(source);
+  const replacesNew = /\bnew\s*:?=|\b(into|into\s+strict|for)\s+new\b(?!\s*\.)/i.test(source);
   return language === 'plpgsql' && returns > 0 && returns === returnsNew && !replacesNew;
 }

@@ -146,6 +146,7 @@ test.each([
   ['a variable', `declare r record; begin return r; end`, true],
   ['a NEW that is replaced', `begin new := null; return new; end`, true],
   ['a NEW that is selected into', `begin select 1 into new; return new; end`, true],
+  ['a NEW that a loop takes', `begin for new in select 1 where false loop end loop; return new; end`, true],
 ])('a trigger that ends in %s', async (name, body, maySwallow) => {
   const table = `trigger ${name}`;
   const target = await made(
@@ -233,9 +234,18 @@ test('a foreign key to itself, in a partitioned table too', async () => {
   }
 });
 
-test('an unlogged table is told of', async () => {
+test('unlogged tables and foreign partitions are told of', async () => {
   const target = await made('create unlogged table fleeting (n int)', 'fleeting');
-  expect(target.notices).toHaveLength(1);
+  expect(target.notices).toEqual([expect.stringContaining('is unlogged')]);
+  const partitioned = await made(
+    `create extension file_fdw;
+     create server files foreign data wrapper file_fdw;
+     create table far (n int) partition by list (n);
+     create foreign table far_1 partition of far for values in (1) server files options (filename '/dev/null')`,
+    'far',
+  );
+  expect(partitioned.notices).toEqual([expect.stringContaining('foreign partitions')]);
+  await expect(readTarget(client, 'public', 'far_1')).rejects.toMatchObject({ code: 'SchemaIncompatible' });
 });
 
 test.each([

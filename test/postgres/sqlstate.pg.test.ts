@@ -85,7 +85,14 @@ test('a row that a policy refuses is about the row, a missing right about the ta
   const right = await stranger.query('insert into t values (1, 1)').catch((error: unknown) => error);
   const denied = databaseError(right, { object: 'public.t' });
   expect(denied.code).toBe('PermissionDenied');
+  expect(denied.message).toContain('permission denied for table t');
   expect(denied.hint).toContain('grant select, insert, update on public.t');
+
+  await client.query(`revoke connect on database "${session.config.database}" from public`);
+  await expect(session.open(user)).rejects.toMatchObject({
+    code: 'PermissionDenied',
+    hint: expect.stringContaining('grant connect on database'),
+  });
 });
 
 test('a lock not had in time, a deadlock, and a session that was ended', async () => {

@@ -3,6 +3,7 @@ import {
   CancelledFailure,
   type Client,
   WorkflowExecutionAlreadyStartedError,
+  type WorkflowExecutionStatusName,
   WorkflowFailedError,
   type WorkflowHandle,
   WorkflowNotFoundError,
@@ -28,11 +29,25 @@ import type { RestoreRequest } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { mergeProgress } from '../restore/progress.ts';
 
-/** A question to a workflow waits this long for a worker to answer it. */
+/** A question waits this long for Temporal, and where need be a worker, to answer it. */
 const answerWithinMs = 10_000;
 
 /** How Temporal sees a restore, whether or not a worker is there to answer for it. */
 export type RestoreStanding = 'running' | 'ended' | 'unknown';
+
+/** What Temporal alone tells of a restore. */
+export interface RestoreDescription {
+  /** `queued`: no worker has begun with it. `broken`: terminated or timed out, so that it has no outcome. */
+  readonly standing: 'queued' | 'running' | 'completed' | 'failed' | 'cancelled' | 'broken';
+  readonly createdAt: Date;
+  readonly endedAt: Date | null;
+}
+
+/** What became of a start that may happen once only. */
+export type StartOnce = 'started' | 'known' | 'different';
+
+/** Memo field by which a restore that was asked for twice is told from another one under the same id. */
+const requestMemo = 'thawRequest';
 
 /** Starts restores in Temporal, asks how they go, and tells them what users want: shared by CLI and API. */
 export class RestoreClient {
@@ -51,15 +66,59 @@ export class RestoreClient {
    */
   async start(request: RestoreRequest): Promise<boolean> {
     try {
-      await this.#client.workflow.start<typeof restoreAll>(workflowTypes.restoreAll, {
-        taskQueue: this.#taskQueue,
-        workflowId: restoreWorkflowId(request.restoreId),
-        args: [request],
-        staticSummary: summaryOf(request),
-      });
+      await this.#inTime(() =>
+        this.#client.workflow.start<typeof restoreAll>(workflowTypes.restoreAll, {
+          taskQueue: this.#taskQueue,
+          workflowId: restoreWorkflowId(request.restoreId),
+          args: [request],
+          staticSummary: summaryOf(request),
+        }),
+      );
       return true;
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * Starts a restore whose id its user chose, unless it was ever started: Temporal sees to it, however many
+   * ask at once, as long as it remembers the one that ended (the retention of the namespace).
+   *
+   * @param fingerprint tells two requests under the same id apart
+   * @returns `known` when the same request was started before, `different` when another one was
+   */
+  async startOnce(request: RestoreRequest, fingerprint: string): Promise<StartOnce> {
+    try {
+      await this.#inTime(() =>
+        this.#client.workflow.start<typeof restoreAll>(workflowTypes.restoreAll, {
+          taskQueue: this.#taskQueue,
+          workflowId: restoreWorkflowId(request.restoreId),
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+          memo: { [requestMemo]: fingerprint },
+          args: [request],
+          staticSummary: summaryOf(request),
+        }),
+      );
+      return 'started';
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+    const { memo } = await this.#inTime(() => this.#handle(request.restoreId).describe());
+    return memo?.[requestMemo] === fingerprint ? 'known' : 'different';
+  }
+
+  /** What Temporal tells of a restore without a worker; null when it knows none of that id. */
+  async describe(restoreId: string): Promise<RestoreDescription | null> {
+    try {
+      const execution = await this.#inTime(() => this.#handle(restoreId).describe());
+      return {
+        standing: standingOf(execution.status.name, execution.historyLength),
+        createdAt: execution.startTime,
+        endedAt: execution.closeTime ?? null,
+      };
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return null;
       throw error;
     }
   }
@@ -135,18 +194,20 @@ export class RestoreClient {
   async #tableProgress(table: TableProgress): Promise<[string, TableProgress] | null> {
     try {
       const handle = this.#client.workflow.getHandle(table.workflowId);
-      const answer = await this.#client.withDeadline(Date.now() + answerWithinMs, () =>
-        handle.query(tableProgressQuery),
-      );
+      const answer = await this.#inTime(() => handle.query(tableProgressQuery));
       return isEnded(answer.state) ? null : [table.target, answer];
     } catch {
       return null;
     }
   }
 
+  #inTime<T>(question: () => Promise<T>): Promise<T> {
+    return this.#client.withDeadline(Date.now() + answerWithinMs, question);
+  }
+
   async #ask<T>(restoreId: string, question: () => Promise<T>): Promise<T> {
     try {
-      return await this.#client.withDeadline(Date.now() + answerWithinMs, question);
+      return await this.#inTime(question);
     } catch (error) {
       throw this.#translate(restoreId, error);
     }
@@ -175,6 +236,28 @@ export class RestoreClient {
 function summaryOf(request: RestoreRequest): string {
   const tables = request.tables?.map((table) => table.intoTable).join(', ') ?? 'all tables';
   return `${request.database}: ${tables} (${request.options.conflictStrategy})`;
+}
+
+/** Started and a first task for a worker: a history of two events is one that nobody has looked at. */
+const untouchedHistory = 2;
+
+function standingOf(
+  status: WorkflowExecutionStatusName,
+  historyLength: number,
+): RestoreDescription['standing'] {
+  switch (status) {
+    case 'RUNNING':
+    case 'CONTINUED_AS_NEW':
+      return historyLength <= untouchedHistory ? 'queued' : 'running';
+    case 'COMPLETED':
+      return 'completed';
+    case 'FAILED':
+      return 'failed';
+    case 'CANCELLED':
+      return 'cancelled';
+    default:
+      return 'broken';
+  }
 }
 
 /** A restore that failed gives its outcome along. */

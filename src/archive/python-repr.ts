@@ -101,10 +101,11 @@ export class PythonReader {
   }
 
   #keyword(): string | null {
-    const word = wordAt(this.#text, this.#at);
-    if (this.#text[this.#at + word.length] !== '=') return null;
-    this.#at += word.length + 1;
-    return word;
+    const keyword = /([a-z]+)=/y;
+    keyword.lastIndex = this.#at;
+    const [whole, name] = keyword.exec(this.#text) ?? [];
+    this.#at += whole?.length ?? 0;
+    return name ?? null;
   }
 
   /** An offset such as `+05:30`. */

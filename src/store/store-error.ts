@@ -137,7 +137,9 @@ function networkName(name: string): string {
 /** What an error of the AWS SDK holds, read without trusting its shape. */
 function sdkAnswer(error: Error & { $metadata: unknown }): Answer {
   const status = property(error.$metadata, 'httpStatusCode');
-  const region = property(property(property(error, '$response'), 'headers'), 'x-amz-bucket-region');
+  const region =
+    property(property(property(error, '$response'), 'headers'), 'x-amz-bucket-region') ??
+    property(error, 'Region');
   const code = property(error, 'code');
   if (status === undefined)
     return { status: undefined, code: String(code ?? networkName(error.name)), region: undefined };

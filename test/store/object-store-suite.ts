@@ -1,0 +1,112 @@
+import { expect, test } from 'vitest';
+import type { ObjectBody, ObjectPage, ObjectStore } from '../../src/store/object-store.ts';
+
+/** All bytes of a body. */
+export async function bytesOf(body: ObjectBody): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of body.chunks) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** Every page from `after` on. */
+export async function allPages(
+  store: ObjectStore,
+  prefix: string,
+  limit: number,
+  from: string | null = null,
+): Promise<ObjectPage[]> {
+  const pages: ObjectPage[] = [];
+  let after = from;
+  do {
+    const page = await store.list({ prefix, after, limit });
+    pages.push(page);
+    after = page.next;
+  } while (after !== null);
+  return pages;
+}
+
+function keysOf(pages: readonly ObjectPage[]): string[] {
+  return pages.flatMap((page) => page.objects.map((object) => object.key));
+}
+
+/** What every store must do; `store` gives an empty one. */
+export function objectStoreSuite(store: () => ObjectStore): void {
+  const put = (key: string, text: string) => store().write(key, Buffer.from(text), 'text/plain');
+
+  test('reads back what was written, and replaces it whole', async () => {
+    await put('rw/a.json', 'a longer first version');
+    await put('rw/a.json', 'second');
+    expect(Buffer.from((await store().read('rw/a.json')) ?? []).toString()).toBe('second');
+    const body = await store().open('rw/a.json');
+    expect(body.bytes).toBe(6);
+    expect((await bytesOf(body)).toString()).toBe('second');
+  });
+
+  test('reads an empty object as no bytes, and a missing one as null', async () => {
+    await put('rw/empty', '');
+    expect(await store().read('rw/empty')).toHaveLength(0);
+    expect((await bytesOf(await store().open('rw/empty'))).length).toBe(0);
+    expect(await store().read('rw/missing')).toBeNull();
+    expect(await store().read('rw')).toBeNull();
+    await expect(store().open('rw/missing')).rejects.toMatchObject({
+      code: 'ArchiveNotFound',
+      object: 'rw/missing',
+    });
+  });
+
+  test.each([
+    'odd/a b',
+    'odd/year=2026',
+    'odd/ünï€😀',
+    'odd/a+b',
+    'odd/100%',
+    'odd/%41',
+    "odd/!'()*~",
+    'odd/a?b#c&d',
+    'odd/a:@,;$',
+    'odd/"q"<x>',
+  ])('takes the key %s as it is', async (key) => {
+    await put(key, `value of ${key}`);
+    expect(Buffer.from((await store().read(key)) ?? []).toString()).toBe(`value of ${key}`);
+    expect(keysOf(await allPages(store(), 'odd/', 1000))).toContain(key);
+  });
+
+  test('lists by the bytes of the keys, across folders and pages', async () => {
+    const keys = ['B', 'a-b', 'a/x', 'a/y', 'a0', 'z', 'é', '\uffee', '😀'].map((name) => `order/${name}`);
+    for (const key of keys.toReversed()) await put(key, key);
+    await put('order-not/x', '');
+    for (const limit of [1, 2, 1000]) expect(keysOf(await allPages(store(), 'order/', limit))).toEqual(keys);
+    for (const [index, key] of keys.entries())
+      expect(keysOf(await allPages(store(), 'order/', 3, key))).toEqual(keys.slice(index + 1));
+    // A cursor need not be a key that is there, and may lie before or after all of the prefix.
+    expect(keysOf(await allPages(store(), 'order/', 3, 'order/a.'))).toEqual(keys.slice(2));
+    expect(keysOf(await allPages(store(), 'order/', 3, 'a'))).toEqual(keys);
+    expect(keysOf(await allPages(store(), 'order/', 3, 'order0'))).toEqual([]);
+    expect(await store().list({ prefix: 'order/none/' })).toEqual({ objects: [], next: null });
+  });
+
+  test('tells size, entity tag and time in the listing', async () => {
+    const before = Date.now();
+    await put('info/one', '12345');
+    const { objects } = await store().list({ prefix: 'info/' });
+    const body = await store().open('info/one');
+    expect(objects).toHaveLength(1);
+    expect(objects[0]).toMatchObject({ key: 'info/one', bytes: 5, etag: body.etag });
+    expect(body.etag).toMatch(/^[0-9a-f-]+$/);
+    expect(Math.abs(Date.parse(objects[0]?.modifiedAt ?? '') - before)).toBeLessThan(60_000);
+  });
+
+  test('refuses an object whose entity tag is another one', async () => {
+    await put('tag/one', 'first');
+    const { etag } = await store().open('tag/one');
+    await put('tag/one', 'other');
+    await expect(store().open('tag/one', { etag })).rejects.toMatchObject({ code: 'ArchiveChanged' });
+    await expect(store().read('tag/one', { etag })).rejects.toMatchObject({ code: 'ArchiveChanged' });
+  });
+
+  test('does nothing for a signal that is aborted already', async () => {
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(store().list({ prefix: '', signal })).rejects.toThrow('enough');
+    await expect(store().open('rw/a.json', { signal })).rejects.toThrow('enough');
+  });
+}

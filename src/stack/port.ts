@@ -18,6 +18,21 @@ export class PortBook {
     this.#ports = readJson<Record<string, number>>(this.#file) ?? {};
   }
 
+  /**
+   * Starts a service on a free port; on another one when somebody takes the port between the look and
+   * the service's own bind.
+   */
+  async start<T>(service: string, preferred: number, start: (port: number) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      const port = await this.take(service, preferred);
+      try {
+        return await start(port);
+      } catch (error) {
+        if (attempt === 3 || (await freePort(port)) === port) throw error;
+      }
+    }
+  }
+
   /** A free port for a service: the one it had, else `preferred`, else any. Never one handed out to another. */
   async take(service: string, preferred = 0): Promise<number> {
     let port = await freePort(this.#ports[service] ?? preferred);

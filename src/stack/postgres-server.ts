@@ -55,9 +55,24 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
   const home = folderOf(user, path.join(options.folder, 'postgres'), options.id);
   const data = path.join(home, 'data');
   if (!existsSync(data)) await makeData(binaries, user, home, data, options);
-  await clearPidFile(data);
+  return options.ports.start('postgres', options.preferredPort ?? 0, async (port) => {
+    await clearPidFile(data);
+    return launch(options, { binaries, user, data }, port);
+  });
+}
 
-  const port = await options.ports.take('postgres', options.preferredPort);
+/** What is known of the place before the port is. */
+interface Place {
+  readonly binaries: PostgresBinaries;
+  readonly user: ProcessUser | null;
+  readonly data: string;
+}
+
+async function launch(
+  options: PostgresServerOptions,
+  { binaries, user, data }: Place,
+  port: number,
+): Promise<PostgresServer> {
   const server = await startProcess({
     name: 'postgres',
     folder: options.folder,

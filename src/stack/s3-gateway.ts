@@ -34,12 +34,15 @@ const region = 'us-east-1';
 
 /** Starts versitygw over a folder on 127.0.0.1, waits until it answers, and makes the bucket. */
 export async function startS3Gateway(options: S3GatewayOptions): Promise<S3Gateway> {
+  await endLeftover(options.folder, 's3');
+  return options.ports.start('s3', options.preferredPort ?? 0, (port) => launch(options, port));
+}
+
+async function launch(options: S3GatewayOptions, port: number): Promise<S3Gateway> {
   const { folder, accessKeyId, secretAccessKey, bucket } = options;
-  await endLeftover(folder, 's3');
   const buckets = path.join(folder, 's3', 'buckets');
   const sidecar = path.join(folder, 's3', 'metadata');
   for (const directory of [buckets, sidecar]) mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const port = await options.ports.take('s3', options.preferredPort);
   const gateway = await startProcess({
     name: 's3',
     folder,

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { PortBook } from './port.ts';
 import { type PostgresServer, startPostgresServer } from './postgres-server.ts';
+import type { RunningProcess } from './process.ts';
 import { type S3Gateway, startS3Gateway } from './s3-gateway.ts';
 import { openStateFolder, type Secrets } from './state-file.ts';
 import { startTemporalServer, type TemporalServer } from './temporal-server.ts';
@@ -18,6 +19,8 @@ export interface StackOptions {
   /** Connections that PostgreSQL allows. @default 100 */
   readonly maxConnections?: number;
   readonly log: (line: string) => void;
+  /** Stops the obtaining of a tool, which may take minutes. */
+  readonly signal?: AbortSignal;
 }
 
 /** The three servers, ready to be used. */
@@ -28,6 +31,11 @@ export interface Stack {
   readonly temporal: TemporalServer;
   readonly s3: S3Gateway;
   readonly postgres: PostgresServer;
+  /** The three again, for whoever keeps them up. */
+  readonly servers: readonly {
+    readonly process: RunningProcess;
+    readonly restart: () => Promise<{ readonly process: RunningProcess }>;
+  }[];
   /** Stops all three; what is durable is kept in the folder. */
   stop(): Promise<void>;
 }
@@ -44,34 +52,38 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const versitygw = await obtainTool('versitygw', options);
   const preferred = options.preferredPorts ?? { temporal: 0, s3: 0, postgres: 0 };
 
-  const starting = [
-    startTemporalServer({
-      executable: temporalCli,
-      folder,
-      ports,
-      persistent: options.durable,
-      ui: options.durable,
-      preferredPort: preferred.temporal,
-    }),
-    startS3Gateway({
-      executable: versitygw,
-      folder,
-      ports,
-      accessKeyId: secrets.s3AccessKeyId,
-      secretAccessKey: secrets.s3SecretAccessKey,
-      bucket: options.bucket,
-      preferredPort: preferred.s3,
-    }),
-    startPostgresServer({
-      folder,
-      ports,
-      id: secrets.id,
-      password: secrets.postgresPassword,
-      durable: options.durable,
-      preferredPort: preferred.postgres,
-      ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
-    }),
-  ] as const;
+  const start = {
+    temporal: () =>
+      startTemporalServer({
+        executable: temporalCli,
+        folder,
+        ports,
+        persistent: options.durable,
+        ui: options.durable,
+        preferredPort: preferred.temporal,
+      }),
+    s3: () =>
+      startS3Gateway({
+        executable: versitygw,
+        folder,
+        ports,
+        accessKeyId: secrets.s3AccessKeyId,
+        secretAccessKey: secrets.s3SecretAccessKey,
+        bucket: options.bucket,
+        preferredPort: preferred.s3,
+      }),
+    postgres: () =>
+      startPostgresServer({
+        folder,
+        ports,
+        id: secrets.id,
+        password: secrets.postgresPassword,
+        durable: options.durable,
+        preferredPort: preferred.postgres,
+        ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
+      }),
+  };
+  const starting = [start.temporal(), start.s3(), start.postgres()] as const;
   const settled = await Promise.allSettled(starting);
   const failed = settled.find((result) => result.status === 'rejected');
   if (failed !== undefined) {
@@ -79,7 +91,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     throw failed.reason;
   }
   const [temporal, s3, postgres] = await Promise.all(starting);
-  return { folder, secrets, ports, temporal, s3, postgres, stop: () => stopAll([temporal, s3, postgres]) };
+  const servers = [
+    { process: temporal.process, restart: start.temporal },
+    { process: s3.process, restart: start.s3 },
+    { process: postgres.process, restart: start.postgres },
+  ];
+  return { folder, secrets, ports, temporal, s3, postgres, servers, stop: () => stopAll(servers) };
 }
 
 async function stopAll(servers: readonly { process: { stop(): Promise<void> } }[]): Promise<void> {

@@ -38,12 +38,25 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
   const { folder, ports, ui } = options;
   await endLeftover(folder, 'temporal');
   const preferred = options.preferredPort ?? 0;
-  const port = await ports.take('temporal', preferred);
-  const uiPort = ui ? await ports.take('temporal-ui', preferred === 0 ? 0 : preferred + 1000) : null;
   const file = options.persistent ? await databaseFile(options.executable, folder) : null;
+  return ports.start('temporal', preferred, (port) =>
+    ui
+      ? ports.start('temporal-ui', preferred === 0 ? 0 : preferred + 1000, (uiPort) =>
+          launch(options, file, port, uiPort),
+        )
+      : launch(options, file, port, null),
+  );
+}
+
+async function launch(
+  options: TemporalServerOptions,
+  file: string | null,
+  port: number,
+  uiPort: number | null,
+): Promise<TemporalServer> {
   const server = await startProcess({
     name: 'temporal',
-    folder,
+    folder: options.folder,
     command: options.executable,
     args: [
       ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port)],
@@ -92,6 +105,6 @@ async function namespaceAnswers(address: string): Promise<boolean> {
 }
 
 /** The CLI takes TEMPORAL_* as its own flags, and they mean some other cluster. */
-function withoutTemporalSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+export function withoutTemporalSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('TEMPORAL_')));
 }

@@ -44,12 +44,24 @@ export default async function setup(project: TestProject): Promise<() => Promise
     // Vitest shows nothing else while a tool is built, which takes minutes.
     log: (line) => process.stderr.write(`test stack: ${line}\n`),
   });
+  const abandon = killOnExit(stack);
   project.provide('stack', addresses(stack, folder));
   return async () => {
+    abandon();
     await stack.stop();
     if ('release' in lock) lock.release();
     rmSync(folder, { recursive: true, force: true });
   };
+}
+
+/** Ctrl-C ends Vitest without a teardown; nothing of these servers is worth an orderly stop. */
+function killOnExit(stack: Stack): () => void {
+  const kill = () => {
+    for (const { process: server } of stack.servers) process.kill(-server.pid, 'SIGKILL');
+  };
+  const end = (_: NodeJS.Signals, number: number) => process.exit(128 + number);
+  process.on('exit', kill).on('SIGINT', end).on('SIGTERM', end);
+  return () => process.off('exit', kill).off('SIGINT', end).off('SIGTERM', end);
 }
 
 function addresses(stack: Stack, folder: string): StackAddresses {

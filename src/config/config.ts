@@ -77,12 +77,11 @@ const database = z
   )
   .superRefine((value, context) => {
     if ((value.password_env === undefined) === (value.password === undefined)) {
-      const reason = value.password === undefined ? 'one is required' : 'only one may be set';
-      context.addIssue({
-        code: 'custom',
-        path: ['password'],
-        message: `password_env or password: ${reason}`,
-      });
+      const both = value.password !== undefined;
+      const message = both
+        ? 'only one of password_env and password may be set'
+        : 'one of password_env and password is required';
+      context.addIssue({ code: 'custom', path: ['password'], message });
     }
   });
 

@@ -1,0 +1,43 @@
+import { spawn } from 'node:child_process';
+
+/** A command that has ended well. */
+export interface CommandResult {
+  /** Wall time from its start to its end. */
+  readonly seconds: number;
+  readonly stdout: string;
+}
+
+/**
+ * Runs a command to its end.
+ *
+ * @throws Error with the end of its output when it cannot be run or does not exit with 0
+ */
+export async function runCommand(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<CommandResult> {
+  const started = performance.now();
+  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = { stdout: '', stderr: '' };
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output.stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    output.stderr += text;
+  });
+  const ended = await new Promise<string>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
+  });
+  const seconds = (performance.now() - started) / 1000;
+  if (ended === 'exit code 0') return { seconds, stdout: output.stdout };
+  const tail = `${output.stdout}\n${output.stderr}`.trim().split('\n').slice(-20).join('\n');
+  throw new Error(`${command} ${args.join(' ')}: ${ended}\n${tail}`);
+}
+
+/** The environment without settings that would point a command at other servers than the benchmark's. */
+export function cleanEnvironment(): NodeJS.ProcessEnv {
+  const foreign = /^(AWS|PG|TEMPORAL|THAW)/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !foreign.test(name)));
+}

@@ -7,6 +7,18 @@ export interface CommandResult {
   readonly stdout: string;
 }
 
+const stopping = new AbortController();
+
+/** Aborts when the benchmark is asked to stop; commands that run are ended by it. */
+export const stopSignal = stopping.signal;
+
+/** Lets SIGINT and SIGTERM end the benchmark in an orderly way, with its servers stopped. */
+export function stopOnSignals(): void {
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => stopping.abort(new Error(`stopped by ${name}`)));
+  }
+}
+
 /**
  * Runs a command to its end.
  *
@@ -18,7 +30,7 @@ export async function runCommand(
   env: NodeJS.ProcessEnv,
 ): Promise<CommandResult> {
   const started = performance.now();
-  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'], signal: stopSignal });
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output.stdout += text;

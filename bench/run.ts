@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { tryLock } from '../src/stack/lock.ts';
+import { stopOnSignals, stopSignal } from './command.ts';
 import type { Contestant } from './contestant.ts';
 import { archiveCount, rowCount, sets } from './generate.ts';
 import { type BenchOptions, parseOptions, usage } from './options.ts';
@@ -13,7 +14,10 @@ import { clusterRestore, standaloneRestore, startWorker, thawSetup } from './tha
 
 const options = parseOptions(process.argv.slice(2));
 if (options === null) process.stdout.write(usage);
-else await bench(options);
+else {
+  stopOnSignals();
+  await bench(options);
+}
 
 /** Measures all contestants in turns and prints the report; progress goes to standard error. */
 async function bench(options: BenchOptions): Promise<void> {
@@ -80,6 +84,7 @@ async function measure(
   round: number,
   { servers, target, expected }: Ground,
 ): Promise<Measurement> {
+  stopSignal.throwIfAborted();
   await target.reset();
   await servers.forgetRestores();
   const before = serverCpu(servers.stack);

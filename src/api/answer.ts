@@ -1,0 +1,54 @@
+import { z } from '@hono/zod-openapi';
+import { type ApiErrorCode, apiErrorStatus } from './api-error.ts';
+
+/** The envelope of what went well. */
+export function success<T>(data: T): { success: true; data: T } {
+  return { success: true, data };
+}
+
+const errorEnvelope = z
+  .object({
+    success: z.literal(false),
+    error: z.string(),
+    error_code: z.enum(Object.keys(apiErrorStatus) as ApiErrorCode[]),
+    data: z
+      .looseObject({
+        code: z.string().optional().openapi({ description: "Thaw's own code, such as TargetBusy." }),
+        hint: z.string().optional().openapi({ description: 'What to do next.' }),
+      })
+      .optional(),
+  })
+  .openapi('Error');
+
+/** An answer of a route, for its OpenAPI description. */
+export function answer<T extends z.ZodType>(description: string, data: T) {
+  return {
+    description,
+    content: { 'application/json': { schema: z.object({ success: z.literal(true), data }) } },
+  };
+}
+
+const descriptions: Readonly<Record<number, string>> = {
+  400: 'The request is not valid.',
+  401: 'A bearer token is missing or wrong.',
+  403: 'Not allowed.',
+  404: 'There is no such run.',
+  409: 'It does not go with what is there already.',
+  413: 'The body is larger than 1 MiB.',
+  415: 'The body is not application/json.',
+  501: 'Not made yet.',
+  503: 'Temporal, a worker or a database did not answer.',
+};
+
+/** The errors that a route may answer with, for its OpenAPI description. */
+export function errorAnswers<S extends number>(...statuses: S[]) {
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      {
+        description: descriptions[status] ?? 'An error.',
+        content: { 'application/json': { schema: errorEnvelope } },
+      },
+    ]),
+  ) as Record<S, { description: string; content: { 'application/json': { schema: typeof errorEnvelope } } }>;
+}

@@ -1,0 +1,87 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { methodNotAllowed } from 'hono/method-not-allowed';
+import { requestId } from 'hono/request-id';
+import type { Logger } from 'pino';
+import type { ThawConfig } from '../config/thaw-config.ts';
+import type { ApiEnv } from './api-env.ts';
+import { ApiError } from './api-error.ts';
+import { type Authenticator, openAuthenticator, requireAuthentication } from './auth.ts';
+import { envelopeOf, errorHandler } from './error-handler.ts';
+import { addHealthRoutes, type Readiness } from './health-routes.ts';
+import { loopbackOnly } from './loopback.ts';
+import { logRequests } from './request-log.ts';
+import { addRestoreRoutes } from './restore-routes.ts';
+import { addRunRoutes } from './run-routes.ts';
+import { type FindRecorded, type Restores, Runs } from './runs.ts';
+
+/** What the API works with. */
+export interface AppDependencies {
+  readonly config: ThawConfig;
+  readonly restores: Restores;
+  readonly findRecorded: FindRecorded;
+  readonly readiness: () => Promise<Readiness>;
+  /** Null: everybody is let in who asks from this machine. */
+  readonly authenticator: Authenticator | null;
+  readonly logger: Logger;
+}
+
+/** Makes the API; nothing listens yet. */
+export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
+  const { authenticator, config, findRecorded, logger, readiness, restores } = dependencies;
+  const app = new OpenAPIHono<ApiEnv>();
+  app.onError(errorHandler(logger));
+  app.notFound((context) => context.json(envelopeOf(nothingAt(context.req.path)), 404));
+
+  app.use(requestId());
+  app.use(logRequests(logger));
+  app.use(async (context, next) => {
+    await next();
+    // Answers change with every archive, and are for whom they were made.
+    context.header('Cache-Control', 'no-store');
+    context.header('X-Content-Type-Options', 'nosniff');
+  });
+  if (authenticator === null) app.use(loopbackOnly);
+  app.use(requireAuthentication(authenticator ?? openAuthenticator));
+  app.use(methodNotAllowed({ app, onMethodNotAllowed: refuseMethod }));
+
+  addHealthRoutes(app, readiness);
+  addRestoreRoutes(app, { restores, config });
+  addRunRoutes(app, new Runs(restores, findRecorded));
+  addDescription(app);
+  return app;
+}
+
+/** `/` and `/openapi.json`. */
+function addDescription(app: OpenAPIHono<ApiEnv>): void {
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+  app.doc31('/openapi.json', {
+    openapi: '3.1.0',
+    info: {
+      title: 'Thaw',
+      version: '0.1.0',
+      description: 'Brings archived data back into PostgreSQL, durably.',
+    },
+    security: [{ bearer: [] }],
+  });
+  app.get('/', (context) => context.text(welcome));
+}
+
+function nothingAt(path: string): ApiError {
+  return new ApiError('NOT_FOUND', `There is nothing at ${path}.`, {
+    hint: 'GET /openapi.json lists what there is.',
+  });
+}
+
+function refuseMethod(context: Context<ApiEnv>, allowed: string[]): Response {
+  const { method, path } = context.req;
+  context.header('Allow', allowed.join(', '));
+  return context.json(envelopeOf(new ApiError('METHOD_NOT_ALLOWED', `${path} takes no ${method}.`)), 405);
+}
+
+const welcome = `Thaw brings archived data back into PostgreSQL.
+
+POST /api/restores      starts a restore
+GET  /api/runs/{runId}  tells how it goes
+GET  /openapi.json      describes everything there is; docs/api.md has examples
+`;

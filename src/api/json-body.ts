@@ -1,0 +1,48 @@
+import type { Context, MiddlewareHandler } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { ApiError } from './api-error.ts';
+
+const megabyte = 1024 * 1024;
+
+/** Refuses bodies over 1 MiB. */
+export const limitBody: MiddlewareHandler = bodyLimit({
+  maxSize: megabyte,
+  onError: () => {
+    throw new ApiError('BODY_TOO_LARGE', 'The body is larger than 1 MiB.');
+  },
+});
+
+/**
+ * Reads the JSON of a request.
+ *
+ * @throws ApiError `MISSING_CONTENT_TYPE`, `UNSUPPORTED_MEDIA_TYPE` or `JSON_PARSE_ERROR`
+ */
+export async function readJson(context: Context): Promise<unknown> {
+  requireJson(context.req.header('content-type'));
+  return parse(await context.req.text());
+}
+
+/** Reads the JSON of a request that need not have any; no body is `{}`. */
+export async function readOptionalJson(context: Context): Promise<unknown> {
+  const text = await context.req.text();
+  if (text === '') return {};
+  requireJson(context.req.header('content-type'));
+  return parse(text);
+}
+
+/** Also what keeps pages of other sites from sending one: a browser asks first for any type but those of forms. */
+function requireJson(contentType: string | undefined): void {
+  if (contentType === undefined) {
+    throw new ApiError('MISSING_CONTENT_TYPE', 'The Content-Type is missing; it must be application/json.');
+  }
+  if (contentType.split(';')[0]?.trim().toLowerCase() === 'application/json') return;
+  throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'The Content-Type must be application/json.');
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ApiError('JSON_PARSE_ERROR', 'The body is not valid JSON.', { cause: error });
+  }
+}

@@ -1,0 +1,170 @@
+import type { ArchiveFailure, RestoreOutcome, TableError, TableOutcome, Tally } from '../contract/outcome.ts';
+import type { Extent, RestoreProgress, RestoreState, TableProgress } from '../contract/progress.ts';
+import { isEnded } from '../contract/progress.ts';
+import { archivesDone, emptyTally } from '../restore/tally.ts';
+
+/** One restore as the API tells of it, whatever told the API: its workflow, its result, or the target database. */
+export interface Run {
+  readonly id: string;
+  /** Null until a worker has begun. */
+  readonly database: string | null;
+  readonly state: RestoreState;
+  /** Why it is paused or cancelled. */
+  readonly reason: string | null;
+  readonly createdAt: Date;
+  /** Null until a worker has begun. */
+  readonly startedAt: Date | null;
+  readonly endedAt: Date | null;
+  readonly archives: Extent;
+  readonly bytes: Extent;
+  readonly tally: Tally;
+  readonly rowsPerSecond: number | null;
+  readonly etaSeconds: number | null;
+  /** The first failures; the tally counts them all. */
+  readonly failures: readonly ArchiveFailure[];
+  readonly tables: readonly RunTable[];
+  /** Why the restore as a whole, or a table of it, failed; null when only archives did, or nothing. */
+  readonly error: TableError | null;
+}
+
+/** One table of a {@link Run}. */
+export interface RunTable {
+  /** `schema.table` of the target. */
+  readonly target: string;
+  readonly state: RestoreState;
+  readonly archives: Extent;
+  readonly bytes: Extent;
+  readonly tally: Tally;
+  /** Archives or packs being loaded. */
+  readonly inFlight: readonly string[];
+  readonly notices: readonly string[];
+  readonly error: TableError | null;
+}
+
+/** When a run was asked for and when it ended. */
+export interface RunTimes {
+  readonly createdAt: Date;
+  readonly endedAt: Date | null;
+}
+
+/** A run of which no more is known than that it is there. */
+export function bareRun(id: string, state: RestoreState, times: RunTimes, error: TableError | null): Run {
+  return {
+    id,
+    database: null,
+    state,
+    reason: null,
+    createdAt: times.createdAt,
+    startedAt: null,
+    endedAt: times.endedAt,
+    archives: unknown,
+    bytes: unknown,
+    tally: emptyTally,
+    rowsPerSecond: null,
+    etaSeconds: null,
+    failures: [],
+    tables: [],
+    error,
+  };
+}
+
+const unknown: Extent = { done: 0, total: null };
+
+/** A run as its workflow answers. */
+export function runOfProgress(progress: RestoreProgress, times: RunTimes): Run {
+  const { restoreId, startedAt, tables, ...rest } = progress;
+  return {
+    ...rest,
+    id: restoreId,
+    createdAt: times.createdAt,
+    startedAt: new Date(startedAt),
+    endedAt: times.endedAt,
+    tables: tables.map(tableOfProgress),
+    error: null,
+  };
+}
+
+/** A run that has ended, by its outcome. */
+export function runOfOutcome(outcome: RestoreOutcome, times: RunTimes): Run {
+  const { restoreId, database, state, tally, seconds } = outcome;
+  const tables = outcome.tables.map((table) => tableOfOutcome(table, state));
+  const { inserted, updated, skipped } = tally.rows;
+  return {
+    id: restoreId,
+    database,
+    state,
+    reason: null,
+    createdAt: times.createdAt,
+    startedAt: startOf(seconds, times),
+    endedAt: times.endedAt,
+    archives: { done: archivesDone(tally), total: sumOfTotals(tables.map((table) => table.archives)) },
+    bytes: { done: tally.bytes, total: sumOfTotals(tables.map((table) => table.bytes)) },
+    tally,
+    rowsPerSecond: seconds > 0 ? (inserted + updated + skipped) / seconds : null,
+    etaSeconds: null,
+    failures: outcome.tables.flatMap((table) => table.failures).slice(0, failuresShown),
+    tables,
+    error: outcome.error ?? tables.find((table) => table.error !== null)?.error ?? null,
+  };
+}
+
+const failuresShown = 20;
+
+function tableOfProgress(table: TableProgress): RunTable {
+  const { target, state, archives, bytes, tally, inFlight } = table;
+  return { target, state, archives, bytes, tally, inFlight, notices: [], error: null };
+}
+
+function tableOfOutcome(table: TableOutcome, restore: RestoreOutcome['state']): RunTable {
+  const { target, tally, notices, error } = table;
+  const state = restore === 'cancelled' ? 'cancelled' : tableState(table);
+  // Only of a table that was gone through it is known how much there was.
+  const whole = state === 'completed' || state === 'completed_with_failures';
+  const archives = archivesDone(tally);
+  return {
+    target,
+    state,
+    archives: { done: archives, total: whole ? archives : null },
+    bytes: { done: tally.bytes, total: whole ? tally.bytes : null },
+    tally,
+    inFlight: [],
+    notices,
+    error,
+  };
+}
+
+function tableState(table: TableOutcome): RestoreState {
+  if (table.error !== null) return 'failed';
+  return table.tally.archives.failed > 0 ? 'completed_with_failures' : 'completed';
+}
+
+function sumOfTotals(extents: readonly Extent[]): number | null {
+  return extents.reduce<number | null>(
+    (sum, { total }) => (sum === null || total === null ? null : sum + total),
+    0,
+  );
+}
+
+/** The outcome tells how long it took, Temporal or the database when it ended. */
+function startOf(seconds: number, { createdAt, endedAt }: RunTimes): Date {
+  return endedAt === null ? createdAt : new Date(endedAt.getTime() - seconds * 1000);
+}
+
+/** Whole percents done, by bytes: 100 only for a run that was gone through. */
+export function percentDone(run: Run): number {
+  if (run.state === 'completed' || run.state === 'completed_with_failures') return 100;
+  const { done, total } = run.bytes;
+  if (total === null || total === 0) return 0;
+  return Math.min(Math.floor((done / total) * 100), 99);
+}
+
+/** What went wrong, in a sentence; null when nothing did. */
+export function failureOf(run: Run): string | null {
+  if (run.error !== null) return run.error.message;
+  const { failed } = run.tally.archives;
+  if (failed === 0 || !isEnded(run.state)) return null;
+  const of = run.archives.total === null ? '' : ` of ${run.archives.total}`;
+  const first = run.failures[0];
+  const example = first === undefined ? '' : ` The first: ${first.archive}: ${first.message}`;
+  return `${failed}${of} archives could not be restored.${example}`;
+}

@@ -1,0 +1,113 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { createAdaptorServer } from '@hono/node-server';
+import { Client } from '@temporalio/client';
+import type { Logger } from 'pino';
+import { RestoreClient } from '../client/restore-client.ts';
+import type { TemporalConnection } from '../client/temporal-connection.ts';
+import type { ThawConfig } from '../config/thaw-config.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+import { createApp } from './app.ts';
+import { configuredToken, tokenAuthenticator } from './auth.ts';
+import { isLoopback } from './loopback.ts';
+import { findRecorded } from './recorded-restores.ts';
+
+/** What the API is started with. */
+export interface ApiOptions {
+  readonly config: ThawConfig;
+  /** `THAW_TOKEN` and the passwords of databases are read from it. */
+  readonly env: NodeJS.ProcessEnv;
+  /** @default '127.0.0.1' */
+  readonly host?: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Stays the caller's: it is not closed with the API. */
+  readonly temporal: TemporalConnection;
+  readonly taskQueue: string;
+  readonly logger: Logger;
+  readonly onListening?: (url: string) => void;
+}
+
+/** An API that listens. */
+export interface RunningApi {
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  /** Takes no more requests, answers those under way (10 s at most), and ends. */
+  close(): Promise<void>;
+}
+
+/** Milliseconds that requests under way have left when the API closes: a question to a worker takes as long. */
+const closeGrace = 10_000;
+
+/**
+ * Starts the HTTP API.
+ *
+ * @throws ThawError `ConfigInvalid` when others than this machine could reach it without a token, or when it
+ *   cannot listen there
+ */
+export async function startApi(options: ApiOptions): Promise<RunningApi> {
+  const { config, env, host = '127.0.0.1', port, temporal, taskQueue, logger } = options;
+  const token = configuredToken(env);
+  if (token === null && !isLoopback(host)) throw tokenRequired(host);
+  const client = new Client(temporal);
+  const app = createApp({
+    config,
+    restores: new RestoreClient(client, taskQueue),
+    findRecorded: (restoreId) => findRecorded(config, env, restoreId),
+    readiness: async () => ({ configuration: true, temporal: await answers(temporal) }),
+    authenticator: token === null ? null : tokenAuthenticator(token),
+    logger,
+  });
+  const server = createAdaptorServer({ fetch: app.fetch, hostname: host }) as Server;
+  await listen(server, host, port);
+  const url = urlOf(server, host);
+  options.onListening?.(url);
+  return { url, close: () => close(server) };
+}
+
+/** Whether Temporal answers, and has the namespace. */
+async function answers({ connection, namespace }: TemporalConnection): Promise<boolean> {
+  try {
+    await connection.withDeadline(Date.now() + 3000, () =>
+      connection.workflowService.describeNamespace({ namespace }),
+    );
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function listen(server: Server, host: string, port: number): Promise<void> {
+  try {
+    server.listen(port, host);
+    await once(server, 'listening');
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'it failed';
+    throw new ThawError('ConfigInvalid', `cannot listen on ${host}:${port}: ${reason}`, {
+      object: `${host}:${port}`,
+      hint: 'Name another --host or --port; port 0 is any that is free.',
+      cause: error,
+    });
+  }
+}
+
+function urlOf(server: Server, host: string): string {
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+async function close(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  const timer = setTimeout(() => server.closeAllConnections(), closeGrace);
+  await closed;
+  clearTimeout(timer);
+}
+
+function tokenRequired(host: string): ThawError {
+  return new ThawError('ConfigInvalid', `THAW_TOKEN: is required to listen on ${host}`, {
+    object: 'THAW_TOKEN',
+    hint: 'Set THAW_TOKEN, for example to the output of `openssl rand -hex 32`, or listen on 127.0.0.1.',
+  });
+}

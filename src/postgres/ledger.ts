@@ -59,7 +59,7 @@ export async function claimArchives(
        on conflict (restore_id, target_oid, key) do update
        set epoch = excluded.epoch, what = excluded.what, attempt = excluded.attempt, etag = excluded.etag,
          bytes = excluded.bytes, ordinal = excluded.ordinal, state = 'claimed', rows = null,
-         error_code = null, error_message = null, error_hint = null, error_stage = null
+         error_code = null, error_message = null, error_hint = null, error_stage = null, deferred = false
        where own.state <> 'restored' and (own.epoch, own.ordinal) < (excluded.epoch, excluded.ordinal)
        returning key
      )
@@ -120,16 +120,21 @@ export async function settleArchives(
   );
 }
 
-/** Writes that an archive, claimed in this transaction, failed, and why. */
+/**
+ * Writes that an archive, claimed in this transaction, failed, and why.
+ *
+ * @param deferred a later try may restore it
+ */
 export async function failArchive(
   client: pg.Client,
   scope: LedgerScope,
   failure: ArchiveFailure,
+  deferred: boolean,
 ): Promise<void> {
   await client.query(
     `update thaw.archives
      set state = 'failed', finished_at = clock_timestamp(), rows = $4, inserted = 0, updated = 0, skipped = 0,
-       rejected = 0, error_code = $5, error_message = $6, error_hint = $7, error_stage = $8
+       rejected = 0, error_code = $5, error_message = $6, error_hint = $7, error_stage = $8, deferred = $9
      where restore_id = $1 and target_oid = $2 and key = $3`,
     [
       scope.restoreId,
@@ -140,6 +145,7 @@ export async function failArchive(
       failure.message,
       failure.hint,
       failure.stage,
+      deferred,
     ],
   );
 }
@@ -150,6 +156,8 @@ export interface DecidedArchive extends LedgerArchive {
   readonly rows: number;
   readonly counts: RowCounts;
   readonly failure: ArchiveFailure | null;
+  /** A later try may restore it. */
+  readonly deferred: boolean;
 }
 
 /** Reads what this restore has decided of some archives. */
@@ -160,7 +168,7 @@ export async function readDecided(
 ): Promise<DecidedArchive[]> {
   const { rows } = await client.query<DecidedRow>(
     `select key, etag, bytes, ordinal, state, coalesce(rows, 0) as rows, inserted, updated, skipped, rejected,
-       error_code, error_message, error_hint, error_stage
+       error_code, error_message, error_hint, error_stage, deferred
      from thaw.archives
      where restore_id = $1 and target_oid = $2 and key = any($3) and state <> 'claimed'`,
     [scope.restoreId, scope.target.oid, keys],
@@ -172,6 +180,7 @@ export async function readDecided(
     ordinal: row.ordinal,
     state: row.state,
     rows: row.rows,
+    deferred: row.deferred,
     counts: { inserted: row.inserted, updated: row.updated, skipped: row.skipped, failed: row.rejected },
     failure:
       row.error_code === null
@@ -224,4 +233,5 @@ interface DecidedRow {
   readonly error_message: string | null;
   readonly error_hint: string | null;
   readonly error_stage: Stage | null;
+  readonly deferred: boolean;
 }

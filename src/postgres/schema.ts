@@ -75,6 +75,8 @@ create table thaw.archives (
   error_message text,
   error_hint text,
   error_stage text,
+  -- failed by a foreign key of the table to itself: tried again once the others are in
+  deferred boolean not null default false,
   what text,
   attempt integer,
   finished_at timestamptz,

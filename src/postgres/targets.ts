@@ -75,13 +75,28 @@ export async function askForTurn(client: pg.Client, claim: TurnClaim): Promise<T
     [target.oid, restoreId, target.epoch],
   );
   const row = rows[0];
-  if (row?.held !== true) throw lost(claim);
+  if (row?.held !== true) throw lost(restoreId);
   if (row.next_ordinal > from) {
     throw new ThawError('SerializationFailure', 'Another attempt of this load has decided its archives.', {
       stage: 'commit',
     });
   }
   return 'wait';
+}
+
+/**
+ * Tells which place in archive order is to be decided next.
+ *
+ * @throws ThawError `TargetBusy` when another restore has taken the table
+ */
+export async function readTurn(client: pg.Client, restoreId: string, target: HeldTarget): Promise<number> {
+  const { rows } = await client.query<{ next_ordinal: number }>(
+    `select next_ordinal from thaw.targets where target_oid = $1 and restore_id = $2 and epoch = $3`,
+    [target.oid, restoreId, target.epoch],
+  );
+  const row = rows[0];
+  if (row === undefined) throw lost(restoreId);
+  return row.next_ordinal;
 }
 
 /**
@@ -96,7 +111,7 @@ export async function holdTarget(client: pg.Client, claim: TurnClaim): Promise<v
     `select from thaw.targets where target_oid = $1 and restore_id = $2 and epoch = $3 for share`,
     [target.oid, restoreId, target.epoch],
   );
-  if (rowCount !== 1) throw lost(claim);
+  if (rowCount !== 1) throw lost(restoreId);
 }
 
 /** Shows that a restore without a load in flight is alive. */
@@ -125,9 +140,9 @@ export function sessionPrefix(restoreId: string, oid: number): string {
   return `thaw/${restoreId}/${oid}.`;
 }
 
-/** `application_name` of a load. */
-export function sessionName(restoreId: string, oid: number, ordinal: number, attempt: number): string {
-  return `${sessionPrefix(restoreId, oid)}${ordinal}/${attempt}`;
+/** What the sessions of all attempts at a load begin their `application_name` with. */
+export function loadPrefix(restoreId: string, oid: number, ordinal: number): string {
+  return `${sessionPrefix(restoreId, oid)}${ordinal}/`;
 }
 
 /**
@@ -235,7 +250,7 @@ function busy(target: TargetName, holder: Holder): ThawError {
   });
 }
 
-function lost({ restoreId }: TurnClaim): ThawError {
+function lost(restoreId: string): ThawError {
   return new ThawError(
     'TargetBusy',
     `Restore ${restoreId} does not hold the table any more: another one has taken it.`,

@@ -25,8 +25,9 @@ export interface TestBucket {
    * Puts the objects of a set under their exact keys.
    *
    * @param only puts only keys that begin with this, such as `archives/shop_db/orders/`
+   * @param database stands in the keys in place of the set's own, as each test file has a database of its own
    */
-  putFixture(set: FixtureSet, only?: string): Promise<void>;
+  putFixture(set: FixtureSet, only?: string, database?: string): Promise<void>;
   /** All keys, in S3's order. */
   keys(prefix?: string): Promise<string[]>;
   /** Deletes the bucket and everything in it. */
@@ -60,9 +61,11 @@ export async function createTestBucket(): Promise<TestBucket> {
     bucket,
     client,
     put,
-    putFixture: async (set, only = '') => {
+    putFixture: async (set, only = '', database) => {
       const objects = (await fixtureObjects(set)).filter(({ key }) => key.startsWith(only));
-      await Promise.all(objects.map(async ({ key, file }) => put(key, await readFile(file))));
+      const place = (key: string) =>
+        database === undefined ? key : key.replace(/^archives\/(?!audit\/)[^/]+\//, `archives/${database}/`);
+      await Promise.all(objects.map(async ({ key, file }) => put(place(key), await readFile(file))));
     },
     keys,
     remove: async () => {

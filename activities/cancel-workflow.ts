@@ -1,0 +1,9 @@
+import { Context } from '@temporalio/activity';
+import type { Activities } from '../src/contract/activities.ts';
+
+/** Asks Temporal to cancel a workflow: how the `cancel` signal comes to be Temporal's own cancel. */
+export function cancelWorkflow(): Activities['cancelWorkflow'] {
+  return async ({ workflowId }) => {
+    await Context.current().client.workflow.getHandle(workflowId).cancel();
+  };
+}

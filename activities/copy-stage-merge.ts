@@ -1,0 +1,27 @@
+import { Context } from '@temporalio/activity';
+import type { Activities } from '../src/contract/activities.ts';
+import { loadArchives } from '../src/load/load.ts';
+import { LoadProgress } from '../src/load/load-progress.ts';
+import type { ThawContext } from '../src/load/thaw-context.ts';
+import { withHeartbeats } from './heartbeat.ts';
+
+/** Download, decompress, slice, COPY, merge and ledger: one archive or pack, streamed, in one transaction. */
+export function copyStageMerge(thaw: ThawContext): Activities['copyStageMerge'] {
+  return async (input) => {
+    const { info, cancellationSignal: signal } = Context.current();
+    const progress = new LoadProgress();
+    return withHeartbeats(
+      () => (progress.alive ? progress.snapshot() : null),
+      async () =>
+        loadArchives(input, {
+          store: thaw.store,
+          target: await thaw.target(input.scope, input.target, signal),
+          progress,
+          hints: thaw.hints,
+          attempt: info.attempt,
+          signal,
+          connect: (applicationName) => thaw.connect(input.scope, applicationName, signal),
+        }),
+    );
+  };
+}

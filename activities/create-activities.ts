@@ -1,0 +1,29 @@
+import type { Activities } from '../src/contract/activities.ts';
+import type { ThawContext } from '../src/load/thaw-context.ts';
+import { cancelWorkflow } from './cancel-workflow.ts';
+import { copyStageMerge } from './copy-stage-merge.ts';
+import { finishTable } from './finish-table.ts';
+import { countArchives, listArchives } from './list-archives.ts';
+import { planRestore } from './plan-restore.ts';
+import { prepareTable } from './prepare-table.ts';
+import { recordRestore } from './record-restore.ts';
+import { renewLease } from './renew-lease.ts';
+
+/**
+ * Everything that a worker runs as an activity.
+ *
+ * @param searchAttributes whether they are registered
+ */
+export function createActivities(thaw: ThawContext, searchAttributes: boolean): Activities {
+  return {
+    planRestore: planRestore(thaw, searchAttributes),
+    recordRestore: recordRestore(thaw),
+    prepareTable: prepareTable(thaw),
+    listArchives: listArchives(thaw),
+    countArchives: countArchives(thaw),
+    copyStageMerge: copyStageMerge(thaw),
+    renewLease: renewLease(thaw),
+    finishTable: finishTable(thaw),
+    cancelWorkflow: cancelWorkflow(),
+  };
+}

@@ -1,0 +1,30 @@
+import { Context } from '@temporalio/activity';
+import type { Activities } from '../src/contract/activities.ts';
+import type { ThawContext } from '../src/load/thaw-context.ts';
+import { readTarget } from '../src/postgres/catalog.ts';
+import { analyzeTable, rebuildIndexes } from '../src/postgres/indexes.ts';
+import { advanceSequences } from '../src/postgres/sequences.ts';
+import { releaseTarget } from '../src/postgres/targets.ts';
+import { withHeartbeats } from './heartbeat.ts';
+
+/** Rebuilds indexes, moves sequences, runs ANALYZE, lets the target go. Gives notices. */
+export function finishTable(thaw: ThawContext): Activities['finishTable'] {
+  return async ({ scope, target: held, changed }) => {
+    const { cancellationSignal } = Context.current();
+    const { intoSchema, intoTable } = scope.table;
+    return withHeartbeats(
+      () => 'finishing',
+      () =>
+        thaw.withConnection(scope, `thaw/${scope.restoreId}/finish`, cancellationSignal, async (client) => {
+          const target = await readTarget(client, intoSchema, intoTable);
+          const notices = await rebuildIndexes(client, target.oid);
+          if (changed) {
+            notices.push(...(await advanceSequences(client, target)));
+            notices.push(...(await analyzeTable(client, target)));
+          }
+          await releaseTarget(client, scope.restoreId, held);
+          return notices;
+        }),
+    );
+  };
+}

@@ -1,0 +1,106 @@
+import { Context } from '@temporalio/activity';
+import { tablePrefix } from '../src/archive/key.ts';
+import type { Activities, ArchivePage, ArchiveRef, ListArchivesInput } from '../src/contract/activities.ts';
+import { ThawError } from '../src/contract/thaw-error.ts';
+import { findArchives, type ListedPage, listPage } from '../src/load/listing.ts';
+import type { ThawContext } from '../src/load/thaw-context.ts';
+import { findEarlier } from '../src/postgres/ledger.ts';
+import { withHeartbeats } from './heartbeat.ts';
+
+/** Gives a page of archives with sizes and entity tags, without those restored earlier. */
+export function listArchives(thaw: ThawContext): Activities['listArchives'] {
+  return async (input) =>
+    withHeartbeats(
+      () => 'listing',
+      async () => {
+        const { cancellationSignal } = Context.current();
+        const folder = folderOf(thaw, input);
+        const page = await nextPage(thaw, input, folder, cancellationSignal);
+        const earlier = await earlierOf(thaw, input, folder, page.archives, cancellationSignal);
+        const left = page.archives.filter((archive) => !earlier.has(folder + archive.name));
+        return {
+          folder,
+          archives: left,
+          earlier: { archives: earlier.size, bytes: bytesOf(page.archives) - bytesOf(left) },
+          next: page.next,
+        } satisfies ArchivePage;
+      },
+    );
+}
+
+/** Counts what is left to list, for totals. */
+export function countArchives(thaw: ThawContext): Activities['countArchives'] {
+  return async (input) =>
+    withHeartbeats(
+      () => 'counting',
+      async () => {
+        const { cancellationSignal } = Context.current();
+        const folder = folderOf(thaw, input);
+        let archives = 0;
+        let bytes = 0;
+        let cursor = input.cursor;
+        do {
+          const page = await nextPage(thaw, { ...input, cursor }, folder, cancellationSignal);
+          archives += page.archives.length;
+          bytes += bytesOf(page.archives);
+          cursor = page.next;
+        } while (cursor !== null);
+        return { archives, bytes };
+      },
+    );
+}
+
+function folderOf(thaw: ThawContext, { scope }: ListArchivesInput): string {
+  thaw.checkFingerprint(scope);
+  return tablePrefix(thaw.config.store.prefix, scope.database, scope.table.table);
+}
+
+async function nextPage(
+  thaw: ThawContext,
+  input: ListArchivesInput,
+  folder: string,
+  signal: AbortSignal,
+): Promise<ListedPage> {
+  const { startDate, endDate } = input.options;
+  if (input.keys === null) {
+    return listPage(thaw.store, { folder, startDate, endDate, signal }, input.cursor, input.pageSize);
+  }
+  const { prefix } = thaw.config.store;
+  const keys = input.keys.map((key) => withPrefix(key, prefix)).filter((key) => key.startsWith(folder));
+  const { archives, missing } = await findArchives(thaw.store, folder, keys, signal);
+  const [first] = missing;
+  if (first !== undefined) {
+    throw new ThawError('ArchiveNotFound', `${first}: there is no such archive in ${thaw.store.name}.`, {
+      object: first,
+      stage: 'list',
+    });
+  }
+  return { archives, next: null };
+}
+
+/** A key may be given with the prefix or without it. */
+function withPrefix(key: string, prefix: string): string {
+  return prefix === '' || key.startsWith(`${prefix}/`) ? key : `${prefix}/${key}`;
+}
+
+/** Keys of archives that another restore has restored into the target already. */
+async function earlierOf(
+  thaw: ThawContext,
+  { scope, target, options }: ListArchivesInput,
+  folder: string,
+  archives: readonly ArchiveRef[],
+  signal: AbortSignal,
+): Promise<ReadonlySet<string>> {
+  if (options.ignoreWatermark || archives.length === 0) return new Set();
+  return thaw.withConnection(scope, `thaw/${scope.restoreId}/list`, signal, (client) =>
+    findEarlier(
+      client,
+      { restoreId: scope.restoreId, target, store: thaw.store.name },
+      archives.map(({ name, etag }) => ({ key: folder + name, etag })),
+    ),
+  );
+}
+
+function bytesOf(archives: readonly ArchiveRef[]): number {
+  return archives.reduce((sum, { bytes }) => sum + bytes, 0);
+}

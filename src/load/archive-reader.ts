@@ -1,0 +1,124 @@
+import { type Digests, readArchive } from '../archive/decompress.ts';
+import { type ArchiveMetadata, parseMetadata } from '../archive/metadata.ts';
+import type { ArchiveRef } from '../contract/activities.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+
+/** An archive being read. */
+export interface OpenArchive {
+  /** Full key. */
+  readonly key: string;
+  readonly metadata: ArchiveMetadata | null;
+  /** Its decompressed bytes, in order. */
+  readonly chunks: AsyncIterable<Buffer>;
+  /** Sizes and checksums, once all chunks were read. */
+  digests(): Digests;
+}
+
+/** Archives of at most this compressed size are fetched whole, ahead of their turn. */
+const wholeBytes = 1024 * 1024;
+/** So many of them at a time: enough to hide a round trip to the store behind loading the one before. */
+const ahead = 4;
+
+/** Reads the archives of a load in order, fetching small ones ahead. */
+export class ArchiveReader {
+  readonly #store: ObjectStore;
+  readonly #folder: string;
+  readonly #archives: readonly ArchiveRef[];
+  readonly #checksums: boolean;
+  readonly #signal: AbortSignal;
+  readonly #fetched = new Map<number, Promise<OpenArchive>>();
+
+  constructor(
+    store: ObjectStore,
+    folder: string,
+    archives: readonly ArchiveRef[],
+    options: { readonly checksums: boolean; readonly signal: AbortSignal },
+  ) {
+    this.#store = store;
+    this.#folder = folder;
+    this.#archives = archives;
+    this.#checksums = options.checksums;
+    this.#signal = options.signal;
+  }
+
+  /** Full key of an archive of the load. */
+  keyOf(archive: ArchiveRef): string {
+    return this.#folder + archive.name;
+  }
+
+  /**
+   * Opens an archive of the load.
+   *
+   * @throws ThawError of the store, or `MetadataInvalid`
+   */
+  async open(index: number): Promise<OpenArchive> {
+    for (let next = index; next <= index + ahead; next++) this.#prefetch(next);
+    const fetched = this.#fetched.get(index);
+    this.#fetched.delete(index);
+    return fetched ?? this.#fetch(index);
+  }
+
+  /** Metadata of an archive of the load; null where it has none. @throws ThawError of the store, or `MetadataInvalid` */
+  async metadata(index: number): Promise<ArchiveMetadata | null> {
+    return this.#metadata(this.#archiveAt(index));
+  }
+
+  #prefetch(index: number): void {
+    const archive = this.#archives[index];
+    if (archive === undefined || archive.bytes > wholeBytes || this.#fetched.has(index)) return;
+    const fetched = this.#fetch(index);
+    // Whoever opens it is told; one that is never opened, since the load ended before, needs no telling.
+    fetched.catch(() => {});
+    this.#fetched.set(index, fetched);
+  }
+
+  async #fetch(index: number): Promise<OpenArchive> {
+    const archive = this.#archiveAt(index);
+    const key = this.keyOf(archive);
+    const read = { etag: archive.etag, signal: this.#signal };
+    const [metadata, chunks] = await Promise.all([
+      this.#metadata(archive),
+      archive.bytes <= wholeBytes ? this.#whole(key, read) : this.#stream(key, read),
+    ]);
+    const content = readArchive(chunks, { archive: key, digest: this.#checksums });
+    return { key, metadata, chunks: content.chunks, digests: () => content.digests() };
+  }
+
+  async #metadata(archive: ArchiveRef): Promise<ArchiveMetadata | null> {
+    if (archive.metadata === 'none') return null;
+    const key = metadataKey(this.keyOf(archive), archive.metadata);
+    const bytes = await this.#store.read(key, { signal: this.#signal });
+    return bytes === null ? null : parseMetadata(bytes, key);
+  }
+
+  #archiveAt(index: number): ArchiveRef {
+    const archive = this.#archives[index];
+    if (archive === undefined) throw new RangeError(`The load has no archive ${index}`);
+    return archive;
+  }
+
+  async #whole(key: string, read: { etag: string; signal: AbortSignal }): Promise<Uint8Array[]> {
+    const bytes = await this.#store.read(key, read);
+    if (bytes === null)
+      throw new ThawError('ArchiveNotFound', `${key}: the archive is gone.`, {
+        object: key,
+        stage: 'download',
+      });
+    return [bytes];
+  }
+
+  async #stream(
+    key: string,
+    read: { etag: string; signal: AbortSignal },
+  ): Promise<AsyncIterable<Uint8Array>> {
+    return (await this.#store.open(key, read)).chunks;
+  }
+}
+
+/** Key of an archive's metadata: in place of its extension or behind it. */
+function metadataKey(key: string, place: 'sibling' | 'suffixed'): string {
+  return place === 'suffixed'
+    ? `${key}.metadata.json`
+    : key.replace(/\.jsonl(\.[a-z0-9]+)?$/, '.metadata.json');
+}

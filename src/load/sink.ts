@@ -1,0 +1,206 @@
+import type pg from 'pg';
+import type { CopyPiece } from '../archive/copy-piece.ts';
+import type { RowCounts } from '../contract/outcome.ts';
+import type { ConflictStrategy } from '../contract/restore-request.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+import type { TargetColumn, TargetTable } from '../postgres/catalog.ts';
+import { Copy } from '../postgres/copy.ts';
+import { qualifiedName } from '../postgres/identifier.ts';
+import { mergeStage } from '../postgres/merge.ts';
+import { createStage, indexStage, type Stage } from '../postgres/stage.ts';
+
+/** Where the rows of a load go, within its transaction. */
+export interface Sink {
+  /** Rows of the archive at this place of the load; archives come in order. */
+  write(archive: number, piece: CopyPiece): Promise<void>;
+  /** Ends the last COPY and compares PostgreSQL's count with the rows sent. @throws ThawError `CountMismatch` */
+  flush(): Promise<void>;
+  /** Brings the rows into the target, where they are not there yet, and gives the counts by archive. */
+  merge(): Promise<ReadonlyMap<number, RowCounts>>;
+  /** Gives an open COPY up, so that the connection can roll back. */
+  abandon(): Promise<void>;
+}
+
+/** One COPY after another: a change of columns ends one and begins the next. */
+class CopyRun {
+  #copy: Copy | null = null;
+  #columns: readonly number[] | null = null;
+  #rows = 0;
+  readonly #begin: (columns: readonly number[]) => Promise<Copy>;
+
+  constructor(begin: (columns: readonly number[]) => Promise<Copy>) {
+    this.#begin = begin;
+  }
+
+  async write(piece: CopyPiece): Promise<void> {
+    if (this.#copy === null || !sameColumns(this.#columns, piece.columns)) {
+      await this.finish();
+      this.#copy = await this.#begin(piece.columns);
+      this.#columns = piece.columns;
+    }
+    this.#rows += piece.rows;
+    await this.#copy.write(piece);
+  }
+
+  async finish(): Promise<void> {
+    const copy = this.#copy;
+    if (copy === null) return;
+    const sent = this.#rows;
+    this.#copy = null;
+    this.#rows = 0;
+    const taken = await copy.finish();
+    if (taken !== sent) {
+      throw new ThawError('CountMismatch', `PostgreSQL took ${taken} of ${sent} rows.`, {
+        stage: 'copy',
+        hint: 'A trigger or rule of the table swallows rows.',
+      });
+    }
+  }
+
+  async abandon(): Promise<void> {
+    await this.#copy?.abandon();
+    this.#copy = null;
+  }
+}
+
+/** COPY straight into the target: right as long as no key is there already. */
+export class DirectSink implements Sink {
+  readonly #run: CopyRun;
+  readonly #rows = new Map<number, number>();
+
+  constructor(client: pg.Client, target: TargetTable, columns: readonly TargetColumn[]) {
+    const table = qualifiedName(target.schema, target.table);
+    this.#run = new CopyRun(
+      async (indexes) =>
+        new Copy(
+          client,
+          table,
+          pick(columns, indexes).map(({ name }) => name),
+        ),
+    );
+  }
+
+  async write(archive: number, piece: CopyPiece): Promise<void> {
+    this.#rows.set(archive, (this.#rows.get(archive) ?? 0) + piece.rows);
+    await this.#run.write(piece);
+  }
+
+  async flush(): Promise<void> {
+    await this.#run.finish();
+  }
+
+  async merge(): Promise<ReadonlyMap<number, RowCounts>> {
+    return new Map(
+      [...this.#rows].map(([archive, inserted]) => [
+        archive,
+        { inserted, updated: 0, skipped: 0, failed: 0 },
+      ]),
+    );
+  }
+
+  async abandon(): Promise<void> {
+    await this.#run.abandon();
+  }
+}
+
+/** Consecutive rows of an archive in a stage. */
+interface Segment {
+  readonly archive: number;
+  readonly stage: Stage;
+  readonly first: number;
+  last: number;
+}
+
+/** COPY into temporary tables, one for each set of columns, and a merge of each archive, in order. */
+export class StagedSink implements Sink {
+  readonly #client: pg.Client;
+  readonly #target: TargetTable;
+  readonly #strategy: ConflictStrategy;
+  readonly #columns: readonly TargetColumn[];
+  readonly #run: CopyRun;
+  readonly #stages = new Map<string, { readonly stage: Stage; rows: number }>();
+  readonly #segments: Segment[] = [];
+
+  constructor(
+    client: pg.Client,
+    target: TargetTable,
+    columns: readonly TargetColumn[],
+    strategy: ConflictStrategy,
+  ) {
+    this.#client = client;
+    this.#target = target;
+    this.#strategy = strategy;
+    this.#columns = columns;
+    this.#run = new CopyRun(async (indexes) => {
+      const { stage } = await this.#stageFor(indexes);
+      return new Copy(
+        client,
+        stage.table,
+        stage.columns.map(({ name }) => name),
+      );
+    });
+  }
+
+  async write(archive: number, piece: CopyPiece): Promise<void> {
+    await this.#run.write(piece);
+    const entry = await this.#stageFor(piece.columns);
+    const segment = this.#segments.at(-1);
+    const first = entry.rows + 1;
+    entry.rows += piece.rows;
+    if (segment?.archive === archive && segment.stage === entry.stage) segment.last = entry.rows;
+    else this.#segments.push({ archive, stage: entry.stage, first, last: entry.rows });
+  }
+
+  async flush(): Promise<void> {
+    await this.#run.finish();
+    for (const { stage } of this.#stages.values()) {
+      const merges = this.#segments.filter((segment) => segment.stage === stage).length;
+      if (merges > 1) await indexStage(this.#client, stage);
+    }
+  }
+
+  async merge(): Promise<ReadonlyMap<number, RowCounts>> {
+    const counts = new Map<number, RowCounts>();
+    for (const segment of this.#segments) {
+      const merged = await mergeStage(this.#client, this.#target, segment.stage, segment, this.#strategy);
+      const rows = segment.last - segment.first + 1;
+      const before = counts.get(segment.archive) ?? { inserted: 0, updated: 0, skipped: 0, failed: 0 };
+      counts.set(segment.archive, {
+        inserted: before.inserted + merged.inserted,
+        updated: before.updated + merged.updated,
+        skipped: before.skipped + rows - merged.inserted - merged.updated,
+        failed: 0,
+      });
+    }
+    return counts;
+  }
+
+  async abandon(): Promise<void> {
+    await this.#run.abandon();
+  }
+
+  async #stageFor(indexes: readonly number[]): Promise<{ readonly stage: Stage; rows: number }> {
+    const shape = indexes.join();
+    const known = this.#stages.get(shape);
+    if (known !== undefined) return known;
+    const stage = await createStage(this.#client, pick(this.#columns, indexes), this.#stages.size);
+    const entry = { stage, rows: 0 };
+    this.#stages.set(shape, entry);
+    return entry;
+  }
+}
+
+function pick(columns: readonly TargetColumn[], indexes: readonly number[]): TargetColumn[] {
+  if (indexes.length === 0) {
+    throw new ThawError('SchemaIncompatible', 'A record has no column of the table.', { stage: 'slice' });
+  }
+  return indexes.map((index) => {
+    const column = columns[index];
+    if (column === undefined) throw new RangeError(`The table has no column ${index}`);
+    return column;
+  });
+}
+
+function sameColumns(a: readonly number[] | null, b: readonly number[]): boolean {
+  return a === b || (a !== null && a.length === b.length && a.every((column, place) => column === b[place]));
+}

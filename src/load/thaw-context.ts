@@ -1,0 +1,94 @@
+import type pg from 'pg';
+import { findDatabase } from '../config/database-config.ts';
+import { fingerprint } from '../config/fingerprint.ts';
+import type { ThawConfig } from '../config/thaw-config.ts';
+import type { HeldTarget, TableScope } from '../contract/activities.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+import { readTarget, type TargetTable } from '../postgres/catalog.ts';
+import { connectDatabase } from '../postgres/connect-database.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { ConflictHints } from './conflict-hints.ts';
+
+/** Tables whose catalog a worker remembers at the most. */
+const rememberedTargets = 100;
+
+/** What the activities of a worker share: its configuration, its store, and what it remembers. */
+export class ThawContext {
+  readonly config: ThawConfig;
+  readonly store: ObjectStore;
+  readonly hints = new ConflictHints();
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #targets = new Map<string, Promise<TargetTable>>();
+
+  constructor(config: ThawConfig, store: ObjectStore, env: NodeJS.ProcessEnv) {
+    this.config = config;
+    this.store = store;
+    this.#env = env;
+  }
+
+  /**
+   * Refuses work that was asked for under another configuration than this worker's.
+   *
+   * @throws ThawError `ConfigInvalid`
+   */
+  checkFingerprint(request: { readonly database: string; readonly fingerprint: string }): void {
+    if (fingerprint(this.config, request.database) === request.fingerprint) return;
+    throw new ThawError(
+      'ConfigInvalid',
+      `This worker's configuration of ${request.database} is not the one that the restore was asked for with.`,
+      {
+        object: request.database,
+        hint: 'Give the worker and whoever asks the same store, prefix, host, port, database and user, or task queues of their own.',
+      },
+    );
+  }
+
+  /** Opens a connection to the database of a request, which the caller ends. */
+  async connect(
+    request: { readonly database: string; readonly fingerprint: string },
+    applicationName: string,
+    signal: AbortSignal,
+  ): Promise<pg.Client> {
+    this.checkFingerprint(request);
+    const database = findDatabase(this.config, request.database);
+    return connectDatabase(database, this.#env, { applicationName, signal });
+  }
+
+  /** Does something with a connection of its own. */
+  async withConnection<T>(
+    request: { readonly database: string; readonly fingerprint: string },
+    applicationName: string,
+    signal: AbortSignal,
+    action: (client: pg.Client) => Promise<T>,
+  ): Promise<T> {
+    const client = await this.connect(request, applicationName, signal);
+    const abandon = () => void client.end().catch(() => {});
+    signal.addEventListener('abort', abandon, { once: true });
+    try {
+      return await action(client);
+    } finally {
+      signal.removeEventListener('abort', abandon);
+      abandon();
+    }
+  }
+
+  /** The catalog of a target that is held: read once, as it is taken anew (another epoch) when it may have changed. */
+  async target(scope: TableScope, held: HeldTarget, signal: AbortSignal): Promise<TargetTable> {
+    const key = `${scope.restoreId}/${held.oid}/${held.epoch}`;
+    const known = this.#targets.get(key);
+    if (known !== undefined) return known;
+    const { intoSchema, intoTable } = scope.table;
+    const target = this.withConnection(scope, `thaw/${scope.restoreId}/catalog`, signal, (client) =>
+      readTarget(client, intoSchema, intoTable),
+    );
+    this.#remember(key, target);
+    return target;
+  }
+
+  #remember(key: string, target: Promise<TargetTable>): void {
+    this.#targets.set(key, target);
+    target.catch(() => this.#targets.delete(key));
+    const oldest = this.#targets.keys().next().value;
+    if (this.#targets.size > rememberedTargets && oldest !== undefined) this.#targets.delete(oldest);
+  }
+}

@@ -1,0 +1,39 @@
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode, type WorkflowBundleOption } from '@temporalio/worker';
+
+/** The bundle and the SDK version that made it: another version must not run it. */
+const bundleFile = fileURLToPath(new URL('./workflow-bundle.code.js', import.meta.url));
+const versionFile = fileURLToPath(new URL('./workflow-bundle.version', import.meta.url));
+
+/** The code of all workflows: the one that the build left, else bundled now, which takes a second. */
+export async function workflowBundle(): Promise<WorkflowBundleOption> {
+  const version = await readFile(versionFile, 'utf8').catch(() => null);
+  if (version === sdkVersion()) return { codePath: bundleFile };
+  return bundle();
+}
+
+/** Bundles the workflows for workers to come; a part of the build. */
+export async function writeWorkflowBundle(): Promise<void> {
+  const { code } = await bundle();
+  await writeFile(`${bundleFile}.new`, code);
+  await rename(`${bundleFile}.new`, bundleFile);
+  await writeFile(versionFile, sdkVersion());
+}
+
+async function bundle() {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const quiet = () => {};
+  return bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL(`../workflows/workflows.${extension}`, import.meta.url)),
+    logger: { log: quiet, trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet },
+  });
+}
+
+function sdkVersion(): string {
+  const { version } = createRequire(import.meta.url)('@temporalio/worker/package.json') as {
+    version: string;
+  };
+  return version;
+}

@@ -218,6 +218,8 @@ export class Slicer {
         p += 1;
         literal += 1;
       }
+      // More blanks than before: no encoder steps over them.
+      if ((json[p] as number) <= ascii.space) return this.#unexpected();
       const field = fields[i] as Field;
       if (field.encoder === null) p = passOver(json, p, field);
       else p = this.#writeValue(json, p, field, field.encoder);
@@ -292,6 +294,7 @@ export class Slicer {
     }
     this.#pieces.finishPiece();
     this.#pieces.columns = order;
+    this.#shape = null;
     this.#rowStart = this.#out.length;
   }
 

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { expectedCsv, expectEqualTable, loadSchema } from '../harness/fixture.ts';
+import { expectEqualTable, expectedCsv, loadSchema } from '../harness/fixture.ts';
 import { openSession, type Session } from '../postgres/session.ts';
 import { restoreFixture } from './restore-table.ts';
 

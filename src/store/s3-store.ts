@@ -62,7 +62,11 @@ export class S3Store implements ObjectStore {
     const chunks = resumableBody(answer.body, {
       bytes: answer.bytes,
       name: `${this.name}/${key}`,
-      reopen: async (from) => (await this.#get.get(key, { from, etag: answer.etag, signal })).body,
+      reopen: async (from) => {
+        const again = await this.#get.get(key, { from, etag: answer.etag || undefined, signal });
+        this.#checkTag(key, answer.etag, again);
+        return again.body;
+      },
       classify: (error) => storeError(error, { store: this.name, key }),
       signal,
     });
@@ -106,13 +110,9 @@ export class S3Store implements ObjectStore {
   #checkTag(key: string, wanted: string | undefined, { etag, body }: GetAnswer): void {
     if (wanted === undefined || wanted === etag) return;
     body.destroy();
-    throw new ThawError(
-      'ArchiveChanged',
-      `${this.name}/${key}: has another entity tag than when it was listed`,
-      {
-        object: key,
-      },
-    );
+    throw new ThawError('ArchiveChanged', `${this.name}/${key}: has another entity tag than before`, {
+      object: key,
+    });
   }
 
   /** Pages go on by key: a server that lists in another order would make objects vanish in silence. */

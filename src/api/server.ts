@@ -1,16 +1,21 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
-import { Client } from '@temporalio/client';
+import { Client, type ConnectionLike } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { RestoreClient } from '../client/restore-client.ts';
-import type { TemporalConnection } from '../client/temporal-connection.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { createApp } from './app.ts';
 import { configuredToken, tokenAuthenticator } from './auth.ts';
 import { isLoopback } from './loopback.ts';
 import { findRecorded } from './recorded-restores.ts';
+
+/** A connection to Temporal and the namespace to use there. */
+export interface TemporalAccess {
+  readonly connection: ConnectionLike;
+  readonly namespace: string;
+}
 
 /** What the API is started with. */
 export interface ApiOptions {
@@ -21,8 +26,8 @@ export interface ApiOptions {
   readonly host?: string;
   /** 0: any that is free. */
   readonly port: number;
-  /** Stays the caller's: it is not closed with the API. */
-  readonly temporal: TemporalConnection;
+  /** Stays the caller's: it is not closed with the API. One of `openTemporal` need not be there yet. */
+  readonly temporal: TemporalAccess;
   readonly taskQueue: string;
   readonly logger: Logger;
   readonly onListening?: (url: string) => void;
@@ -66,7 +71,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
 }
 
 /** Whether Temporal answers, and has the namespace. */
-async function answers({ connection, namespace }: TemporalConnection): Promise<boolean> {
+async function answers({ connection, namespace }: TemporalAccess): Promise<boolean> {
   try {
     await connection.withDeadline(Date.now() + 3000, () =>
       connection.workflowService.describeNamespace({ namespace }),

@@ -1,0 +1,122 @@
+import { pino } from 'pino';
+import { type AppDependencies, createApp } from '../../src/api/app.ts';
+import type { Restores } from '../../src/api/runs.ts';
+import { parseConfig } from '../../src/config/load-config.ts';
+import type { RestoreOutcome, TableOutcome } from '../../src/contract/outcome.ts';
+import type { RestoreRequest } from '../../src/contract/restore-request.ts';
+
+/** A configuration of one database with one table. */
+export const testConfig = parseConfig(
+  `
+version: "1.0"
+s3: { bucket: archives, prefix: archives, endpoint: "http://127.0.0.1:1" }
+databases:
+  - name: production_db
+    host: 127.0.0.1
+    user: thaw
+    password: secret
+    tables: [{ name: audit_logs }]
+`,
+  '/etc/thaw/config.yaml',
+  {},
+);
+
+/** What Temporal remembers, without Temporal: starts are written down, everything else is as a test says. */
+export interface FakeRestores extends Restores {
+  readonly started: RestoreRequest[];
+}
+
+export function fakeRestores(answers: Partial<Restores> = {}): FakeRestores {
+  const started: RestoreRequest[] = [];
+  const once = new Map<string, string>();
+  const unexpected = async () => {
+    throw new Error('the test did not expect this question');
+  };
+  return {
+    started,
+    start: async (request) => {
+      started.push(request);
+      return true;
+    },
+    startOnce: async (request, fingerprint) => {
+      const known = once.get(request.restoreId);
+      if (known !== undefined) return known === fingerprint ? 'known' : 'different';
+      once.set(request.restoreId, fingerprint);
+      started.push(request);
+      return 'started';
+    },
+    describe: async () => null,
+    progress: unexpected,
+    outcome: unexpected,
+    pause: unexpected,
+    resume: unexpected,
+    cancel: unexpected,
+    ...answers,
+  };
+}
+
+/** The API over fakes; open to this machine unless a test gives an authenticator. */
+export function testApp(dependencies: Partial<AppDependencies> = {}) {
+  return createApp({
+    config: testConfig,
+    restores: fakeRestores(),
+    findRecorded: async () => null,
+    readiness: async () => ({ configuration: true, temporal: true }),
+    authenticator: null,
+    logger: pino({ enabled: false }),
+    ...dependencies,
+  });
+}
+
+/** A POST with a JSON body. */
+export function post(body: unknown, headers: Record<string, string> = {}): RequestInit {
+  return {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  };
+}
+
+/** An answer of the API with its body. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly json: {
+    readonly success: boolean;
+    readonly data: Record<string, unknown>;
+    readonly error?: string;
+    readonly error_code?: string;
+  };
+}
+
+export async function read(response: Response): Promise<Answer> {
+  const json = (await response.json()) as Answer['json'];
+  return { status: response.status, headers: response.headers, json };
+}
+
+/** Ten archives of 1,000 rows each, of which one failed. */
+export function failedOutcome(restoreId: string): RestoreOutcome {
+  const tally = {
+    archives: { restored: 9, earlier: 0, failed: 1 },
+    rows: { inserted: 8500, updated: 100, skipped: 400, failed: 1000 },
+    bytes: 5000,
+  };
+  const table: TableOutcome = {
+    target: 'public.audit_logs',
+    tally,
+    failures: [
+      {
+        archive: 'audit_logs_20260104T052021Z_batch_003.jsonl.gz',
+        code: 'ChecksumMismatch',
+        message: 'the checksum is another one',
+        hint: 'Bring back an earlier version.',
+        stage: 'download',
+        rows: 1000,
+      },
+    ],
+    error: null,
+    notices: [],
+  };
+  const state = 'completed_with_failures';
+  return { restoreId, state, database: 'production_db', tally, tables: [table], error: null, seconds: 12.5 };
+}

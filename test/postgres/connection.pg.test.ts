@@ -102,6 +102,7 @@ test('a port where nobody listens', async () => {
   await expect(failed).rejects.toMatchObject({ code: 'DatabaseUnavailable', retryable: true });
 });
 
+// The limit of 5 s is below the one of the driver, which would end the attempt too.
 test('an attempt is given up when its signal says so, though the server is silent', async () => {
   const sockets: { destroy(): unknown }[] = [];
   const silent = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
@@ -116,7 +117,7 @@ test('an attempt is given up when its signal says so, though the server is silen
   await expect(attempt).rejects.toBe(reason);
   for (const socket of sockets) socket.destroy();
   silent.close();
-});
+}, 5_000);
 
 test('a query under way is broken off by disconnect, which may be called again', async () => {
   const other = await session.open(undefined, 'leaving');

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { S3Client } from '@aws-sdk/client-s3';
@@ -154,7 +155,11 @@ function exchange(
     const request = send({ ...options, timeout: headSilence });
     let message: IncomingMessage | null = null;
     const abort = () => request.destroy();
-    signal?.addEventListener('abort', abort, { once: true });
+    if (signal !== undefined) {
+      // One signal ends all reads of a load; by default Node takes more than ten for a leak and says so.
+      setMaxListeners(0, signal);
+      signal.addEventListener('abort', abort, { once: true });
+    }
     request.on('response', (received) => {
       message = received;
       request.setTimeout(bodySilence);

@@ -132,3 +132,20 @@ test('reads an object whose connection broke before anybody read it', async () =
   await vi.waitFor(() => expect(closed).toBe(1));
   expect((await bytesOf(body)).equals(bytes)).toBe(true);
 });
+
+test('lets many reads hang on one signal', async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on('warning', note);
+  const store = await storeBefore((_, response) => {
+    response.writeHead(200, { 'content-length': 5_000_000, etag: '"t"' }).write('x');
+  });
+  const controller = new AbortController();
+  const bodies = await Promise.all(
+    Array.from({ length: 20 }, () => store.open('x', { signal: controller.signal })),
+  );
+  controller.abort(new Error('cancelled'));
+  for (const body of bodies) await expect(bytesOf(body)).rejects.toThrow('cancelled');
+  process.off('warning', note);
+  expect(warnings).toEqual([]);
+});

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -78,8 +78,10 @@ function addresses(stack: Stack, folder: string): StackAddresses {
 async function sweep(): Promise<void> {
   for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(prefix))) {
     const folder = path.join(tmpdir(), name);
-    if (!existsSync(path.join(folder, 'lock')) || !('release' in tryLock(path.join(folder, 'lock'))))
-      continue;
+    const file = path.join(folder, 'lock');
+    const found = statSync(file, { throwIfNoEntry: false });
+    // Another user's runs are that user's to sweep; without a lock file it is only being made.
+    if (found === undefined || found.uid !== process.getuid?.() || !('release' in tryLock(file))) continue;
     for (const server of ['temporal', 's3', 'postgres'])
       await endLeftover(path.join(folder, 'stack'), server);
     rmSync(folder, { recursive: true, force: true });

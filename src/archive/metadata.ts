@@ -221,7 +221,7 @@ const metadataForm = z.object({
   checksums: orNull(z.object({ jsonl_sha256: sha256, compressed_sha256: sha256 })),
   timestamp_range: orNull(z.object({ min: orNull(text), max: orNull(text) })),
   table_schema: orNull(schemaForm),
-  schema: z.union([schemaForm, z.unknown().transform(() => null)]),
+  schema: z.union([schemaForm, z.unknown().transform(() => null)]).optional(),
 });
 
 /**
@@ -252,7 +252,7 @@ export function parseMetadata(bytes: Uint8Array, key: string): ArchiveMetadata {
     jsonlSha256: checksums?.jsonl_sha256 ?? null,
     compressedSha256: checksums?.compressed_sha256 ?? null,
     timestampRange: timestamp_range ?? { min: null, max: null },
-    tableSchema: table_schema ?? schema,
+    tableSchema: table_schema ?? schema ?? null,
   };
 }
 

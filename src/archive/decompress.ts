@@ -52,6 +52,9 @@ const chunkSize = 256 * 1024;
 const wholeInput = 1024 * 1024;
 const wholeOutput = 4 * 1024 * 1024;
 
+/** A byte order mark, blank lines, a record. */
+const plainBeginning = /^(?:\xef\xbb\xbf)?[ \t\r\n]*(?:\{|$)/;
+
 /** Decompresses an archive: gzip of any number of members, zstd, or plain JSON lines, told apart by their first bytes. */
 export function readArchive(source: Source, options: ReadArchiveOptions): ArchiveContent {
   const compressed = new Digest(options.digest);
@@ -144,8 +147,7 @@ function formatOf(head: Buffer): Format {
   if (head.length === 0) throw new Damage('the object is empty');
   if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
   if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528) return 'zstd';
-  // A record, blank lines, or a byte order mark.
-  if ('{ \t\r\n\xef'.includes(String.fromCharCode(head[0] as number))) return 'plain';
+  if (plainBeginning.test(head.toString('latin1', 0, 64))) return 'plain';
   throw new Damage('the object is neither gzip nor zstd nor JSON lines');
 }
 
@@ -178,6 +180,7 @@ async function* streamed(
 ): AsyncGenerator<Buffer> {
   const engine = format === 'gzip' ? zlib.createGunzip({ chunkSize }) : zstdEngine();
   let fed = 0;
+  let fedAll = false;
   const feed = async function* () {
     fed += head.length;
     yield head;
@@ -185,14 +188,13 @@ async function* streamed(
       fed += chunk.length;
       yield chunk;
     }
+    fedAll = true;
   };
-  const feeding = pipeline(Readable.from(feed(), { objectMode: true }), engine);
-  // Its error is the engine's, and comes out of the loop below.
-  feeding.catch(() => {});
+  // What goes wrong here comes out of the loop below; what does not is the end of an engine that has enough.
+  pipeline(Readable.from(feed(), { objectMode: true }), engine).catch(() => {});
   try {
     for await (const chunk of engine) yield chunk as Buffer;
-    await feeding;
-    if (engine.bytesWritten !== fed) throw trailing();
+    if (!fedAll || engine.bytesWritten !== fed) throw trailing();
   } catch (error) {
     throw damageOr(error);
   } finally {

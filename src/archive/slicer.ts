@@ -42,6 +42,8 @@ const archiverKeys: ReadonlySet<string> = new Set([
   '_source_table',
 ]);
 
+const noOrder: readonly number[] = [];
+
 /** Rows are handed out when they are this many bytes: COPY wants chunks of 64 KiB at least. */
 const pieceSize = 64 * 1024;
 /** Bytes of JSON sliced at once; with `pieceSize` they fit into one buffer of CopyText. */
@@ -71,7 +73,7 @@ export class Slicer {
   readonly #parts = new RecordParts();
   #shape: RecordShape | null = null;
   /** Another order of the same columns, met in the record before. */
-  #otherOrder: readonly number[] = [];
+  #otherOrder = noOrder;
 
   /** Bytes of a line whose end has not come yet. */
   #carry: Buffer[] = [];
@@ -228,6 +230,7 @@ export class Slicer {
       if (json[p + i] !== tail[i]) return this.#unexpected();
     }
     for (const field of shape.counted) field.values += field.pending;
+    this.#otherOrder = noOrder;
     this.#finishRow();
     return p + tail.length;
   }
@@ -287,7 +290,10 @@ export class Slicer {
    */
   #arrange(order: readonly number[]): void {
     const { columns } = this.#pieces;
-    if (isSameOrder(order, columns)) return;
+    if (isSameOrder(order, columns)) {
+      this.#otherOrder = noOrder;
+      return;
+    }
     if (isSameSet(order, columns) && !isSameOrder(order, this.#otherOrder)) {
       this.#otherOrder = order;
       return;

@@ -71,3 +71,12 @@ export const flagNaming: FieldNaming = (field) => {
   if (field === 'validate_checksum') return '--no-validate-checksum';
   return `--${renamed[field] ?? field.replaceAll('_', '-')}`;
 };
+
+/** Reads a whole number from 0 to `most`. */
+export function wholeNumber(most: number): (value: string) => number {
+  return (value) => {
+    const number = Number(value);
+    if (/^\d+$/.test(value) && number <= most) return number;
+    throw new InvalidArgumentError(`It must be a whole number from 0 to ${most}.`);
+  };
+}

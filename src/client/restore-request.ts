@@ -1,3 +1,4 @@
+import { type ArchivedTable, tableOfKey, tablePrefix } from '../archive/key.ts';
 import { findDatabase } from '../config/database-config.ts';
 import { fingerprint } from '../config/fingerprint.ts';
 import type { DatabaseConfig, ThawConfig } from '../config/thaw-config.ts';
@@ -7,7 +8,6 @@ import {
   type RestoreRequest,
   type TableRequest,
 } from '../contract/restore-request.ts';
-import { type ArchivePlace, archivePlace } from './archive-place.ts';
 import { archivedSchema, refuseSameTarget, requestedTables } from './requested-tables.ts';
 import { asIs, type FieldNaming, fieldError, type RestoreInput } from './restore-input.ts';
 
@@ -74,14 +74,16 @@ function archives(
   config: ThawConfig,
   naming: FieldNaming,
 ): Scope {
-  const places = keys.map((key) => archivePlace(key, config.store.prefix));
-  const database = databaseOf(input.database ?? places.find((place) => place)?.database, config, naming);
-  keys.forEach((key, index) => {
-    refuseForeign(key, places[index] ?? null, database, naming);
-  });
+  const { prefix } = config.store;
+  const places = keys.map((key) => placeOf(key, prefix, naming));
+  const database = databaseOf(input.database ?? places[0]?.database, config, naming);
+  const foreign = places.find((place) => place.database !== database.name);
+  if (foreign !== undefined) {
+    throw fieldError(naming('s3_key'), `must be an archive of the database ${database.name}`, foreign.key);
+  }
   const isNamed = input.table !== undefined || input.tables !== undefined;
   const named = isNamed ? (requestedTables({ ...input, into_table: undefined }, database, naming) ?? []) : [];
-  const archived = [...new Set(places.flatMap((place) => (place === null ? [] : [place.table])))];
+  const archived = [...new Set(places.map((place) => place.table))];
   const tables = archived.map((table): TableRequest => {
     const same = named.find((each) => each.table === table);
     // The old way of naming another target: the key tells where from, --table where to.
@@ -106,16 +108,15 @@ function databaseOf(name: string | undefined, config: ThawConfig, naming: FieldN
   throw fieldError(naming('database'), 'is required', undefined, `Name one of ${names}.`);
 }
 
-function refuseForeign(
-  key: string,
-  place: ArchivePlace | null,
-  database: DatabaseConfig,
-  naming: FieldNaming,
-): void {
-  const field = naming('s3_key');
-  if (place === null) throw fieldError(field, 'must lie below a database and a table', key);
-  if (place.database === database.name) return;
-  throw fieldError(field, `must be an archive of the database ${database.name}`, key);
+/** @throws ThawError `InputInvalid` for a key that is not in the folder of a table */
+function placeOf(key: string, prefix: string, naming: FieldNaming): ArchivedTable & { readonly key: string } {
+  const place = tableOfKey(key, prefix);
+  const whole = prefix === '' || key.startsWith(`${prefix}/`) ? key : `${prefix}/${key}`;
+  if (place !== null && whole.startsWith(tablePrefix(prefix, place.database, place.table))) {
+    return { ...place, key };
+  }
+  const folder = tablePrefix(prefix, '{database}', '{table}');
+  throw fieldError(naming('s3_key'), `must lie below ${folder}`, key);
 }
 
 function refuseContradictions(input: RestoreInput, naming: FieldNaming): void {

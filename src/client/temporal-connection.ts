@@ -1,5 +1,5 @@
 import { Connection, type ConnectionOptions } from '@temporalio/client';
-import { loadClientConnectConfig } from '@temporalio/envconfig';
+import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
 import { ThawError } from '../contract/thaw-error.ts';
 
 /** A connection to Temporal, and the namespace to use there. */
@@ -16,7 +16,7 @@ export interface TemporalConnection {
  * @throws ThawError `ConfigInvalid` when they cannot be used
  */
 export function openTemporal(env: NodeJS.ProcessEnv): TemporalConnection {
-  const { connectionOptions, namespace } = settings(env);
+  const { connectionOptions, namespace } = temporalSettings(env);
   return {
     // The options of native connections are those of this one as far as envconfig sets them.
     connection: Connection.lazy(connectionOptions as ConnectionOptions),
@@ -24,7 +24,12 @@ export function openTemporal(env: NodeJS.ProcessEnv): TemporalConnection {
   };
 }
 
-function settings(env: NodeJS.ProcessEnv): ReturnType<typeof loadClientConnectConfig> {
+/**
+ * Address, TLS and API key as the environment says: for workers, whose connections are made elsewhere.
+ *
+ * @throws ThawError `ConfigInvalid` when they cannot be used
+ */
+export function temporalSettings(env: NodeJS.ProcessEnv): ClientConnectConfig {
   const variables = Object.entries(env).flatMap(([name, value]) =>
     value === undefined || value === '' ? [] : [[name, value] as const],
   );

@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import { openTemporal } from '../client/temporal-connection.ts';
+import { configPath } from '../config/environment.ts';
+import { loadConfig } from '../config/load-config.ts';
+import type { CommandContext } from './context.ts';
+import {
+  type LogFlags,
+  logSettings,
+  type TemporalFlags,
+  wholeNumber,
+  withConfig,
+  withLog,
+  withTemporal,
+} from './flags.ts';
+import { Interrupt } from './interrupt.ts';
+import { createLogger } from './logger.ts';
+import { clusterTaskQueue, servicePlace } from './temporal.ts';
+
+interface ApiFlags extends TemporalFlags, LogFlags {
+  readonly config?: string;
+  readonly host: string;
+  readonly port: number;
+  readonly taskQueue?: string;
+}
+
+/** `thaw api`: the HTTP API. */
+export function addApiCommand(program: Command, context: CommandContext): void {
+  const command = withTemporal(withConfig(program.command('api')));
+  withLog(command, 'info')
+    .summary('serve the HTTP API')
+    .description('Serves the HTTP API until SIGTERM. THAW_TOKEN is the bearer token that it asks for.')
+    .option('--host <host>', 'address to listen on; others than this machine need THAW_TOKEN', '127.0.0.1')
+    .option('--port <port>', 'port to listen on; 0: any that is free', wholeNumber(65_535), 9001)
+    .option('--task-queue <name>', 'task queue of the workers (THAW_TASK_QUEUE, default: thaw)')
+    .action((flags: ApiFlags) => serve(flags, context));
+}
+
+async function serve(flags: ApiFlags, { env, printer }: CommandContext): Promise<void> {
+  const { startApi } = await import('../api/server.ts');
+  const config = await loadConfig(configPath(flags.config, env).value, env);
+  const interrupt = new Interrupt();
+  const { address, namespace } = servicePlace(flags, env);
+  const temporal = openTemporal({ ...env, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace });
+  try {
+    const api = await startApi({
+      config,
+      env,
+      host: flags.host,
+      port: flags.port,
+      temporal,
+      taskQueue: clusterTaskQueue(flags.taskQueue, env),
+      logger: createLogger(logSettings(flags, 'info'), printer),
+      onListening: (url) => printer.line(`thaw api: listening on ${url}`),
+    });
+    await interrupt.asked();
+    await api.close();
+  } finally {
+    interrupt.release();
+    await temporal.connection.close();
+  }
+}

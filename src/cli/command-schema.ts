@@ -1,0 +1,16 @@
+import type { Command } from 'commander';
+import { schemaSql } from '../postgres/schema.ts';
+import type { CommandContext } from './context.ts';
+
+/** `thaw schema --sql`: what an administrator runs where Thaw may not create its schema itself. */
+export function addSchemaCommand(program: Command, { printer }: CommandContext): void {
+  program
+    .command('schema')
+    .summary('print the SQL of the ledger')
+    .description(
+      'Prints the SQL that makes the schema `thaw` with the ledger, for a database where the user of Thaw may not ' +
+        'create it. Elsewhere Thaw makes it on first use.',
+    )
+    .option('--sql', 'as SQL', true)
+    .action(() => printer.line(schemaSql().trimEnd()));
+}

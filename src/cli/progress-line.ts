@@ -1,0 +1,37 @@
+import { formatBytes } from '../client/byte-size.ts';
+import type { Extent, RestoreProgress } from '../contract/progress.ts';
+import { formatCount } from './summary.ts';
+
+/** Progress in one line: `running  412/1,035 archives  412,000 rows  61,200 rows/s  ETA 12 s`. */
+export function progressLine(progress: RestoreProgress): string {
+  const { tally } = progress;
+  const { inserted, updated, skipped } = tally.rows;
+  const parts = [
+    progress.state.replaceAll('_', ' ') + (progress.reason === null ? '' : ` (${progress.reason})`),
+    `${extent(progress.archives)} archives`,
+    `${formatCount(inserted + updated + skipped)} rows`,
+    ...(progress.state === 'running' ? [`${formatCount(Math.round(progress.rowsPerSecond))} rows/s`] : []),
+    formatBytes(progress.bytes.done),
+    ...(progress.etaSeconds === null ? [] : [`ETA ${formatSeconds(progress.etaSeconds)}`]),
+    ...(tally.archives.failed === 0 ? [] : [`${formatCount(tally.archives.failed)} failed`]),
+  ];
+  return parts.join('  ');
+}
+
+/** How much of a restore is done, from 0 to 1, by bytes; 0 while nobody knows how much there is. */
+export function doneShare({ bytes, archives }: RestoreProgress): number {
+  const { done, total } = bytes.total ? bytes : archives;
+  return total === null || total === 0 ? 0 : Math.min(done / total, 1);
+}
+
+/** A time for people: `12 s`, `3 min 20 s`, `2 h 5 min`. */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+function extent({ done, total }: Extent): string {
+  return total === null ? formatCount(done) : `${formatCount(done)}/${formatCount(total)}`;
+}

@@ -1,0 +1,105 @@
+import type { Command } from 'commander';
+import { parseRestoreInput, type RestoreInput } from '../client/restore-input.ts';
+import {
+  collect,
+  flagNaming,
+  type LogFlags,
+  type TemporalFlags,
+  withConfig,
+  withLog,
+  withTemporal,
+} from './flags.ts';
+
+/** The flags of `thaw restore`. */
+export interface RestoreFlags extends TemporalFlags, LogFlags {
+  readonly config?: string;
+  readonly restoreAll?: boolean;
+  readonly s3Key?: readonly string[];
+  readonly database?: string;
+  readonly table?: readonly string[];
+  readonly schema?: string;
+  readonly intoTable?: string;
+  readonly startDate?: string;
+  readonly endDate?: string;
+  readonly conflictStrategy?: string;
+  readonly schemaMigrationStrategy?: string;
+  readonly dropIndexes?: boolean;
+  readonly commitFrequency?: string;
+  readonly dryRun?: boolean;
+  readonly ignoreWatermark?: boolean;
+  /** false: not compared. */
+  readonly validateChecksum: boolean;
+  readonly lanes?: string;
+  readonly packBytes?: string;
+  readonly failFast?: boolean;
+  readonly json?: boolean;
+  readonly detach?: boolean;
+  readonly taskQueue?: string;
+}
+
+/** Adds the flags of `thaw restore`. */
+export function withRestoreFlags(command: Command): Command {
+  withConfig(command);
+  command
+    .option('--restore-all', 'restore every archive of each table')
+    .option('--s3-key <key>', 'restore this archive; repeatable', collect)
+    .option('--database <name>', 'database, as configured (default: that of the key, or the only one)')
+    .option('--table <name>', 'table, as archived; repeatable (default: every table configured)', collect)
+    .option('--schema <name>', 'schema that the rows go into (default: the configured one, then public)')
+    .option('--into-table <name>', 'table that the rows go into (default: the one of the same name)')
+    .option('--start-date <day>', 'first day of archiving, YYYY-MM-DD, with --restore-all')
+    .option('--end-date <day>', 'last day of archiving, YYYY-MM-DD, with --restore-all')
+    .option(
+      '--conflict-strategy <strategy>',
+      'rows whose key is there: skip, overwrite, fail or upsert; overwrite and upsert both update (default: skip)',
+    )
+    .option(
+      '--schema-migration-strategy <strategy>',
+      'columns that differ: strict, lenient, transform or none (default: lenient)',
+    )
+    .option('--drop-indexes', 'drop indexes for the load and build them again')
+    .option('--commit-frequency <n>', 'archives in one transaction (default: as many as --pack-bytes allows)')
+    .option('--dry-run', 'tell what would be restored and change nothing')
+    .option('--ignore-watermark', 'restore again what was restored before')
+    .option('--no-validate-checksum', 'load archives whose checksum is wrong')
+    .option('--lanes <n>', 'concurrent loads for each table (default: 4)')
+    .option('--pack-bytes <size>', 'small archives that are loaded together; 0: none (default: 4MiB)')
+    .option('--fail-fast', 'start nothing more after the first archive that failed')
+    .option('--json', 'print one JSON object and nothing else')
+    .option('--detach', 'start it in the cluster and leave')
+    .option(
+      '--task-queue <name>',
+      'task queue of the workers in the cluster (THAW_TASK_QUEUE, default: thaw)',
+    );
+  withTemporal(command);
+  return withLog(command, 'warning');
+}
+
+/**
+ * What the flags ask for.
+ *
+ * @throws ThawError `InputInvalid` naming the flag
+ */
+export function restoreInputOf(flags: RestoreFlags): RestoreInput {
+  const asked = {
+    database: flags.database,
+    tables: flags.table,
+    schema: flags.schema,
+    into_table: flags.intoTable,
+    s3_keys: flags.s3Key,
+    restore_all: flags.restoreAll,
+    start_date: flags.startDate,
+    end_date: flags.endDate,
+    conflict_strategy: flags.conflictStrategy,
+    schema_migration_strategy: flags.schemaMigrationStrategy,
+    drop_indexes: flags.dropIndexes,
+    commit_frequency: flags.commitFrequency,
+    ignore_watermark: flags.ignoreWatermark,
+    validate_checksum: flags.validateChecksum,
+    lanes: flags.lanes,
+    pack_bytes: flags.packBytes,
+    fail_fast: flags.failFast,
+    dry_run: flags.dryRun,
+  };
+  return parseRestoreInput(asked, flagNaming);
+}

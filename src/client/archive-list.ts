@@ -1,0 +1,87 @@
+import { compareArchiveOrder, isArchiveKey, parseArchiveKey, tablePrefix } from '../archive/key.ts';
+import type { ThawConfig } from '../config/thaw-config.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
+
+/** Which archives of a table are meant. */
+export interface ArchiveFilter {
+  /** Exactly these, with or without prefix; null: all. */
+  readonly keys: readonly string[] | null;
+  /** First day of archiving, inclusive; with a filter by days, archives without a day are left out. */
+  readonly startDate: string | null;
+  readonly endDate: string | null;
+}
+
+/** All archives. */
+export const noFilter: ArchiveFilter = { keys: null, startDate: null, endDate: null };
+
+/**
+ * The archives of a table, in archive order.
+ *
+ * @throws ThawError `ArchiveNotFound` when one that is named is not there
+ */
+export async function listTableArchives(
+  store: ObjectStore,
+  prefix: string,
+  database: string,
+  table: string,
+  filter: ArchiveFilter = noFilter,
+): Promise<ObjectInfo[]> {
+  const found: ObjectInfo[] = [];
+  for await (const object of objectsBelow(store, tablePrefix(prefix, database, table))) {
+    if (isArchiveKey(object.key) && isWithin(object.key, filter)) found.push(object);
+  }
+  const wanted = filter.keys === null ? found : pick(found, filter.keys, prefix, store.name);
+  return wanted.sort((a, b) => compareArchiveOrder(a.key, b.key));
+}
+
+/** The tables that there are archives of in a database, by their folders; configured ones come first. */
+export async function listTables(
+  store: ObjectStore,
+  config: ThawConfig,
+  database: string,
+): Promise<string[]> {
+  const configured = config.databases.find(({ name }) => name === database)?.tables ?? [];
+  const names = new Set(configured.map(({ name }) => name));
+  const folder = tablePrefix(config.store.prefix, database, '').replace(/\/$/, '');
+  let after: string | null = null;
+  do {
+    const page = await store.list({ prefix: folder, after, limit: 1 });
+    const [first] = page.objects;
+    const name = first?.key.slice(folder.length).split('/')[0];
+    if (first === undefined || name === undefined) break;
+    if (first.key.startsWith(`${folder}${name}/`)) names.add(name);
+    // On to the next folder: U+FFFF sorts behind whatever lies in this one.
+    after = `${folder}${name}/\uffff`;
+  } while (after !== null);
+  return [...names];
+}
+
+async function* objectsBelow(store: ObjectStore, prefix: string): AsyncGenerator<ObjectInfo> {
+  let after: string | null = null;
+  do {
+    const page: Awaited<ReturnType<ObjectStore['list']>> = await store.list({ prefix, after });
+    yield* page.objects;
+    after = page.next;
+  } while (after !== null);
+}
+
+function isWithin(key: string, { startDate, endDate }: ArchiveFilter): boolean {
+  if (startDate === null && endDate === null) return true;
+  const { day } = parseArchiveKey(key);
+  return day !== null && (startDate === null || day >= startDate) && (endDate === null || day <= endDate);
+}
+
+function pick(
+  found: readonly ObjectInfo[],
+  keys: readonly string[],
+  prefix: string,
+  store: string,
+): ObjectInfo[] {
+  const byKey = new Map(found.map((object) => [object.key, object]));
+  return keys.map((key) => {
+    const object = byKey.get(key) ?? byKey.get(`${prefix}/${key}`);
+    if (object !== undefined) return object;
+    throw new ThawError('ArchiveNotFound', `${store}/${key}: is not there`, { object: key });
+  });
+}

@@ -1,0 +1,95 @@
+import { tableOfKey } from '../archive/key.ts';
+import { findDatabase } from '../config/database-config.ts';
+import type { ThawConfig } from '../config/thaw-config.ts';
+import type { RestoreRequest, TableRequest } from '../contract/restore-request.ts';
+import { readTarget } from '../postgres/catalog.ts';
+import { connectDatabase } from '../postgres/connect-database.ts';
+import { findEarlier } from '../postgres/ledger.ts';
+import { isSqlState, sqlState } from '../postgres/sqlstate.ts';
+import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
+import { openStore } from '../store/open-store.ts';
+import { listTableArchives } from './archive-list.ts';
+
+/** What a restore would do to a table. */
+export interface TablePreview {
+  readonly table: TableRequest;
+  /** What would be loaded, in archive order. */
+  readonly archives: readonly ObjectInfo[];
+  /** Archives that the ledger has as restored into the target before. */
+  readonly earlier: number;
+}
+
+/**
+ * Tells what a restore would load, by the listing and by the ledger of the target. Changes nothing, and does
+ * not read the archives themselves.
+ *
+ * @param env where passwords and access keys are looked for
+ * @throws ThawError what listing the archives and looking at the targets raise
+ */
+export async function previewRestore(
+  request: RestoreRequest,
+  config: ThawConfig,
+  env: NodeJS.ProcessEnv,
+): Promise<TablePreview[]> {
+  const database = findDatabase(config, request.database);
+  const tables =
+    request.tables ??
+    database.tables.map(({ name, schema }) => ({
+      table: name,
+      schema,
+      intoTable: name,
+      intoSchema: schema,
+    }));
+  const store = openStore(config.store, env);
+  try {
+    const previews: TablePreview[] = [];
+    for (const table of tables) previews.push(await previewTable(request, table, config, env, store));
+    return previews;
+  } finally {
+    store.close();
+  }
+}
+
+async function previewTable(
+  { database, keys, options }: RestoreRequest,
+  table: TableRequest,
+  config: ThawConfig,
+  env: NodeJS.ProcessEnv,
+  store: ObjectStore,
+): Promise<TablePreview> {
+  const { startDate, endDate } = options;
+  const { prefix } = config.store;
+  const own = keys?.filter((key) => tableOfKey(key, prefix)?.table === table.table) ?? null;
+  const listed = await listTableArchives(store, prefix, database, table.table, {
+    keys: own,
+    startDate,
+    endDate,
+  });
+  const earlier = await restoredEarlier(listed, table, store.name, database, config, env);
+  const archives = options.ignoreWatermark ? listed : listed.filter(({ key }) => !earlier.has(key));
+  return { table, archives, earlier: earlier.size };
+}
+
+async function restoredEarlier(
+  archives: readonly ObjectInfo[],
+  { intoSchema, intoTable }: TableRequest,
+  store: string,
+  database: string,
+  config: ThawConfig,
+  env: NodeJS.ProcessEnv,
+): Promise<ReadonlySet<string>> {
+  const client = await connectDatabase(findDatabase(config, database), env, {
+    applicationName: 'thaw/preview',
+  });
+  try {
+    const { rootOid, hasUnique } = await readTarget(client, intoSchema, intoTable);
+    const target = { oid: rootOid, epoch: 0, ordered: hasUnique };
+    return await findEarlier(client, { restoreId: '', target, store }, archives);
+  } catch (error) {
+    // Thaw was never here.
+    if (isSqlState(error, sqlState.undefinedTable, sqlState.invalidSchemaName)) return new Set();
+    throw error;
+  } finally {
+    await client.end();
+  }
+}

@@ -67,7 +67,7 @@ export interface TableRequest {
  * and refuse the request when its fingerprint is not theirs.
  */
 export interface RestoreRequest {
-  /** Names the restore everywhere: workflow id `restore/{restoreId}`, ledger, API. At most 40 of `[a-z0-9-]`. */
+  /** Names the restore everywhere: workflow id `restore/{restoreId}`, ledger, API. At most 32 of `[a-z0-9-]`, since it is a part of session names. */
   readonly restoreId: string;
   /** Fingerprint of what is not secret in the configuration of this database (src/config/fingerprint.ts). */
   readonly fingerprint: string;

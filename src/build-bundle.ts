@@ -1,0 +1,4 @@
+/** The last step of the build: bundles the workflows once, so that no worker has to when it starts. */
+import { writeWorkflowBundle } from './workflow-bundle.ts';
+
+await writeWorkflowBundle();

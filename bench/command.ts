@@ -22,7 +22,7 @@ export function stopOnSignals(): void {
 /**
  * Runs a command to its end.
  *
- * @throws Error with the end of its output when it cannot be run or does not exit with 0
+ * @throws Error with what it said when it cannot be run or does not exit with 0
  */
 export async function runCommand(
   command: string,
@@ -44,8 +44,8 @@ export async function runCommand(
   });
   const seconds = (performance.now() - started) / 1000;
   if (ended === 'exit code 0') return { seconds, stdout: output.stdout };
-  const tail = `${output.stdout}\n${output.stderr}`.trim().split('\n').slice(-20).join('\n');
-  throw new Error(`${command} ${args.join(' ')}: ${ended}\n${tail}`);
+  const said = `${output.stdout.slice(0, 2_000)}\n${output.stderr.slice(-2_000)}`.trim();
+  throw new Error(`${command} ${args.join(' ')}: ${ended}\n${said}`);
 }
 
 /** The environment without settings that would point a command at other servers than the benchmark's. */

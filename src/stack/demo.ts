@@ -49,17 +49,18 @@ export async function runDemo(options: DemoOptions): Promise<number> {
       ...{ folder: path.join(folder, 'thaw'), port: 0, worker: true, config: null },
       ...{ log: options.print, signal },
     });
-    try {
-      return await show(dev, options, signal);
-    } finally {
+    const exitCode = await show(dev, options, signal).finally(() => {
       options.print('Stopping everything.');
-      await dev.stop();
-    }
+      return dev.stop();
+    });
+    rmSync(folder, { recursive: true, force: true });
+    return exitCode;
   } catch (error) {
+    if (stopping.signal.aborted) return 130;
     options.print(error instanceof Error ? error.message : String(error));
+    options.print(`What happened is in ${path.join(folder, 'thaw', 'logs')}.`);
     return 1;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
     process.off('SIGINT', stop).off('SIGTERM', stop);
   }
 }

@@ -144,7 +144,7 @@ export async function waitUntilReady(
 }
 
 function notReady(process: RunningProcess, what: string): ThawError {
-  const tail = readFileSync(process.logFile, 'utf8').trimEnd().split('\n').slice(-5).join('\n');
+  const tail = readFileSync(process.logFile, 'utf8').trimEnd().split('\n').slice(-15).join('\n');
   return new ThawError('ConfigInvalid', `${process.name} ${what}:\n${tail}`, {
     object: process.name,
     hint: `Its whole output is in ${process.logFile}.`,

@@ -42,6 +42,8 @@ export async function startServers(
     clear(setFolder);
     mkdirSync(setFolder, { recursive: true });
   }
+  // What a benchmark that broke off left in Temporal would be gone on with, into tables that are no more.
+  for (const part of ['temporal', 'state']) clear(path.join(folder, part));
   const stack = await startStack({ folder, bucket, durable: true, log });
   const client = s3Client(stack.s3);
   const servers: BenchServers = {

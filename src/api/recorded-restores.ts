@@ -1,7 +1,6 @@
-import type { DatabaseConfig, ThawConfig } from '../config/thaw-config.ts';
+import { findRecordedRestore } from '../client/recorded-restore.ts';
+import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
-import { connectDatabase } from '../postgres/connect-database.ts';
-import { readRestore } from '../postgres/restores.ts';
 import { ApiError } from './api-error.ts';
 import type { RecordedRestore } from './runs.ts';
 
@@ -15,41 +14,9 @@ export async function findRecorded(
   env: NodeJS.ProcessEnv,
   restoreId: string,
 ): Promise<RecordedRestore | null> {
-  const answers = await Promise.allSettled(
-    config.databases.map((database) => readFrom(database, env, restoreId)),
-  );
-  for (const answer of answers) {
-    if (answer.status === 'fulfilled' && answer.value !== null) return answer.value;
-  }
-  const place = answers.findIndex((answer) => answer.status === 'rejected');
-  const failed = answers[place];
-  // It may be in the very database that could not be asked.
-  if (failed?.status === 'rejected') throw notAsked(config.databases[place]?.name ?? '', failed.reason);
-  return null;
-}
-
-/** Whatever the reason (not there, no password, no right): the one who asks can do nothing about it. */
-function notAsked(database: string, cause: unknown): ApiError {
-  return new ApiError(
-    'SERVICE_UNAVAILABLE',
-    `Temporal does not know the run (any more), and the database ${database} could not be asked.`,
-    {
-      hint: cause instanceof ThawError ? cause.hint : 'The log of the API tells why.',
-      data: cause instanceof ThawError ? { code: cause.code } : {},
-      cause,
-    },
-  );
-}
-
-async function readFrom(
-  database: DatabaseConfig,
-  env: NodeJS.ProcessEnv,
-  restoreId: string,
-): Promise<RecordedRestore | null> {
-  const client = await connectDatabase(database, env, { applicationName: 'thaw/api' });
-  try {
-    const stored = await readRestore(client, restoreId);
-    if (stored === null) return null;
+  const { restores, unanswered } = await findRecordedRestore(config, env, restoreId, null);
+  const [stored] = restores;
+  if (stored !== undefined) {
     return {
       database: stored.request.database,
       state: stored.state,
@@ -57,7 +24,23 @@ async function readFrom(
       createdAt: new Date(stored.createdAt),
       endedAt: stored.finishedAt === null ? null : new Date(stored.finishedAt),
     };
-  } finally {
-    await client.end();
   }
+  const [failed] = unanswered;
+  // It may be in the very database that could not be asked.
+  if (failed !== undefined) throw notAsked(failed.database, failed.error);
+  return null;
+}
+
+/** Whatever the reason (not there, no password, no right): the one who asks can do nothing about it. */
+function notAsked(database: string, cause: unknown): ApiError {
+  const known = cause instanceof ThawError;
+  return new ApiError(
+    'SERVICE_UNAVAILABLE',
+    `Temporal does not know the run (any more), and the database ${database} could not be asked.`,
+    {
+      hint: known ? cause.hint : 'The log of the API tells why.',
+      data: known ? { code: cause.code } : {},
+      cause,
+    },
+  );
 }

@@ -62,7 +62,7 @@ export function addRestoreRoutes(
 }
 
 function toRequest(body: unknown, config: ThawConfig, restoreId: string): RestoreRequest {
-  const input = parseRestoreInput(body);
+  const input = parseRestoreInput(withRestoreAll(body));
   // Taking it for a restore would do what the user wanted not to be done.
   if (input.dry_run) {
     throw new ApiError('NOT_IMPLEMENTED', 'The API makes no dry runs.', {
@@ -70,6 +70,14 @@ function toRequest(body: unknown, config: ThawConfig, restoreId: string): Restor
     });
   }
   return toRestoreRequest(input, config, restoreId);
+}
+
+/** Who names tables and no archives asks for all of theirs: the command line would list them, a POST restores. */
+function withRestoreAll(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null) return body;
+  const namesTables = 'table' in body || 'tables' in body;
+  const saysWhich = 'restore_all' in body || 's3_key' in body || 's3_keys' in body;
+  return namesTables && !saysWhich ? { ...body, restore_all: true } : body;
 }
 
 async function start(restores: Restores, request: RestoreRequest): Promise<boolean> {

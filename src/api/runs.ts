@@ -74,7 +74,12 @@ export class Runs {
 
   /** Asks for a run to be cancelled. */
   async cancel(id: string, reason: string | null): Promise<void> {
-    await this.#tell(id, () => this.#restores.cancel(id, reason));
+    await this.#tell(id, async () => {
+      // Temporal takes a request to cancel what has ended for done.
+      const description = await this.#restores.describe(id);
+      if (description === null || description.endedAt !== null) throw await this.#ended(id);
+      await this.#restores.cancel(id, reason);
+    });
   }
 
   /** @throws ApiError `CONFLICT` with the reason when it is refused, `RECORD_NOT_FOUND` */
@@ -88,9 +93,14 @@ export class Runs {
         throw refused(id, cause.cause?.message ?? cause.message);
       if (!(cause instanceof WorkflowNotFoundError)) throw error;
       // Temporal says the same of a run that has ended and of one that never was.
-      const { state } = await this.find(id);
-      throw refused(id, `The restore is ${state}.`);
+      throw await this.#ended(id);
     }
+  }
+
+  /** The refusal of a run that has ended. @throws ApiError `RECORD_NOT_FOUND` when there never was one */
+  async #ended(id: string): Promise<ApiError> {
+    const { state } = await this.find(id);
+    return refused(id, `The restore is ${state}.`);
   }
 
   /** Temporal keeps no result of a cancelled run: its workflow still answers, where a worker is there. */

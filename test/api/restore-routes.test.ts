@@ -40,6 +40,16 @@ describe('POST /api/restores', () => {
     expect(status).toBe(202);
   });
 
+  it('restores all archives of the tables that are named, unless archives are', async () => {
+    const restores = fakeRestores();
+    const key = 'archives/production_db/audit_logs/a_20260104T052021Z_batch_001.jsonl.gz';
+    await send(post({ database: 'production_db', tables: ['audit_logs'] }), { restores });
+    await send(post({ database: 'production_db', table: 'audit_logs', s3_key: key }), { restores });
+    expect(restores.started.map(({ keys }) => keys)).toEqual([null, [key]]);
+    const { status, json } = await send(post({ database: 'production_db' }), { restores });
+    expect({ status, code: json.error_code }).toEqual({ status: 400, code: 'VALIDATION_ERROR' });
+  });
+
   it('starts two restores without a key', async () => {
     const restores = fakeRestores();
     await send(post(body), { restores });

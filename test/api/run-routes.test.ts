@@ -284,6 +284,14 @@ describe('POST /api/runs/:runId/…', () => {
     expect(calls).toEqual([[id, 'lunch', true]]);
   });
 
+  it('does not cancel what has ended, though Temporal would take it for done', async () => {
+    const { status, json } = await send('cancel', post({}), { ...withFailures, cancel: async () => {} });
+    expect({ status, error: json.error }).toEqual({
+      status: 409,
+      error: 'The restore is completed_with_failures.',
+    });
+  });
+
   it.each([
     ['no body', { method: 'POST' }],
     ['no body but its content type', { method: 'POST', headers: { 'content-type': 'application/json' } }],
@@ -296,9 +304,8 @@ describe('POST /api/runs/:runId/…', () => {
     };
     expect((await send('pause', init, { pause: note })).status).toBe(200);
     expect((await send('resume', init, { resume: note })).status).toBe(200);
-    expect((await send('cancel', init, { cancel: async (...call) => void calls.push(call) })).status).toBe(
-      200,
-    );
+    const cancel = async (...call: unknown[]) => void calls.push(call);
+    expect((await send('cancel', init, { ...running, cancel })).status).toBe(200);
     expect(calls).toEqual([[id, null, false], [id], [id, null]]);
   });
 

@@ -21,11 +21,15 @@ export interface TestDatabase {
  * Makes an empty database on the PostgreSQL of the run.
  *
  * @param name begins its name, for messages; @default 'thaw'
+ * @param serverUrl connection string of another server's database `postgres`, for tests that have their own
  */
-export async function createTestDatabase(name = 'thaw'): Promise<TestDatabase> {
-  const server = new URL(inject('stack').postgresUrl);
+export async function createTestDatabase(
+  name = 'thaw',
+  serverUrl = inject('stack').postgresUrl,
+): Promise<TestDatabase> {
+  const server = new URL(serverUrl);
   const database = `${name.toLowerCase().replaceAll(/[^a-z0-9_]/g, '_')}_${randomBytes(4).toString('hex')}`;
-  await asAdministrator(`create database "${database}"`);
+  await asAdministrator(`create database "${database}"`, serverUrl);
   const url = new URL(server);
   url.pathname = `/${database}`;
   const clients: pg.Client[] = [];
@@ -46,14 +50,14 @@ export async function createTestDatabase(name = 'thaw'): Promise<TestDatabase> {
     },
     drop: async () => {
       await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
-      await asAdministrator(`drop database if exists "${database}" with (force)`);
+      await asAdministrator(`drop database if exists "${database}" with (force)`, serverUrl);
     },
   };
 }
 
 /** Runs a statement in the database `postgres`, as superuser. */
-export async function asAdministrator(sql: string): Promise<void> {
-  const client = new pg.Client({ connectionString: inject('stack').postgresUrl });
+export async function asAdministrator(sql: string, serverUrl = inject('stack').postgresUrl): Promise<void> {
+  const client = new pg.Client({ connectionString: serverUrl });
   await client.connect();
   try {
     await client.query(sql);

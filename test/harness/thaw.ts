@@ -45,20 +45,28 @@ export interface TestThaw {
   close(): Promise<void>;
 }
 
-/**
- * @param name begins the names of database and task queue
- * @param archived the database in the archives' keys; the real one has a random name
- */
+/** What fault tests put in place of the run's own servers: one of theirs, or a proxy before one. */
+export interface TestPlaces {
+  readonly database?: TestDatabase;
+  readonly temporal?: TestTemporal;
+  /** Where the worker finds the S3 server. */
+  readonly s3Endpoint?: string;
+  /** Where the worker finds the PostgreSQL server, on the same host. */
+  readonly postgresPort?: number;
+}
+
+/** @param name begins the names of database and task queue */
 export async function createTestThaw(
   name: string,
   worker: 'worker' | 'no worker' = 'worker',
+  places: TestPlaces = {},
 ): Promise<TestThaw> {
-  const database = await createTestDatabase(name);
+  const database = places.database ?? (await createTestDatabase(name));
   const bucket = await createTestBucket();
-  const temporal = testTemporal(name);
+  const temporal = places.temporal ?? testTemporal(name);
   const connection = await Connection.connect({ address: temporal.address });
   const client = new Client({ connection });
-  const configText = configOf(database, bucket);
+  const configText = configOf(database, bucket, places);
   const config = parseConfig(configText, 'test.yaml', {});
   const pgClient = await database.client();
   let stop: (() => Promise<void>) | null = null;
@@ -131,11 +139,11 @@ function wholeRequest(table: Partial<TableRequest>): TableRequest {
 }
 
 /** A configuration in the archiver's own form, with the test's database under its own name. */
-function configOf(database: TestDatabase, bucket: TestBucket): string {
+function configOf(database: TestDatabase, bucket: TestBucket, places: TestPlaces): string {
   return JSON.stringify({
     version: '1.0',
     s3: {
-      endpoint: bucket.endpoint,
+      endpoint: places.s3Endpoint ?? bucket.endpoint,
       bucket: bucket.bucket,
       prefix: 'archives',
       region: bucket.region,
@@ -146,7 +154,7 @@ function configOf(database: TestDatabase, bucket: TestBucket): string {
       {
         name: database.name,
         host: database.host,
-        port: database.port,
+        port: places.postgresPort ?? database.port,
         user: database.user,
         password: database.password,
         tables: [{ name: 'audit_logs', timestamp_column: 'created_at', primary_key: 'id' }],

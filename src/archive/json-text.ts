@@ -71,8 +71,15 @@ function skipText(copy: Uint8Array, at: number): number {
   }
 }
 
-/** Steps over blanks; all but the space are escapes in COPY text. */
+/** Steps over blanks. Most often there is one or none. */
 function skipBlanks(copy: Uint8Array, at: number): number {
+  const p = copy[at] === ascii.space ? at + 1 : at;
+  const c = copy[p];
+  return c === ascii.space || c === ascii.backslash ? skipManyBlanks(copy, p) : p;
+}
+
+/** All blanks but the space are escapes in COPY text. */
+function skipManyBlanks(copy: Uint8Array, at: number): number {
   let p = at;
   for (;;) {
     if (copy[p] === ascii.space) {

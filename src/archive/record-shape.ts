@@ -1,3 +1,4 @@
+import { Literal } from './literal.ts';
 import type { Field, RecordParts } from './record.ts';
 
 /**
@@ -8,12 +9,10 @@ import type { Field, RecordParts } from './record.ts';
 export class RecordShape {
   /** The keys, without the constant ones at the end. No key comes twice. */
   readonly fields: readonly Field[];
-  /** The bytes before each value, one after another: `{"id": `, then `, "name": ` and so on. */
-  readonly literals: Uint8Array;
-  /** Where in `literals` each one ends. */
-  readonly literalEnds: Int32Array;
+  /** The bytes before each value: `{"id": `, then `, "name": ` and so on. */
+  readonly literals: readonly Literal[];
   /** The bytes behind the last value, newline included: the archiver's own keys with their values, near half of a record. */
-  readonly tail: Uint8Array;
+  readonly tail: Literal;
   /** The fields whose values are counted. */
   readonly counted: readonly Field[];
 
@@ -21,19 +20,12 @@ export class RecordShape {
     let count = parts.fields.length;
     while (count > 0 && parts.fields[count - 1]?.constant === true) count -= 1;
 
-    const literals: Buffer[] = [];
-    this.literalEnds = new Int32Array(count);
-    let length = 0;
-    for (let i = 0; i < count; i += 1) {
-      const literal = json.subarray(parts.literalStarts[i], parts.valueStarts[i]);
-      literals.push(literal);
-      length += literal.length;
-      this.literalEnds[i] = length;
-    }
     this.fields = parts.fields.slice(0, count);
-    this.literals = Uint8Array.from(Buffer.concat(literals));
-    const tailStart = parts.literalStarts[count] ?? parts.valueEnds[count - 1] ?? 0;
-    this.tail = Uint8Array.from(json.subarray(tailStart, parts.end));
+    this.literals = this.fields.map(
+      (_, index) => new Literal(json.subarray(parts.literalStarts[index], parts.valueStarts[index])),
+    );
+    const tailStart = parts.literalStarts[count] ?? parts.valueEnds[count - 1] ?? parts.start;
+    this.tail = new Literal(json.subarray(tailStart, parts.end));
     this.counted = this.fields.filter((field) => field.counted);
   }
 }

@@ -27,6 +27,8 @@ export class RecordParts {
   readonly literalStarts: number[] = [];
   readonly valueStarts: number[] = [];
   readonly valueEnds: number[] = [];
+  /** Index of the record's first byte. */
+  start = 0;
   /** Index behind the newline. */
   end = 0;
 
@@ -37,6 +39,7 @@ export class RecordParts {
     this.valueStarts.length = 0;
     this.valueEnds.length = 0;
 
+    this.start = at;
     let literalStart = at;
     let p = skipBlanks(json, at);
     if (json[p] !== ascii.braceOpen) throw new Malformed(p, 'no JSON object');

@@ -1,7 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { tablePrefix } from '../src/archive/key.ts';
 import type { Activities, ArchivePage, ArchiveRef, ListArchivesInput } from '../src/contract/activities.ts';
-import { ThawError } from '../src/contract/thaw-error.ts';
 import { findArchives, type ListedPage, listPage } from '../src/load/listing.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { findEarlier } from '../src/postgres/ledger.ts';
@@ -67,15 +66,7 @@ async function nextPage(
   }
   const { prefix } = thaw.config.store;
   const keys = input.keys.map((key) => withPrefix(key, prefix)).filter((key) => key.startsWith(folder));
-  const { archives, missing } = await findArchives(thaw.store, folder, keys, signal);
-  const [first] = missing;
-  if (first !== undefined) {
-    throw new ThawError('ArchiveNotFound', `${first}: there is no such archive in ${thaw.store.name}.`, {
-      object: first,
-      stage: 'list',
-    });
-  }
-  return { archives, next: null };
+  return { archives: await findArchives(thaw.store, folder, keys, signal), next: null };
 }
 
 /** A key may be given with the prefix or without it. */

@@ -39,7 +39,7 @@ export interface ArchiveRef {
   readonly name: string;
   /** Compressed size. */
   readonly bytes: number;
-  /** Entity tag when it was listed; another one when it is read is `ArchiveChanged`. */
+  /** Entity tag when it was listed, empty where it was asked for and is not there; another one when it is read is `ArchiveChanged`. */
   readonly etag: string;
   /** Where its metadata lies: `….metadata.json` in place of the extension, behind it, or nowhere. */
   readonly metadata: 'sibling' | 'suffixed' | 'none';

@@ -101,7 +101,7 @@ export class ArchiveReader {
   async #whole(key: string, read: { etag: string; signal: AbortSignal }): Promise<Uint8Array[]> {
     const bytes = await this.#store.read(key, read);
     if (bytes === null)
-      throw new ThawError('ArchiveNotFound', `${key}: the archive is gone.`, {
+      throw new ThawError('ArchiveNotFound', `${key}: there is no such archive in ${this.#store.name}.`, {
         object: key,
         stage: 'download',
       });

@@ -12,6 +12,8 @@ export interface ListingScope {
   readonly signal?: AbortSignal;
 }
 
+type FoundObject = Pick<ObjectInfo, 'key' | 'bytes' | 'etag'>;
+
 /** Some archives, in archive order. */
 export interface ListedPage {
   readonly archives: readonly ArchiveRef[];
@@ -60,15 +62,18 @@ export async function listPage(
   }
 }
 
-/** Finds archives by their keys, in archive order; those that are not there are given apart. */
+/**
+ * Finds archives by their keys, in archive order. One that is not there is given too, without an entity
+ * tag, so that it fails when its turn comes, and the others do not.
+ */
 export async function findArchives(
   store: ObjectStore,
   folder: string,
   keys: readonly string[],
   signal: AbortSignal,
-): Promise<{ readonly archives: readonly ArchiveRef[]; readonly missing: readonly string[] }> {
+): Promise<readonly ArchiveRef[]> {
   const wanted = new Set(keys);
-  const found: ObjectInfo[] = [];
+  const found: FoundObject[] = [];
   const metadata = new Set<string>();
   for (const directory of new Set(keys.map((key) => key.slice(0, key.lastIndexOf('/') + 1)))) {
     for (let after: string | null = null, more = true; more; ) {
@@ -81,10 +86,8 @@ export async function findArchives(
       more = page.next !== null;
     }
   }
-  return {
-    archives: inOrder(found, metadata, { folder, startDate: null, endDate: null }),
-    missing: [...wanted],
-  };
+  const missing = [...wanted].map((key) => ({ key, bytes: 0, etag: '' }));
+  return inOrder([...found, ...missing], metadata, { folder, startDate: null, endDate: null });
 }
 
 /** In the archiver's layout a listing can begin at a day; `day=04` sorts before all keys of that day. */
@@ -114,7 +117,7 @@ function groupOf(key: string): string {
 }
 
 function inOrder(
-  objects: readonly ObjectInfo[],
+  objects: readonly FoundObject[],
   metadata: ReadonlySet<string>,
   { folder }: ListingScope,
 ): ArchiveRef[] {

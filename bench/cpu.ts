@@ -15,11 +15,10 @@ interface ProcessTimes {
  */
 export function cpuSeconds(pid: number): number | null {
   let family = readFamily(pid);
-  for (;;) {
-    // A child that is reaped during a reading would count in neither place, or in both.
-    const again = readFamily(pid);
-    if (sameKeys(family, again)) break;
-    family = again;
+  for (let known = new Map(); !sameKeys(family, known); ) {
+    // A child that was reaped during a reading counts in neither place; in the next one it counts in its parent.
+    known = family;
+    family = readFamily(pid);
   }
   if (!family.has(pid)) return null;
   return [...family.values()].reduce((sum, { seconds }) => sum + seconds, 0);
@@ -33,7 +32,7 @@ export function peakMemory(pid: number): number | null {
 
 /** The process and its living descendants. */
 function readFamily(pid: number): Map<number, ProcessTimes> {
-  const all = processTimes();
+  const all = processTimes(pid);
   const family = new Map<number, ProcessTimes>();
   const add = (member: number, times: ProcessTimes | undefined): void => {
     if (times === undefined) return;
@@ -48,10 +47,11 @@ function sameKeys(a: ReadonlyMap<number, unknown>, b: ReadonlyMap<number, unknow
   return a.size === b.size && [...a.keys()].every((key) => b.has(key));
 }
 
-function processTimes(): Map<number, ProcessTimes> {
+/** All processes; the given one is read first, so that a child reaped meanwhile does not count twice. */
+function processTimes(first: number): Map<number, ProcessTimes> {
   const all = new Map<number, ProcessTimes>();
-  for (const name of listOrNone('/proc')) {
-    const stat = /^\d+$/.test(name) ? readOrNull(`/proc/${name}/stat`) : null;
+  for (const name of [String(first), ...listOrNone('/proc')]) {
+    const stat = /^\d+$/.test(name) && !all.has(Number(name)) ? readOrNull(`/proc/${name}/stat`) : null;
     if (stat === null) continue;
     // The command's name, in parentheses, may hold anything; the fields are counted behind it.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -20,19 +20,25 @@ interface CpuProfile {
 const idle = new Set(['(idle)', '(root)']);
 const longestTable = 30;
 
-/** The functions with the most self time over all CPU profiles of a folder, as a Markdown table. */
+/**
+ * The functions with the most self time over all CPU profiles of a folder, as a Markdown table. Times are of
+ * one run, all its JavaScript threads together; what a busy machine made a thread wait is in them.
+ */
 export async function profileTable(folder: string): Promise<string> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.cpuprofile'));
+  // CPU.{date}.{time}.{pid}.{thread}.{number}.cpuprofile
+  const runs = new Set(files.map((name) => name.split('.')[3])).size;
   const times = new Map<string, number>();
   for (const file of files) addProfile(JSON.parse(await readFile(path.join(folder, file), 'utf8')), times);
   const total = [...times.values()].reduce((sum, time) => sum + time, 0);
+  const seconds = (time: number) => (time / 1e6 / runs).toFixed(2);
   const top = [...times].toSorted(([, a], [, b]) => b - a).slice(0, longestTable);
   const lines = top.map(
-    ([name, time]) =>
-      `| ${name} | ${(time / 1e6 / files.length).toFixed(2)} s | ${((time / total) * 100).toFixed(1)} % |`,
+    ([name, time]) => `| ${name} | ${seconds(time)} s | ${((time / total) * 100).toFixed(1)} % |`,
   );
-  const sum = (total / 1e6 / files.length).toFixed(2);
-  return [`| function (${sum} s of a profile) | self time | share |`, '|---|---:|---:|', ...lines].join('\n');
+  return [`| function (${seconds(total)} s in all) | self time | share |`, '|---|---:|---:|', ...lines].join(
+    '\n',
+  );
 }
 
 function addProfile(profile: CpuProfile, times: Map<string, number>): void {

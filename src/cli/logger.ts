@@ -1,4 +1,5 @@
-import { type Logger, pino } from 'pino';
+import { type Logger, type LoggerOptions, pino } from 'pino';
+import { isErrorCode } from '../contract/error-code.ts';
 import type { Printer } from './printer.ts';
 
 /** How much a command logs, and in which form. */
@@ -15,22 +16,71 @@ export type LogLevel = (typeof logLevels)[number];
 export const logFormats = ['console', 'json'] as const;
 export type LogFormat = (typeof logFormats)[number];
 
-/** A logger to standard error: JSON lines for machines, or `12:34:56 INFO  text key=value` for people. */
-export function createLogger(settings: LogSettings, printer: Printer): Logger {
+/**
+ * A logger to standard error: JSON lines for machines, or `12:34:56 INFO  text key=value` for people.
+ *
+ * @param tellsAnswers whether failures that nobody tries again are logged; a command that ends with a
+ * summary tells them there
+ */
+export function createLogger(settings: LogSettings, printer: Printer, tellsAnswers = true): Logger {
   const level = settings.level === 'warning' ? 'warn' : settings.level;
   const write = settings.format === 'json' ? printer.log : (line: string) => printer.log(forPeople(line));
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, { write });
+  const options: LoggerOptions = {
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    serializers: { err: errorFields, error: errorFields },
+    hooks: {
+      logMethod(args, method) {
+        if (tellsAnswers || !isAnswer(args[0])) method.apply(this, args);
+      },
+    },
+  };
+  return pino(options, { write });
 }
+
+/** A failure of the closed set that Temporal does not try again, as the SDK logs it. */
+function isAnswer(fields: unknown): boolean {
+  const error = property(fields, 'error');
+  return property(error, 'nonRetryable') === true && isErrorCode(property(error, 'type'));
+}
+
+function errorFields(error: unknown): unknown {
+  if (typeof error !== 'object' || error === null) return error;
+  const code = property(error, 'type');
+  const message = property(error, 'message');
+  if (isErrorCode(code)) return { type: code, message };
+  return { type: property(error, 'name'), message, stack: property(error, 'stack') };
+}
+
+/** Failures of workflows come from another realm, where `instanceof` is of no use. */
+function property(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
+}
+
+/** What the SDK says of each of its lines, and people do not look for. */
+const machineFields: ReadonlySet<string> = new Set([
+  ...['activityId', 'activityType', 'isLocal', 'namespace', 'runId', 'sdkComponent', 'target', 'taskQueue'],
+  ...['taskToken', 'workflowRunId', 'workflowType'],
+]);
 
 /** Turns a line of pino into one for people. */
 export function forPeople(line: string): string {
-  const { level, time, msg, err, ...rest } = JSON.parse(line) as Record<string, unknown>;
+  const { level, time, msg, err, error, ...rest } = JSON.parse(line) as Record<string, unknown>;
   const clock = String(time).slice(11, 19);
   const label = (pino.levels.labels[Number(level)] ?? '').toUpperCase().padEnd(5);
-  const fields = Object.entries(rest).map(([key, value]) => `${key}=${fieldText(value)}`);
-  const words = [clock, label, String(msg ?? ''), ...fields].filter((word) => word !== '');
-  const stack = typeof err === 'object' && err !== null && 'stack' in err ? `\n${String(err.stack)}` : '';
-  return `${words.join(' ')}${stack}\n`;
+  const fields = Object.entries(rest)
+    .filter(([key]) => !machineFields.has(key))
+    .map(([key, value]) => `${key}=${fieldText(value)}`);
+  const words = [clock, label, String(msg ?? ''), ...fields, errorText(error ?? err)];
+  return `${words.filter((word) => word !== '').join(' ')}\n`;
+}
+
+/** An error by its code and message; its trace only where it has no code, as then it was not foreseen. */
+function errorText(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return error === undefined ? '' : String(error);
+  const { type, message, stack } = error as Record<string, unknown>;
+  return isErrorCode(type) ? `${type}: ${message}` : String(stack ?? message);
 }
 
 function fieldText(value: unknown): string {

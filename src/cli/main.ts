@@ -6,6 +6,9 @@ import { endProcess, type Printer, processPrinter } from './printer.ts';
 import { createProgram } from './program.ts';
 import { errorLines } from './summary.ts';
 
+// Not for those who restore: package.json says which Node this release runs on.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
+
 const printer = processPrinter();
 let exitCode = 0;
 const program = createProgram({

@@ -5,6 +5,7 @@ import { formatCount } from './summary.ts';
 /** Progress in one line: `running  412/1,035 archives  412,000 rows  61,200 rows/s  ETA 12 s`. */
 export function progressLine(progress: RestoreProgress): string {
   const { tally } = progress;
+  if (progress.state === 'queued' || progress.state === 'planning') return progress.state;
   const { inserted, updated, skipped } = tally.rows;
   const parts = [
     progress.state.replaceAll('_', ' ') + (progress.reason === null ? '' : ` (${progress.reason})`),

@@ -22,12 +22,12 @@ export interface TemporalPlace {
 
 /** A Temporal server in use. */
 export interface Temporal extends TemporalPlace {
-  readonly connection: Connection;
   /** `cluster`: given by its address, with workers of its own; `standalone`: the own server of this user. */
   readonly kind: 'cluster' | 'standalone';
   readonly client: Client;
   /** Its web UI, where it is known. */
   readonly uiUrl: string | null;
+  /** Lets the server go. */
   close(): Promise<void>;
 }
 
@@ -126,11 +126,9 @@ async function open(place: TemporalPlace, { kind, uiUrl, release }: Holding): Pr
     // The options of native connections are those of this one as far as the environment sets them.
     const connection = await Connection.connect(place.options as ConnectionOptions);
     const client = new Client({ connection, namespace: place.namespace });
-    const close = async () => {
-      await connection.close();
-      await release();
-    };
-    return { ...place, kind, uiUrl, connection, client, close };
+    // The connection is left to the end of the process: a question still on its way would be asked again by
+    // a timer of gRPC, which throws from there once the channel is closed.
+    return { ...place, kind, uiUrl, client, close: release };
   } catch (error) {
     await release();
     throw unreachable(place.address, error);

@@ -32,11 +32,10 @@ const descriptions: Readonly<Record<number, string>> = {
   400: 'The request is not valid.',
   401: 'A bearer token is missing or wrong.',
   403: 'Not allowed.',
-  404: 'There is no such run.',
+  404: 'There is no such run, archive or table.',
   409: 'It does not go with what is there already.',
   413: 'The body is larger than 1 MiB.',
   415: 'The body is not application/json.',
-  501: 'Not made yet.',
   503: 'Temporal, a worker or a database did not answer.',
 };
 

@@ -11,7 +11,7 @@ import { envelopeOf, errorHandler } from './error-handler.ts';
 import { addHealthRoutes, type Readiness } from './health-routes.ts';
 import { loopbackOnly } from './loopback.ts';
 import { logRequests } from './request-log.ts';
-import { addRestoreRoutes } from './restore-routes.ts';
+import { addRestoreRoutes, type Preview } from './restore-routes.ts';
 import { addRunRoutes } from './run-routes.ts';
 import { type FindRecorded, type Restores, Runs } from './runs.ts';
 
@@ -20,6 +20,7 @@ export interface AppDependencies {
   readonly config: ThawConfig;
   readonly restores: Restores;
   readonly findRecorded: FindRecorded;
+  readonly preview: Preview;
   readonly readiness: () => Promise<Readiness>;
   /** Null: everybody is let in who asks from this machine. */
   readonly authenticator: Authenticator | null;
@@ -28,7 +29,7 @@ export interface AppDependencies {
 
 /** Makes the API; nothing listens yet. */
 export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
-  const { authenticator, config, findRecorded, logger, readiness, restores } = dependencies;
+  const { authenticator, config, findRecorded, logger, preview, readiness, restores } = dependencies;
   const app = new OpenAPIHono<ApiEnv>();
   app.onError(errorHandler(logger));
   app.notFound((context) => context.json(envelopeOf(nothingAt(context.req.path)), 404));
@@ -46,7 +47,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   app.use(methodNotAllowed({ app, onMethodNotAllowed: refuseMethod }));
 
   addHealthRoutes(app, readiness);
-  addRestoreRoutes(app, { restores, config });
+  addRestoreRoutes(app, { restores, config, preview });
   addRunRoutes(app, new Runs(restores, findRecorded));
   addDescription(app);
   return app;

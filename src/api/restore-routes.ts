@@ -1,14 +1,15 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { newRestoreId, requestFingerprint } from '../client/restore-id.ts';
 import { parseRestoreInput, restoreInput } from '../client/restore-input.ts';
+import type { TablePreview } from '../client/restore-preview.ts';
 import { toRestoreRequest } from '../client/restore-request.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { RestoreRequest } from '../contract/restore-request.ts';
 import { answer, errorAnswers, success } from './answer.ts';
 import type { ApiEnv } from './api-env.ts';
-import { ApiError } from './api-error.ts';
 import { keyTaken, restoreIdOfKey } from './idempotency.ts';
 import { limitBody, readJson } from './json-body.ts';
+import { previewJson, toPreviewJson } from './preview-json.ts';
 import type { Restores } from './runs.ts';
 
 const accepted = z
@@ -37,21 +38,34 @@ const startRoute = createRoute({
     },
   },
   responses: {
+    200: answer('What a dry run found; nothing was changed.', previewJson),
     202: answer('The restore is accepted.', accepted),
-    ...errorAnswers(400, 401, 403, 409, 413, 415, 501, 503),
+    ...errorAnswers(400, 401, 403, 404, 409, 413, 415, 503),
   },
 });
+
+/** Tells what a restore would load. */
+export type Preview = (request: RestoreRequest) => Promise<readonly TablePreview[]>;
+
+/** What starting restores takes. */
+export interface RestoreRouteDependencies {
+  readonly restores: Restores;
+  readonly config: ThawConfig;
+  readonly preview: Preview;
+}
 
 /** `POST /api/restores`. */
 export function addRestoreRoutes(
   app: OpenAPIHono<ApiEnv>,
-  { restores, config }: { readonly restores: Restores; readonly config: ThawConfig },
+  { restores, config, preview }: RestoreRouteDependencies,
 ): void {
   app.openAPIRegistry.register('RestoreInput', restoreInput);
   app.openapi(startRoute, async (context) => {
     const key = context.req.header('idempotency-key');
     const restoreId = key === undefined ? newRestoreId() : restoreIdOfKey(key, context.get('principal'));
-    const request = toRequest(await readJson(context), config, restoreId);
+    const input = parseRestoreInput(withRestoreAll(await readJson(context)));
+    const request = toRestoreRequest(input, config, restoreId);
+    if (input.dry_run) return context.json(success(toPreviewJson(request, await preview(request))), 200);
     const known = key === undefined ? await start(restores, request) : await startOnce(restores, request);
     const statusUrl = `/api/data/restore_runs/${restoreId}`;
     context.header('Location', statusUrl);
@@ -59,17 +73,6 @@ export function addRestoreRoutes(
     const message = known ? 'Restore already accepted' : 'Restore queued for execution';
     return context.json(success({ run_id: restoreId, message, status_url: statusUrl }), 202);
   });
-}
-
-function toRequest(body: unknown, config: ThawConfig, restoreId: string): RestoreRequest {
-  const input = parseRestoreInput(withRestoreAll(body));
-  // Taking it for a restore would do what the user wanted not to be done.
-  if (input.dry_run) {
-    throw new ApiError('NOT_IMPLEMENTED', 'The API makes no dry runs.', {
-      hint: 'Use `thaw restore --dry-run` on the command line.',
-    });
-  }
-  return toRestoreRequest(input, config, restoreId);
 }
 
 /** Who names tables and no archives asks for all of theirs: the command line would list them, a POST restores. */

@@ -4,6 +4,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { Client, type ConnectionLike } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { RestoreClient } from '../client/restore-client.ts';
+import { previewRestore } from '../client/restore-preview.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { createApp } from './app.ts';
@@ -58,6 +59,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const app = createApp({
     config,
     restores: new RestoreClient(client, taskQueue),
+    preview: (request) => previewRestore(request, config, env),
     findRecorded: (restoreId) => findRecorded(config, env, restoreId),
     readiness: async () => ({ configuration: true, temporal: await answers(temporal) }),
     authenticator: token === null ? null : tokenAuthenticator(token),

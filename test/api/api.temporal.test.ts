@@ -108,6 +108,19 @@ test('a restore that was posted comes to its end, exactly, with true counts', as
   );
 });
 
+test('a dry run tells what is there, and changes nothing', async () => {
+  const changes = { dry_run: true, ignore_watermark: true };
+  const { status, json } = await send(apis[0], '/api/restores', post(body(changes)));
+  expect(status).toBe(200);
+  expect(json.data).toMatchObject({ dry_run: true, tables: [{ into_table: 'audit_logs', archives: 9 }] });
+  expect((await thaw.pg.query(`select from ${table}`)).rowCount).toBe(0);
+  const missing = await send(apis[0], '/api/restores', post(body({ ...changes, into_table: 'nowhere' })));
+  expect(missing).toMatchObject({
+    status: 404,
+    json: { error_code: 'NOT_FOUND', data: { code: 'TargetMissing' } },
+  });
+});
+
 test('one key starts one restore, however many ask at once, and after the API was started anew', async () => {
   const keyed = (changes: object = {}) =>
     post(body({ ignore_watermark: true, ...changes }), { 'idempotency-key': 'nightly 2026-01-04' });

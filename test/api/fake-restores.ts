@@ -61,6 +61,7 @@ export function testApp(dependencies: Partial<AppDependencies> = {}) {
     config: testConfig,
     restores: fakeRestores(),
     findRecorded: async () => null,
+    preview: async () => [],
     readiness: async () => ({ configuration: true, temporal: true }),
     authenticator: null,
     logger: pino({ enabled: false }),

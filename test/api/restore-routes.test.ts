@@ -50,6 +50,39 @@ describe('POST /api/restores', () => {
     expect({ status, code: json.error_code }).toEqual({ status: 400, code: 'VALIDATION_ERROR' });
   });
 
+  it('tells of a dry run what it would load, and starts nothing', async () => {
+    const restores = fakeRestores();
+    const archive = { bytes: 10, etag: 'e', modifiedAt: '2026-01-04T05:20:21Z', storageClass: null };
+    const archives = Array.from({ length: 12 }, (_, place) => ({
+      key: `a${place}`,
+      bytes: 10,
+      etag: 'e',
+      modifiedAt: '2026-01-04T05:20:21Z',
+      storageClass: null,
+    }));
+    const { status, json } = await send(post({ ...body, dry_run: true }, { 'idempotency-key': 'k' }), {
+      restores,
+      preview: async ({ tables }) => (tables ?? []).map((table) => ({ table, archives, earlier: 3 })),
+    });
+    expect(status).toBe(200);
+    expect(json.data).toEqual({
+      dry_run: true,
+      database: 'production_db',
+      tables: [
+        {
+          table: 'audit_logs',
+          into_schema: 'public',
+          into_table: 'audit_logs',
+          archives: 12,
+          bytes: 120,
+          archives_restored_earlier: 3,
+          keys: ['a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7', 'a8', 'a9'],
+        },
+      ],
+    });
+    expect(restores.started).toEqual([]);
+  });
+
   it('starts two restores without a key', async () => {
     const restores = fakeRestores();
     await send(post(body), { restores });
@@ -77,7 +110,6 @@ describe('POST /api/restores', () => {
     ['null', post('null'), 400, 'VALIDATION_ERROR'],
     ['an unknown database', post({ ...body, database: 'other' }), 400, 'VALIDATION_ERROR'],
     ['neither all nor a key', post({ ...body, restore_all: false }), 400, 'VALIDATION_ERROR'],
-    ['a dry run', post({ ...body, dry_run: true }), 501, 'NOT_IMPLEMENTED'],
   ])('refuses %s', async (_, init, status, code) => {
     const restores = fakeRestores();
     const answer = await send(init, { restores });

@@ -53,13 +53,7 @@ describe('POST /api/restores', () => {
   it('tells of a dry run what it would load, and starts nothing', async () => {
     const restores = fakeRestores();
     const archive = { bytes: 10, etag: 'e', modifiedAt: '2026-01-04T05:20:21Z', storageClass: null };
-    const archives = Array.from({ length: 12 }, (_, place) => ({
-      key: `a${place}`,
-      bytes: 10,
-      etag: 'e',
-      modifiedAt: '2026-01-04T05:20:21Z',
-      storageClass: null,
-    }));
+    const archives = Array.from({ length: 12 }, (_, place) => ({ ...archive, key: `a${place}` }));
     const { status, json } = await send(post({ ...body, dry_run: true }, { 'idempotency-key': 'k' }), {
       restores,
       preview: async ({ tables }) => (tables ?? []).map((table) => ({ table, archives, earlier: 3 })),

@@ -20,6 +20,9 @@ const accepted = z
   })
   .openapi('Accepted');
 
+/** Made anew: zod-openapi can name no schema that was made before it was loaded. */
+const described = z.strictObject(restoreInput.shape);
+
 const startRoute = createRoute({
   method: 'post',
   path: '/api/restores',
@@ -59,7 +62,7 @@ export function addRestoreRoutes(
   app: OpenAPIHono<ApiEnv>,
   { restores, config, preview }: RestoreRouteDependencies,
 ): void {
-  app.openAPIRegistry.register('RestoreInput', restoreInput);
+  app.openAPIRegistry.register('RestoreInput', described);
   app.openapi(startRoute, async (context) => {
     const key = context.req.header('idempotency-key');
     const restoreId = key === undefined ? newRestoreId() : restoreIdOfKey(key, context.get('principal'));

@@ -335,7 +335,7 @@ class Load {
     const failure: ArchiveFailure = {
       archive: key,
       code: error.code,
-      message: error.message,
+      message: this.#naming(key, error),
       hint: error.hint,
       stage: error.stage ?? null,
       rows: await this.#recordsOf(index),
@@ -351,6 +351,11 @@ class Load {
       await this.#rollBack(null);
       throw this.#translate(raw);
     }
+  }
+
+  /** The message of an error; PostgreSQL's knows the table only, and is about this archive. */
+  #naming(key: string, { object, message }: ThawError): string {
+    return object?.startsWith(this.#input.folder) ? message : `${key}: ${message}`;
   }
 
   /** Records of an archive that failed, by its metadata; 0 where that cannot be had. */

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { PortBook } from './port.ts';
-import { endLeftover, type RunningProcess, startProcess, waitUntilReady } from './process.ts';
+import { type RunningProcess, startProcess, waitUntilReady } from './process.ts';
 
 /** What worker and API have in common when `thaw dev` runs them. */
 export interface CommandPlace {
@@ -38,7 +38,6 @@ async function run(
   args: string[],
   ready: RegExp,
 ): Promise<RunningProcess> {
-  await endLeftover(place.folder, name);
   const running = await startProcess({
     name,
     folder: place.folder,

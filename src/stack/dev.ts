@@ -6,7 +6,7 @@ import { startApi, startWorker } from './command.ts';
 import { devConfig, devDatabases } from './dev-config.ts';
 import { type Lock, tryLock } from './lock.ts';
 import type { PostgresServer } from './postgres-server.ts';
-import type { RunningProcess } from './process.ts';
+import { endLeftover, type RunningProcess } from './process.ts';
 import { type Stack, startStack } from './stack.ts';
 import { writeWhole } from './state-file.ts';
 import { type Supervised, supervise } from './supervisor.ts';
@@ -75,6 +75,8 @@ export async function startDev(options: DevOptions): Promise<DevStack> {
   };
   try {
     rmSync(envFile, { force: true });
+    // Before the servers that they work on are ended, and before the ports that they hold are given out.
+    for (const name of ['worker', 'api']) await endLeftover(folder, name);
     const stack = await startStack({
       folder,
       bucket: 'thaw',

@@ -50,7 +50,7 @@ async function restore(flags: RestoreFlags, command: Command, context: CommandCo
   }
   const config = await loadConfig(configPath(flags.config, env).value, env);
   if (isList) return printArchives({ config, input, json: flags.json === true, env, printer });
-  const logger = createLogger(logSettings(flags, 'warning'), printer, false);
+  const logger = createLogger(logSettings(flags, 'warning'), printer, true);
   if (input.dry_run) return dryRun({ config, input, json: flags.json === true, env, printer });
   return runRestoreJob({ config, input, flags, env, printer, logger });
 }

@@ -19,10 +19,10 @@ export type LogFormat = (typeof logFormats)[number];
 /**
  * A logger to standard error: JSON lines for machines, or `12:34:56 INFO  text key=value` for people.
  *
- * @param tellsAnswers whether failures that nobody tries again are logged; a command that ends with a
- * summary tells them there
+ * @param isTerse leaves out what a summary tells at the end, failures that nobody tries again, and the
+ * SDK's talk to itself
  */
-export function createLogger(settings: LogSettings, printer: Printer, tellsAnswers = true): Logger {
+export function createLogger(settings: LogSettings, printer: Printer, isTerse = false): Logger {
   const level = settings.level === 'warning' ? 'warn' : settings.level;
   const write = settings.format === 'json' ? printer.log : (line: string) => printer.log(forPeople(line));
   const options: LoggerOptions = {
@@ -32,17 +32,19 @@ export function createLogger(settings: LogSettings, printer: Printer, tellsAnswe
     serializers: { err: errorFields, error: errorFields },
     hooks: {
       logMethod(args, method) {
-        if (tellsAnswers || !isAnswer(args[0])) method.apply(this, args);
+        if (!isTerse || level === 'debug' || !isIdle(args[0], args[1])) method.apply(this, args);
       },
     },
   };
   return pino(options, { write });
 }
 
-/** A failure of the closed set that Temporal does not try again, as the SDK logs it. */
-function isAnswer(fields: unknown): boolean {
+/** Tells whether a line of the SDK is of no use to somebody who waits for a summary. */
+function isIdle(fields: unknown, message: unknown): boolean {
   const error = property(fields, 'error');
-  return property(error, 'nonRetryable') === true && isErrorCode(property(error, 'type'));
+  const isAnswer = property(error, 'nonRetryable') === true && isErrorCode(property(error, 'type'));
+  // The error of a workflow has lost its type on its way out of the sandbox.
+  return isAnswer || message === 'Workflow failed' || property(fields, 'sdkComponent') === 'core';
 }
 
 function errorFields(error: unknown): unknown {
@@ -53,7 +55,6 @@ function errorFields(error: unknown): unknown {
   return { type: property(error, 'name'), message, stack: property(error, 'stack') };
 }
 
-/** Failures of workflows come from another realm, where `instanceof` is of no use. */
 function property(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
 }

@@ -3,7 +3,8 @@ import type { Activities } from '../src/contract/activities.ts';
 
 /** Asks Temporal to cancel a workflow: how the `cancel` signal comes to be Temporal's own cancel. */
 export function cancelWorkflow(): Activities['cancelWorkflow'] {
-  return async ({ workflowId }) => {
-    await Context.current().client.workflow.getHandle(workflowId).cancel();
+  return async ({ workflowId, firstExecutionRunId }) => {
+    const { client } = Context.current();
+    await client.workflow.getHandle(workflowId, undefined, { firstExecutionRunId }).cancel();
   };
 }

@@ -1,4 +1,11 @@
-import { condition, log, proxyActivities, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  condition,
+  log,
+  proxyActivities,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { Activities } from '../src/contract/activities.ts';
 import {
   cancelSignal,
@@ -69,7 +76,8 @@ export class Control {
     setHandler(resumeSignal, () => this.#resume());
     setHandler(cancelSignal, (reason) => {
       this.reason = reason ?? null;
-      this.#cancel();
+      this.cancel();
+      this.#changed();
     });
   }
 
@@ -81,6 +89,17 @@ export class Control {
   /** What to carry over continue-as-new. */
   carry(): ControlState {
     return { paused: this.paused, reason: this.reason };
+  }
+
+  /**
+   * Has the workflow cancelled. It cannot cancel itself: failing with a cancellation that nobody asked
+   * Temporal for ends it as failed. So an activity asks.
+   */
+  cancel(): void {
+    const { workflowId, firstExecutionRunId } = workflowInfo();
+    cancelWorkflow({ workflowId, firstExecutionRunId }).catch((error: unknown) =>
+      log.info('The request to cancel ended with the workflow', { error: String(error) }),
+    );
   }
 
   #pause(request: PauseRequest): void {
@@ -97,17 +116,6 @@ export class Control {
     this.#changed();
   }
 
-  /**
-   * A workflow cannot cancel itself: failing with a cancellation that nobody asked Temporal for ends it
-   * as failed. So an activity asks.
-   */
-  #cancel(): void {
-    const { workflowId } = workflowInfo();
-    cancelWorkflow({ workflowId }).catch((error: unknown) =>
-      log.info('The request to cancel ended with the workflow', { error: String(error) }),
-    );
-  }
-
   #refuseUnlessActive(verb: string): void {
     const state = this.#listener.state();
     if (isEnded(state) || state === 'cancelling' || state === 'finishing') {
@@ -119,4 +127,10 @@ export class Control {
     this.#refuseUnlessActive('resumed');
     if (!this.paused) throw new Error('The restore is not paused.');
   }
+}
+
+/** Rejects when the workflow was cancelled, where nothing else is waited for that would. */
+export async function throwIfCancelled(): Promise<void> {
+  const scope = CancellationScope.current();
+  if (scope.consideredCancelled) await scope.cancelRequested;
 }

@@ -1,4 +1,10 @@
-import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, rootCause } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  ChildWorkflowFailure,
+  rootCause,
+  TimeoutFailure,
+} from '@temporalio/workflow';
 import { errorTraits, isErrorCode } from '../src/contract/error-code.ts';
 import type { TableError } from '../src/contract/outcome.ts';
 
@@ -33,12 +39,19 @@ export function detailOf<T>(failure: unknown): T | null {
   return (cause.details?.[1] as T | undefined) ?? null;
 }
 
+/** A timeout of all tries has the last one's failure as its cause, which tells more. */
 function innermost(failure: unknown): unknown {
   let current = failure;
-  while ((current instanceof ChildWorkflowFailure || current instanceof ActivityFailure) && current.cause) {
-    current = current.cause;
-  }
+  while (isWrapper(current) && current.cause) current = current.cause;
   return current;
+}
+
+function isWrapper(failure: unknown): failure is Error {
+  return (
+    failure instanceof ChildWorkflowFailure ||
+    failure instanceof ActivityFailure ||
+    failure instanceof TimeoutFailure
+  );
 }
 
 function hintOf(failure: ApplicationFailure): string | null {

@@ -6,6 +6,7 @@ import {
   type ChildWorkflowHandle,
   condition,
   isCancellation,
+  log,
   ParentClosePolicy,
   proxyActivities,
   setCurrentDetails,
@@ -14,18 +15,30 @@ import {
 } from '@temporalio/workflow';
 import type { Activities, PlannedTable, RestorePlan } from '../src/contract/activities.ts';
 import { errorTraits } from '../src/contract/error-code.ts';
-import { pauseSignal, progressQuery, resumeSignal, tableCancelledSignal } from '../src/contract/messages.ts';
+import {
+  pauseSignal,
+  progressQuery,
+  resumeSignal,
+  tableCancelledSignal,
+  tableProgressSignal,
+} from '../src/contract/messages.ts';
 import { targetWorkflowId } from '../src/contract/names.ts';
 import type { RestoreOutcome, TableError, TableOutcome, Tally } from '../src/contract/outcome.ts';
-import type { RestoreProgress, RestoreState, TableProgress } from '../src/contract/progress.ts';
+import {
+  isEnded,
+  type RestoreProgress,
+  type RestoreState,
+  type TableProgress,
+} from '../src/contract/progress.ts';
 import type { RestoreRequest } from '../src/contract/restore-request.ts';
+import { summaryText } from '../src/restore/clip.ts';
 import { describeRestore } from '../src/restore/details.ts';
 import { sumProgress } from '../src/restore/progress.ts';
 import { addTallies, archivesDone, emptyTally } from '../src/restore/tally.ts';
 import { Control, type ControlState } from './control.ts';
 import { detailOf, toFailure, toTableError } from './failures.ts';
 import type { restoreTable } from './restore-table.ts';
-import { searchAttributesOf, setSearchAttributes } from './search-attributes.ts';
+import { SearchState, searchAttributesOf } from './search-attributes.ts';
 
 /** Tables that are restored at the same time, each with its own lanes. */
 const tablesAtOnce = 2;
@@ -55,7 +68,7 @@ export async function restoreAll(request: RestoreRequest): Promise<RestoreOutcom
     if (isCancellation(error)) restore.cancelled = true;
     else restore.error = toTableError(error);
   }
-  // Report, whatever happened.
+  // Let the tables that still run come to their end, and report, whatever happened.
   await CancellationScope.nonCancellable(() => restore.report());
   return restore.end();
 }
@@ -64,6 +77,8 @@ export async function restoreAll(request: RestoreRequest): Promise<RestoreOutcom
 interface TableSlot extends PlannedTable {
   state: RestoreState;
   child: ChildWorkflowHandle<typeof restoreTable> | null;
+  /** What it told last of how far it is. */
+  progress: TableProgress | null;
   outcome: TableOutcome | null;
 }
 
@@ -75,8 +90,11 @@ class RestoreRun {
   readonly #control: Control;
   readonly #startedAt = new Date();
   #phase: RestoreState = 'planning';
+  readonly #searchState = new SearchState(false, null);
   #searchAttributes = false;
   #tables: TableSlot[] = [];
+  /** By table; each promise settles and never rejects. */
+  readonly #running = new Map<TableSlot, Promise<void>>();
 
   constructor(request: RestoreRequest) {
     this.#request = request;
@@ -84,61 +102,67 @@ class RestoreRun {
       state: () => this.#state(),
       onPause: ({ reason, now }) =>
         this.#relay((child) => child.signal(pauseSignal, reason ?? undefined, now)),
-      onResume: () => this.#relay((child) => child.signal(resumeSignal)),
+      onResume: () => {
+        // What they told of pausing is over.
+        for (const table of this.#tables) table.progress = null;
+        this.#relay((child) => child.signal(resumeSignal));
+      },
     });
   }
 
   /** Sets the handlers of messages and queries. */
   listen(): void {
-    this.#control.listen(() => this.#show());
     setHandler(progressQuery, () => this.#progress());
     setHandler(tableCancelledSignal, (outcome) => {
-      const slot = this.#tables.find((table) => targetOf(table) === outcome.target);
+      const slot = this.#slotOf(outcome.target);
       if (slot !== undefined) slot.outcome = outcome;
     });
+    setHandler(tableProgressSignal, (progress) => {
+      const slot = this.#slotOf(progress.target);
+      if (slot !== undefined) slot.progress = progress;
+      this.#show();
+    });
+    this.#control.listen(() => this.#show());
     this.#show();
   }
 
   async plan(): Promise<void> {
     const plan: RestorePlan = await planRestore(this.#request);
     this.#searchAttributes = plan.searchAttributes;
-    this.#tables = plan.tables.map((table) => ({ ...table, state: 'queued', child: null, outcome: null }));
+    this.#tables = plan.tables.map((table) => ({
+      ...table,
+      state: 'queued',
+      child: null,
+      progress: null,
+      outcome: null,
+    }));
     this.#phase = 'running';
-    setSearchAttributes(this.#searchAttributes, {
-      restoreId: this.#request.restoreId,
-      database: this.#request.database,
-      state: 'running',
-    });
+    if (plan.searchAttributes) {
+      const { restoreId, database } = this.#request;
+      this.#searchState.register({ restoreId, database, state: this.#state() });
+    }
     this.#show();
   }
 
   async restoreTables(): Promise<void> {
-    const running = new Set<TableSlot>();
-    const ended: Promise<void>[] = [];
-    while (this.#tables.some((table) => table.state === 'queued')) {
+    while (this.#tables.some(({ state }) => state === 'queued')) {
       await this.#control.whenRunning();
-      const next = this.#tables.find((table) => table.state === 'queued' && this.#parentsEnded(table));
-      if (next === undefined || running.size >= tablesAtOnce) {
-        const before = running.size;
-        await condition(() => running.size < before);
-        continue;
-      }
-      running.add(next);
-      next.state = 'running';
-      ended.push(this.#restoreTable(next).finally(() => running.delete(next)));
+      const next = this.#nextTable();
+      if (next === null) await this.#tableEnds();
+      else this.#running.set(next, this.#restoreTable(next));
     }
-    await Promise.all(ended);
+    while (this.#running.size > 0) await this.#tableEnds();
   }
 
   async report(): Promise<void> {
+    this.#show();
+    await Promise.all(this.#running.values());
     await condition(allHandlersFinished);
-    const outcome = this.#outcome();
+    this.#phase = 'finishing';
+    this.#show();
     // Without a plan there may be no database to write to: what is wrong with it is the outcome.
-    if (this.#tables.length > 0) {
-      await recordRestore({ request: this.#request, state: outcome.state, outcome });
-    }
-    this.#phase = outcome.state;
-    setSearchAttributes(this.#searchAttributes, { state: outcome.state });
+    if (this.#tables.length > 0) await this.#record();
+    this.#phase = this.#outcome().state;
     this.#show();
   }
 
@@ -150,31 +174,69 @@ class RestoreRun {
     return outcome;
   }
 
+  /** What a restore did is told by its outcome, too, should the record of it not be written. */
+  async #record(): Promise<void> {
+    const outcome = this.#outcome();
+    try {
+      await recordRestore({ request: this.#request, state: outcome.state, outcome });
+    } catch (error) {
+      this.error ??= toTableError(error);
+    }
+  }
+
+  /** The next table whose parents are done, if another may run; null otherwise. */
+  #nextTable(): TableSlot | null {
+    if (this.#running.size >= tablesAtOnce) return null;
+    const queued = this.#tables.filter(({ state }) => state === 'queued');
+    const ready = queued.find((table) => this.#parentsEnded(table));
+    // Should parents go round in a circle, somebody has to be first.
+    return ready ?? (this.#running.size === 0 ? queued[0] : null) ?? null;
+  }
+
+  async #tableEnds(): Promise<void> {
+    const { size } = this.#running;
+    await condition(() => this.#running.size < size);
+  }
+
   /** A table that ends badly does not stop the others: its error is part of its outcome. */
   async #restoreTable(table: TableSlot): Promise<void> {
+    table.state = 'running';
     try {
       const control = this.#control.carry();
       table.child = await this.#startTable(table, control);
-      if (this.#control.paused !== control.paused)
-        await table.child.signal(pauseOrResume(this.#control.paused));
+      this.#catchUp(table.child, control);
       table.outcome = await table.child.result();
       table.state = table.outcome.tally.archives.failed > 0 ? 'completed_with_failures' : 'completed';
     } catch (error) {
-      if (isCancellation(error)) {
-        table.state = 'cancelled';
-        throw error;
-      }
-      table.state = 'failed';
-      table.outcome = detailOf<TableOutcome>(error) ?? {
-        target: targetOf(table),
-        tally: emptyTally,
-        failures: [],
-        error: this.#tableErrorOf(error, table),
-        notices: [],
-      };
+      if (isCancellation(error)) this.#tableCancelled(table);
+      else this.#tableFailed(table, error);
     } finally {
+      this.#running.delete(table);
       this.#show();
     }
+  }
+
+  /** Whoever cancels one table, cancels the restore: another word for a part of it does not exist. */
+  #tableCancelled(table: TableSlot): void {
+    table.state = 'cancelled';
+    if (!CancellationScope.current().consideredCancelled) this.#control.cancel();
+  }
+
+  #tableFailed(table: TableSlot, error: unknown): void {
+    table.state = 'failed';
+    table.outcome = detailOf<TableOutcome>(error) ?? {
+      target: targetOf(table),
+      tally: emptyTally,
+      failures: [],
+      error: this.#tableErrorOf(error, table),
+      notices: [],
+    };
+  }
+
+  /** Tells a table what was asked for while it was being started. */
+  #catchUp(child: ChildWorkflowHandle<typeof restoreTable>, { paused }: ControlState): void {
+    if (this.#control.paused === paused) return;
+    child.signal(this.#control.paused ? pauseSignal : resumeSignal).catch(ignoreEnded);
   }
 
   async #startTable(
@@ -195,12 +257,12 @@ class RestoreRun {
       ],
       workflowId: this.#targetId(table),
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-      staticSummary: `${database}: ${table.intoSchema}.${table.intoTable}`,
+      staticSummary: summaryText(`${database}: ${table.intoSchema}.${table.intoTable}`),
       ...searchAttributesOf(this.#searchAttributes, {
         restoreId,
         database,
         table: `${table.intoSchema}.${table.intoTable}`,
-        state: 'running',
+        state: 'planning',
       }),
     });
   }
@@ -228,7 +290,7 @@ class RestoreRun {
   /** Tells the running tables; one that ends just now needs no telling. */
   #relay(send: (child: ChildWorkflowHandle<typeof restoreTable>) => Promise<void>): void {
     for (const { child, state } of this.#tables) {
-      if (child !== null && state === 'running') send(child).catch(() => {});
+      if (child !== null && state === 'running') send(child).catch(ignoreEnded);
     }
   }
 
@@ -254,10 +316,11 @@ class RestoreRun {
   }
 
   #state(): RestoreState {
-    if (this.#phase !== 'running') return this.#phase;
+    if (isEnded(this.#phase) || this.#phase === 'finishing') return this.#phase;
     if (this.cancelled) return 'cancelling';
-    if (!this.#control.paused) return 'running';
-    return this.#tables.some((table) => table.state === 'running') ? 'pausing' : 'paused';
+    if (this.#phase !== 'running' || !this.#control.paused) return this.#phase;
+    const running = this.#tables.filter(({ state }) => state === 'running');
+    return running.every(({ progress }) => progress?.state === 'paused') ? 'paused' : 'pausing';
   }
 
   #progress(): RestoreProgress {
@@ -274,29 +337,47 @@ class RestoreRun {
     );
   }
 
-  /** What is known here of a table: how it ended. While it runs, clients ask its own workflow. */
+  /** What is known here of a table: how it ended, or what it told last. Clients ask its own workflow. */
   #tableProgress(slot: TableSlot): TableProgress {
-    const tally = slot.outcome?.tally ?? emptyTally;
-    const ended = slot.outcome !== null;
+    const { state, outcome, progress } = slot;
+    if (state === 'running' && progress !== null) return progress;
+    const tally = outcome?.tally ?? emptyTally;
+    // Only of a table that was gone through it is known how much there was.
+    const whole = state === 'completed' || state === 'completed_with_failures';
     return {
       target: targetOf(slot),
       workflowId: this.#targetId(slot.table),
-      state: slot.state,
-      archives: { done: archivesDone(tally), total: ended ? archivesDone(tally) : null },
-      bytes: { done: tally.bytes, total: ended ? tally.bytes : null },
+      state,
+      archives: { done: archivesDone(tally), total: whole ? archivesDone(tally) : null },
+      bytes: { done: tally.bytes, total: whole ? tally.bytes : null },
       tally,
-      failures: slot.outcome?.failures ?? [],
+      failures: outcome?.failures ?? [],
       inFlight: [],
     };
   }
 
+  #slotOf(target: string): TableSlot | undefined {
+    return this.#tables.find((table) => targetOf(table) === target);
+  }
+
   #show(): void {
-    setCurrentDetails(describeRestore(this.#progress()));
+    const progress = this.#progress();
+    setCurrentDetails(describeRestore(progress, this.#errors()));
+    this.#searchState.set(progress.state);
+  }
+
+  /** Why tables could not be restored as a whole, or nothing could. */
+  #errors(): readonly string[] {
+    const tables = this.#tables.flatMap((table) =>
+      table.outcome?.error ? [`${targetOf(table)}: ${table.outcome.error.message}`] : [],
+    );
+    return this.error === null ? tables : [this.error.message, ...tables];
   }
 }
 
-function pauseOrResume(paused: boolean) {
-  return paused ? pauseSignal : resumeSignal;
+/** A table that ends just now needs no telling. */
+function ignoreEnded(error: unknown): void {
+  log.debug('The table was not told', { error: String(error) });
 }
 
 function targetOf({ table }: PlannedTable): string {

@@ -1,5 +1,6 @@
 import { proxyActivities, setCurrentDetails } from '@temporalio/workflow';
 import type { Activities, LoadInput, LoadOutcome } from '../src/contract/activities.ts';
+import { summaryText } from '../src/restore/clip.ts';
 import { describeLoad } from '../src/restore/details.ts';
 
 /** Restores one archive: load, done. */
@@ -23,7 +24,7 @@ async function load(input: LoadInput): Promise<LoadOutcome> {
     startToCloseTimeout: '24h',
     heartbeatTimeout: input.options.heartbeatSeconds * 1000,
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
-    summary: input.what,
+    summary: summaryText(input.what),
   });
   const outcome = await copyStageMerge(input);
   setCurrentDetails(describeLoad(input, outcome));

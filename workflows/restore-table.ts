@@ -1,24 +1,24 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   allHandlersFinished,
   CancellationScope,
   CancelledFailure,
+  type ChildWorkflowHandle,
   ContinueAsNew,
   condition,
   continueAsNew,
-  getExternalWorkflowHandle,
   isCancellation,
   log,
   ParentClosePolicy,
   proxyActivities,
   setCurrentDetails,
   setHandler,
+  sleep,
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import type {
   Activities,
-  ArchivePage,
-  ArchiveRef,
   HeldTarget,
   ListArchivesInput,
   LoadInput,
@@ -26,23 +26,22 @@ import type {
   PreparedTable,
   TableScope,
 } from '../src/contract/activities.ts';
-import { tableCancelledSignal, tableProgressQuery } from '../src/contract/messages.ts';
+import { tableProgressQuery } from '../src/contract/messages.ts';
 import { loadWorkflowId } from '../src/contract/names.ts';
-import {
-  type ArchiveFailure,
-  maxFailuresKept,
-  type TableError,
-  type TableOutcome,
-  type Tally,
-} from '../src/contract/outcome.ts';
+import type { TableError, TableOutcome } from '../src/contract/outcome.ts';
 import type { RestoreState, TableProgress } from '../src/contract/progress.ts';
 import type { RestoreOptions } from '../src/contract/restore-request.ts';
+import { ArchiveQueue, type CarriedQueue } from '../src/restore/archive-queue.ts';
+import { summaryText } from '../src/restore/clip.ts';
 import { describeTable } from '../src/restore/details.ts';
-import { formLoads, type Load, loadName, maxSingles } from '../src/restore/packs.ts';
-import { addTallies, archivesDone, emptyTally } from '../src/restore/tally.ts';
-import { Control, type ControlState } from './control.ts';
+import { type Load, loadName } from '../src/restore/packs.ts';
+import { type CarriedResults, TableResults } from '../src/restore/table-results.ts';
+import { archivesDone, emptyTally } from '../src/restore/tally.ts';
+import { Control, type ControlState, throwIfCancelled } from './control.ts';
 import { toFailure, toTableError } from './failures.ts';
-import { searchAttributesOf } from './search-attributes.ts';
+import { LoadWindow } from './load-window.ts';
+import { ParentReport } from './parent-report.ts';
+import { SearchState, searchAttributesOf } from './search-attributes.ts';
 
 /** What restore-all gives a table, and what it carries over continue-as-new. */
 export interface RestoreTableInput {
@@ -59,24 +58,10 @@ export interface RestoreTableInput {
 /** The state of a table between two runs of its workflow: everything in flight was drained before. */
 interface Carried {
   readonly prepared: PreparedTable;
-  readonly folder: string;
-  readonly queue: readonly Load[];
-  readonly cursor: string | null;
-  readonly listed: boolean;
-  readonly packing: boolean;
-  readonly nextOrdinal: number;
-  readonly tally: Tally;
-  readonly failures: readonly ArchiveFailure[];
-  readonly deferred: readonly Deferred[];
-  readonly found: { readonly archives: number; readonly bytes: number };
-  readonly total: { readonly archives: number; readonly bytes: number } | null;
-  readonly notices: readonly string[];
-}
-
-/** An archive that waits for the others, since it broke a foreign key of the table to itself. */
-interface Deferred {
-  readonly archive: ArchiveRef;
-  readonly failure: ArchiveFailure;
+  readonly queue: CarriedQueue;
+  readonly results: CarriedResults;
+  /** Archives of the present round of {@link TableRun.loadDeferred}; null before the first. */
+  readonly round: number | null;
 }
 
 /** Archives in a page: its result, with 160 bytes for each, stays far below the limit of a payload. */
@@ -97,9 +82,13 @@ const { listArchives, countArchives } = proxyActivities<Activities>({
   heartbeatTimeout: '30s',
   retry: { initialInterval: '500ms', maximumInterval: '10s' },
 });
-const { finishTable, renewLease } = proxyActivities<Activities>({
+const { finishTable } = proxyActivities<Activities>({
   startToCloseTimeout: '24h',
   heartbeatTimeout: '30s',
+  retry: { initialInterval: '1s', maximumInterval: '1 minute' },
+});
+const { renewLease } = proxyActivities<Activities>({
+  startToCloseTimeout: '30s',
   retry: { initialInterval: '1s', maximumInterval: '1 minute' },
 });
 
@@ -130,62 +119,45 @@ class TableRun {
   cancelled = false;
   readonly #input: RestoreTableInput;
   readonly #control: Control;
-  #phase: 'planning' | 'running' | 'finishing' | 'ended' = 'planning';
+  readonly #queue: ArchiveQueue;
+  readonly #results: TableResults;
+  readonly #window = new LoadWindow();
+  readonly #report = new ParentReport();
+  readonly #searchState: SearchState;
+  #phase: 'planning' | 'running' | 'finishing' | 'ended';
   #prepared: PreparedTable | null;
-  #folder: string;
-  #queue: Load[];
-  #cursor: string | null;
-  #listed: boolean;
-  #packing: boolean;
-  #nextOrdinal: number;
-  #tally: Tally;
-  #failures: ArchiveFailure[];
-  #deferred: Deferred[];
-  #found: { archives: number; bytes: number };
-  #total: { readonly archives: number; readonly bytes: number } | null;
-  #notices: string[];
+  #round: number | null;
   #counting: boolean;
-  /** Loads being done, by name; each promise settles and never rejects. */
-  readonly #inFlight = new Map<string, Promise<void>>();
-  /** The loads in flight can be rolled back together, by `pause --now` and by an error of the table. */
-  #window = new CancellationScope();
 
   constructor(input: RestoreTableInput) {
-    const carried = input.carried;
+    const { carried, options } = input;
     this.#input = input;
     this.#prepared = carried?.prepared ?? null;
-    this.#folder = carried?.folder ?? '';
-    this.#queue = [...(carried?.queue ?? [])];
-    this.#cursor = carried?.cursor ?? null;
-    this.#listed = carried?.listed ?? false;
-    this.#packing = carried?.packing ?? false;
-    this.#nextOrdinal = carried?.nextOrdinal ?? 0;
-    this.#tally = carried?.tally ?? emptyTally;
-    this.#failures = [...(carried?.failures ?? [])];
-    this.#deferred = [...(carried?.deferred ?? [])];
-    this.#found = { ...(carried?.found ?? { archives: 0, bytes: 0 }) };
-    this.#total = carried?.total ?? null;
-    this.#notices = [...(carried?.notices ?? [])];
-    this.#counting = this.#total !== null;
+    this.#queue = new ArchiveQueue(options, carried?.queue ?? null);
+    this.#results = new TableResults(carried?.results ?? null);
+    this.#round = carried?.round ?? null;
+    this.#counting = this.#queue.total !== null;
+    this.#phase = carried === null ? 'planning' : 'running';
+    this.#searchState = new SearchState(input.searchAttributes, carried === null ? 'planning' : null);
     this.#control = new Control(input.control, {
       state: () => this.#state(),
       onPause: (request) => {
-        if (request.now) this.#window.cancel();
+        if (request.now) this.#window.rollBack();
       },
     });
   }
 
   /** Sets the handlers of messages and queries. */
   listen(): void {
-    this.#control.listen(() => this.#show());
     setHandler(tableProgressQuery, () => this.#progress());
+    this.#control.listen(() => this.#show());
     this.#show();
   }
 
   async prepare(): Promise<void> {
     if (this.#prepared !== null) return;
     this.#prepared = await prepareTable({ scope: this.#input.scope, options: this.#input.options });
-    this.#notices.push(...this.#prepared.notices);
+    this.#results.notice(this.#prepared.notices);
   }
 
   async loadPages(): Promise<void> {
@@ -193,53 +165,25 @@ class TableRun {
     this.#show();
     for (;;) {
       const load = await this.#nextLoad();
-      if (load === null) break;
+      if (load === null) return;
       this.#start(load);
-      if (workflowInfo().continueAsNewSuggested) await this.#continueAsNew();
     }
-    await this.#drain();
   }
 
   async loadDeferred(): Promise<void> {
-    for (
-      let before = Number.POSITIVE_INFINITY;
-      this.#deferred.length > 0 && this.#deferred.length < before;
-    ) {
-      before = this.#deferred.length;
-      const round = this.#deferred.map((each) => each.archive);
-      this.#deferred = [];
-      // Each alone: one that still fails must not take the others with it.
-      this.#queue = formLoads(round, this.#nextOrdinal, { packBytes: 0, commitFrequency: null });
-      this.#nextOrdinal += round.length;
+    while (this.#hasNewRound()) {
+      this.#round = this.#results.deferred;
+      this.#queue.again(this.#results.takeDeferred());
       await this.loadPages();
     }
-    for (const { failure } of this.#deferred) {
-      this.#add({
-        ...emptyTally,
-        archives: { ...emptyTally.archives, failed: 1 },
-        rows: { ...emptyTally.rows, failed: failure.rows },
-      });
-      this.#keep([failure]);
-    }
-    this.#deferred = [];
   }
 
   async finish(): Promise<void> {
-    this.#window.cancel();
-    await this.#drain();
-    if (this.#prepared !== null) {
-      this.#phase = 'finishing';
-      this.#show();
-      const { inserted, updated } = this.#tally.rows;
-      const notices = await finishTable({
-        scope: this.#input.scope,
-        target: this.#prepared.target,
-        options: this.#input.options,
-        changed: inserted + updated > 0,
-      });
-      this.#notices.push(...notices);
-    }
-    if (this.cancelled) await this.#tellParent();
+    this.#window.rollBack();
+    await this.#window.drain();
+    this.#results.giveUpDeferred();
+    if (this.#prepared !== null) await this.#letGo(this.#prepared.target);
+    if (this.cancelled) await this.#report.cancelled(this.#outcome());
     await condition(allHandlersFinished);
     this.#phase = 'ended';
     this.#show();
@@ -253,179 +197,174 @@ class TableRun {
     return outcome;
   }
 
+  async #letGo(target: HeldTarget): Promise<void> {
+    this.#phase = 'finishing';
+    this.#show();
+    const { scope, options } = this.#input;
+    const { inserted, updated } = this.#results.tally.rows;
+    try {
+      this.#results.notice(await finishTable({ scope, target, options, changed: inserted + updated > 0 }));
+    } catch (error) {
+      // What was loaded stays and is counted: the outcome tells both.
+      this.error ??= toTableError(error);
+    }
+  }
+
   #outcome(): TableOutcome {
     return {
       target: this.#target,
-      tally: this.#tally,
-      failures: this.#failures,
+      tally: this.#results.tally,
+      failures: this.#results.failures,
       error: this.error,
-      notices: [...new Set(this.#notices)],
+      notices: this.#results.notices,
     };
   }
 
-  /** A cancelled workflow has no result, so what was done until then goes as a signal. */
-  async #tellParent(): Promise<void> {
-    const parent = workflowInfo().parent;
-    if (parent === undefined) return;
-    try {
-      await getExternalWorkflowHandle(parent.workflowId).signal(tableCancelledSignal, this.#outcome());
-    } catch (error) {
-      // The parent was terminated; nobody asks any more.
-      log.warn('The restore is gone', { error: String(error) });
-    }
-  }
-
-  /** Gives the next load once a lane is free and nobody wants a pause; null when there is none. */
+  /** Gives the next load once a lane is free and nobody wants a pause; null when all are done. */
   async #nextLoad(): Promise<Load | null> {
     for (;;) {
-      await condition(() => this.error !== null || this.#inFlight.size < this.#input.options.lanes);
+      await throwIfCancelled();
       if (this.error !== null) throw toFailure(this.error);
-      if (this.#control.paused) {
-        await this.#whilePaused();
-        continue;
-      }
-      if (this.#input.options.failFast && this.#tally.archives.failed > 0) return null;
-      if (this.#queue.length === 0 && !this.#listed) {
+      if (this.#control.paused || this.#window.closed) {
+        await this.#hold();
+      } else if (this.#nothingLeft()) {
+        if (this.#window.size === 0) return null;
+        await this.#change();
+      } else if (workflowInfo().continueAsNewSuggested) {
+        await this.#continueAsNew();
+      } else if (this.#queue.isEmpty) {
         await this.#list();
-        continue;
+      } else if (this.#window.size >= this.#input.options.lanes) {
+        await this.#change();
+      } else {
+        return this.#queue.next();
       }
-      return this.#queue.shift() ?? null;
     }
   }
 
-  /** Drains and holds; the lease in the target database is renewed, so that nobody takes the table for abandoned. */
-  async #whilePaused(): Promise<void> {
-    await this.#drain();
+  /** Nothing is to be started any more; what is in flight may still come back. */
+  #nothingLeft(): boolean {
+    return this.#stopped() || (this.#queue.isEmpty && this.#queue.listed);
+  }
+
+  #stopped(): boolean {
+    return this.#input.options.failFast && this.#results.tally.archives.failed > 0;
+  }
+
+  /** Archives wait for others, and the round before (if any) brought some of them in. */
+  #hasNewRound(): boolean {
+    const { deferred } = this.#results;
+    return !this.#stopped() && deferred > 0 && (this.#round === null || deferred < this.#round);
+  }
+
+  /** Resolves when a load ends or something is asked for. */
+  async #change(): Promise<void> {
+    const { size } = this.#window;
+    await condition(() => this.#window.size < size || this.#control.paused || this.#window.closed);
+  }
+
+  /**
+   * Drains, and holds while it is paused; the lease in the target database is renewed, so that nobody takes
+   * the table for abandoned.
+   */
+  async #hold(): Promise<void> {
+    await this.#window.drain();
+    this.#window.reopen();
     this.#show();
-    while (!(await condition(() => !this.#control.paused, leaseRenewal))) {
+    const goOn = () => !this.#control.paused || this.error !== null;
+    while (!(await condition(goOn, leaseRenewal))) {
       await renewLease({ scope: this.#input.scope, target: this.#held });
       if (workflowInfo().continueAsNewSuggested) await this.#continueAsNew();
     }
-    this.#window = new CancellationScope();
     this.#show();
   }
 
   /** Lists the next page and cuts it into loads. */
   async #list(): Promise<void> {
     const { scope, options, keys } = this.#input;
-    const input = { scope, target: this.#held, options, keys, cursor: this.#cursor, pageSize };
+    const input = { scope, target: this.#held, options, keys, cursor: this.#queue.cursor, pageSize };
     const page = await listArchives(input);
-    this.#take(page);
+    this.#queue.take(page);
+    this.#results.add({
+      ...emptyTally,
+      archives: { ...emptyTally.archives, earlier: page.earlier.archives },
+      bytes: page.earlier.bytes,
+    });
     if (!this.#counting && page.next !== null) this.#count({ ...input, cursor: page.next });
+    this.#show();
   }
 
   /** Counts what is still to list. Totals are only for the eyes: nothing waits for them or fails with them. */
   #count(input: ListArchivesInput): void {
     this.#counting = true;
-    const found = { ...this.#found };
+    const { found } = this.#queue;
     countArchives(input).then(
       (rest) => {
-        this.#total ??= { archives: found.archives + rest.archives, bytes: found.bytes + rest.bytes };
+        this.#queue.setTotal({
+          archives: found.archives + rest.archives,
+          bytes: found.bytes + rest.bytes,
+        });
         this.#show();
       },
       (error: unknown) => log.info('The archives are not counted', { error: String(error) }),
     );
   }
 
-  #take(page: ArchivePage): void {
-    this.#folder = page.folder;
-    this.#cursor = page.next;
-    this.#listed = page.next === null;
-    this.#packing ||= page.next !== null || page.archives.length > maxSingles;
-    const { packBytes, commitFrequency } = this.#input.options;
-    this.#queue.push(
-      ...formLoads(page.archives, this.#nextOrdinal, {
-        packBytes: this.#packing ? packBytes : 0,
-        commitFrequency,
-      }),
-    );
-    this.#nextOrdinal += page.archives.length;
-    this.#found.archives += page.archives.length + page.earlier.archives;
-    this.#found.bytes += page.archives.reduce((sum, { bytes }) => sum + bytes, page.earlier.bytes);
-    this.#add({
-      ...emptyTally,
-      archives: { ...emptyTally.archives, earlier: page.earlier.archives },
-      bytes: page.earlier.bytes,
-    });
-    if (this.#listed) this.#total = { ...this.#found };
-    this.#show();
-  }
-
   #start(load: Load): void {
     const name = loadName(load.archives);
-    const what = this.#inFlight.has(name) ? `${name}#${load.firstOrdinal}` : name;
-    const done = this.#window
-      .run(() => this.#load(load, what))
-      .catch((error: unknown) => {
+    const what = this.#window.has(name) ? `${name}#${load.firstOrdinal}` : name;
+    this.#window.start(
+      what,
+      () => this.#load(load, what),
+      (error) => {
         // Rolled back by `pause --now`: it comes again, in its place.
-        if (isCancellation(error)) this.#putBack(load);
-        else this.error ??= this.#stop(error);
-      })
-      .finally(() => {
-        this.#inFlight.delete(what);
+        if (isCancellation(error)) this.#queue.putBack(load);
+        else if (error !== null) this.#stop(error);
         this.#show();
-      });
-    this.#inFlight.set(what, done);
+      },
+    );
     this.#show();
   }
 
   async #load(load: Load, what: string): Promise<void> {
-    const { scope, options, searchAttributes } = this.#input;
-    const input: LoadInput = {
-      scope,
-      target: this.#held,
-      options,
-      folder: this.#folder,
-      archives: load.archives,
-      firstOrdinal: load.firstOrdinal,
-      what,
-    };
-    const child = await startChild<(input: LoadInput) => Promise<LoadOutcome>>(
-      load.archives.length === 1 ? 'restoreArchive' : 'restorePack',
-      {
-        args: [input],
-        workflowId: loadWorkflowId(workflowInfo().workflowId, scope.restoreId, what),
-        // A parent that is terminated still lets its loads roll back.
-        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-        staticSummary: `${this.#target} ${what}`,
-        ...searchAttributesOf(searchAttributes, {
-          restoreId: scope.restoreId,
-          database: scope.database,
-          table: this.#target,
-          state: 'running',
-        }),
-      },
-    );
-    this.#record(load, await child.result());
+    const child = await this.#startLoad(load, what);
+    this.#results.record(load, await child.result());
   }
 
-  #record(load: Load, outcome: LoadOutcome): void {
-    this.#add(outcome.tally);
-    this.#keep(outcome.failures);
-    this.#notices.push(...outcome.notices);
-    for (const { index, failure } of outcome.deferred) {
-      const archive = load.archives[index];
-      if (archive !== undefined) this.#deferred.push({ archive, failure });
+  async #startLoad(load: Load, what: string): Promise<ChildWorkflowHandle<RestoreLoad>> {
+    const { scope, options, searchAttributes } = this.#input;
+    const { archives, firstOrdinal } = load;
+    const { folder } = this.#queue;
+    for (;;) {
+      try {
+        return await startChild<RestoreLoad>(archives.length === 1 ? 'restoreArchive' : 'restorePack', {
+          args: [{ scope, target: this.#held, options, folder, archives, firstOrdinal, what }],
+          workflowId: loadWorkflowId(workflowInfo().workflowId, scope.restoreId, what),
+          // A parent that is terminated still lets its loads roll back.
+          parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+          staticSummary: summaryText(`${this.#target} ${what}`),
+          ...searchAttributesOf(searchAttributes, {
+            restoreId: scope.restoreId,
+            database: scope.database,
+            table: this.#target,
+          }),
+        });
+      } catch (error) {
+        if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+        // This restore was terminated and begun anew: the load of then still rolls back, and its id is free soon.
+        await sleep('1s');
+      }
     }
   }
 
   /** An error of the table as a whole: what is in flight could not commit before what failed, so it is rolled back. */
-  #stop(error: unknown): TableError {
-    this.#window.cancel();
-    return toTableError(error);
-  }
-
-  #putBack(load: Load): void {
-    const place = this.#queue.findIndex((other) => other.firstOrdinal > load.firstOrdinal);
-    this.#queue.splice(place === -1 ? this.#queue.length : place, 0, load);
-  }
-
-  async #drain(): Promise<void> {
-    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight.values());
+  #stop(error: unknown): void {
+    this.error ??= toTableError(error);
+    this.#window.rollBack();
   }
 
   async #continueAsNew(): Promise<void> {
-    await this.#drain();
+    await this.#window.drain();
     await condition(allHandlersFinished);
     if (this.error !== null) throw toFailure(this.error);
     await continueAsNew<typeof restoreTable>({
@@ -433,28 +372,11 @@ class TableRun {
       control: this.#control.carry(),
       carried: {
         prepared: { target: this.#held, notices: [] },
-        folder: this.#folder,
-        queue: this.#queue,
-        cursor: this.#cursor,
-        listed: this.#listed,
-        packing: this.#packing,
-        nextOrdinal: this.#nextOrdinal,
-        tally: this.#tally,
-        failures: this.#failures,
-        deferred: this.#deferred,
-        found: this.#found,
-        total: this.#total,
-        notices: [...new Set(this.#notices)],
+        queue: this.#queue.carry(),
+        results: this.#results.carry(),
+        round: this.#round,
       },
     });
-  }
-
-  #add(tally: Tally): void {
-    this.#tally = addTallies(this.#tally, tally);
-  }
-
-  #keep(failures: readonly ArchiveFailure[]): void {
-    this.#failures = [...this.#failures, ...failures].slice(0, maxFailuresKept);
   }
 
   get #held(): HeldTarget {
@@ -471,27 +393,36 @@ class TableRun {
     if (this.#phase === 'ended') {
       if (this.cancelled) return 'cancelled';
       if (this.error !== null) return 'failed';
-      return this.#tally.archives.failed > 0 ? 'completed_with_failures' : 'completed';
+      return this.#results.tally.archives.failed > 0 ? 'completed_with_failures' : 'completed';
     }
     if (this.cancelled) return 'cancelling';
     if (this.#phase !== 'running' || !this.#control.paused) return this.#phase;
-    return this.#inFlight.size > 0 ? 'pausing' : 'paused';
+    return this.#window.size > 0 ? 'pausing' : 'paused';
   }
 
   #progress(): TableProgress {
+    const { tally, failures } = this.#results;
+    const { total } = this.#queue;
     return {
       target: this.#target,
       workflowId: workflowInfo().workflowId,
       state: this.#state(),
-      archives: { done: archivesDone(this.#tally), total: this.#total?.archives ?? null },
-      bytes: { done: this.#tally.bytes, total: this.#total?.bytes ?? null },
-      tally: this.#tally,
-      failures: this.#failures,
-      inFlight: [...this.#inFlight.keys()],
+      archives: { done: archivesDone(tally), total: total?.archives ?? null },
+      bytes: { done: tally.bytes, total: total?.bytes ?? null },
+      tally,
+      failures,
+      inFlight: this.#window.names,
     };
   }
 
+  /** Tells everybody who looks: the Temporal UI, its search, and the restore. */
   #show(): void {
-    setCurrentDetails(describeTable(this.#progress()));
+    const progress = this.#progress();
+    setCurrentDetails(describeTable(progress));
+    this.#searchState.set(progress.state);
+    this.#report.progress(progress);
   }
 }
+
+/** What restoreArchive and restorePack have in common. */
+type RestoreLoad = (input: LoadInput) => Promise<LoadOutcome>;

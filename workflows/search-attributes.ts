@@ -12,32 +12,53 @@ const stateKey = defineSearchAttributeKey(searchAttributes.state, SearchAttribut
 export interface SearchTerms {
   readonly restoreId: string;
   readonly database: string;
-  readonly table: string;
-  readonly state: RestoreState;
+  readonly table?: string;
+  readonly state?: RestoreState;
 }
 
-/** Start options that set the search attributes; none where they are not registered. */
+/** Start options that set the search attributes of a child; none where they are not registered. */
 export function searchAttributesOf(
   registered: boolean,
   terms: SearchTerms,
 ): { typedSearchAttributes?: SearchAttributePair[] } {
-  if (!registered) return {};
-  return {
-    typedSearchAttributes: [
-      { key: restoreIdKey, value: terms.restoreId },
-      { key: databaseKey, value: terms.database },
-      { key: tableKey, value: terms.table },
-      { key: stateKey, value: terms.state },
-    ],
-  };
+  return registered ? { typedSearchAttributes: pairsOf(terms) } : {};
 }
 
-/** Sets search attributes of the running workflow: an event each time, so only when they change. */
-export function setSearchAttributes(registered: boolean, terms: Partial<SearchTerms>): void {
-  if (!registered) return;
-  const pairs: SearchAttributePair[] = [];
-  if (terms.restoreId !== undefined) pairs.push({ key: restoreIdKey, value: terms.restoreId });
-  if (terms.database !== undefined) pairs.push({ key: databaseKey, value: terms.database });
-  if (terms.state !== undefined) pairs.push({ key: stateKey, value: terms.state });
-  upsertSearchAttributes(pairs);
+/** The search attributes of the running workflow itself. */
+export class SearchState {
+  #registered: boolean;
+  #state: RestoreState | null;
+
+  /**
+   * @param registered whether they may be set; a restore knows only once it has planned
+   * @param state what was set at its start; null when that is not known
+   */
+  constructor(registered: boolean, state: RestoreState | null) {
+    this.#registered = registered;
+    this.#state = state;
+  }
+
+  /** Sets all of them. */
+  register(terms: SearchTerms & { readonly state: RestoreState }): void {
+    this.#registered = true;
+    this.#state = terms.state;
+    upsertSearchAttributes(pairsOf(terms));
+  }
+
+  /** Sets the state: an event of the history, so only when it is another one. */
+  set(state: RestoreState): void {
+    if (!this.#registered || state === this.#state) return;
+    this.#state = state;
+    upsertSearchAttributes([{ key: stateKey, value: state }]);
+  }
+}
+
+function pairsOf({ restoreId, database, table, state }: SearchTerms): SearchAttributePair[] {
+  const pairs: SearchAttributePair[] = [
+    { key: restoreIdKey, value: restoreId },
+    { key: databaseKey, value: database },
+  ];
+  if (table !== undefined) pairs.push({ key: tableKey, value: table });
+  if (state !== undefined) pairs.push({ key: stateKey, value: state });
+  return pairs;
 }

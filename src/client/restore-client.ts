@@ -27,6 +27,7 @@ import {
 } from '../contract/progress.ts';
 import type { RestoreRequest } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import { summaryText } from '../restore/clip.ts';
 import { mergeProgress } from '../restore/progress.ts';
 
 /** A question waits this long for Temporal, and where need be a worker, to answer it. */
@@ -141,7 +142,7 @@ export class RestoreClient {
    */
   async progress(restoreId: string): Promise<RestoreProgress> {
     const restore = await this.#ask(restoreId, () => this.#handle(restoreId).query(progressQuery));
-    const running = restore.tables.filter((table) => table.state === 'running');
+    const running = restore.tables.filter(({ state }) => state !== 'queued' && !isEnded(state));
     const answers = await Promise.all(running.map((table) => this.#tableProgress(table)));
     return mergeProgress(restore, new Map(answers.filter((answer) => answer !== null)), Date.now());
   }
@@ -235,7 +236,7 @@ export class RestoreClient {
 /** What the Temporal UI shows of a restore in lists. */
 function summaryOf(request: RestoreRequest): string {
   const tables = request.tables?.map((table) => table.intoTable).join(', ') ?? 'all tables';
-  return `${request.database}: ${tables} (${request.options.conflictStrategy})`;
+  return summaryText(`${request.database} (${request.options.conflictStrategy}): ${tables}`);
 }
 
 /** Started and a first task for a worker: a history of two events is one that nobody has looked at. */

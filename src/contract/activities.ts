@@ -136,6 +136,12 @@ export interface RecordRestoreInput {
   readonly outcome: RestoreOutcome | null;
 }
 
+/** Names a workflow, and not a later one that took over its id. */
+export interface CancelWorkflowInput {
+  readonly workflowId: string;
+  readonly firstExecutionRunId: string;
+}
+
 /**
  * The activities, by the names that the UI shows. Each file of activities/ implements one.
  * Failures are ApplicationFailures whose type is an error code.
@@ -158,5 +164,5 @@ export interface Activities {
   /** Rebuilds indexes, moves sequences, runs ANALYZE, lets the target go. Gives notices. */
   finishTable(input: FinishTableInput): Promise<readonly string[]>;
   /** Asks Temporal to cancel a workflow: how the `cancel` signal comes to be Temporal's own cancel. */
-  cancelWorkflow(input: { readonly workflowId: string }): Promise<void>;
+  cancelWorkflow(input: CancelWorkflowInput): Promise<void>;
 }

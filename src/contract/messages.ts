@@ -27,3 +27,5 @@ export const tableProgressQuery = defineQuery<TableProgress>('progress');
 
 /** From a table to its restore: what was done until it was cancelled. */
 export const tableCancelledSignal = defineSignal<[TableOutcome]>('tableCancelled');
+/** From a table to its restore, now and then: how far it is, and that it pauses or goes on. */
+export const tableProgressSignal = defineSignal<[TableProgress]>('tableProgress');

@@ -56,6 +56,24 @@ function fits(archivesBefore: number, bytesWith: number, rule: PackRule): boolea
 
 /** Names a load after its first and last archive: `2026-01-04_batch_061..102`, or without the dots when it is one. */
 export function loadName(archives: readonly ArchiveRef[]): string {
+  return shortened(rangeName(archives));
+}
+
+/**
+ * A workflow id, which the name is a part of, has at most 1,000 bytes, and the names of database, schema
+ * and table may take two thirds of them.
+ */
+const longestName = 100;
+
+/** Both ends of a name tell more than its beginning alone. */
+function shortened(name: string): string {
+  const characters = [...name];
+  if (characters.length <= longestName) return name;
+  const half = longestName / 2;
+  return `${characters.slice(0, half).join('')}…${characters.slice(1 - half).join('')}`;
+}
+
+function rangeName(archives: readonly ArchiveRef[]): string {
   const first = archives[0];
   const last = archives.at(-1);
   if (first === undefined || last === undefined) return 'empty';

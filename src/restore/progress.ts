@@ -52,6 +52,7 @@ export function mergeProgress(
   answers: ReadonlyMap<string, TableProgress>,
   now: number,
 ): RestoreProgress {
+  if (isEnded(restore.state)) return restore;
   const tables = restore.tables.map((table) =>
     isEnded(table.state) ? table : (answers.get(table.target) ?? table),
   );

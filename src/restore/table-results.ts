@@ -1,0 +1,145 @@
+import type { ArchiveRef, LoadOutcome } from '../contract/activities.ts';
+import { type ArchiveFailure, maxFailuresKept, type Tally } from '../contract/outcome.ts';
+import { clip } from './clip.ts';
+import type { Load } from './packs.ts';
+import { addTallies, emptyTally } from './tally.ts';
+
+/** Notices that travel in results: a table of many archives may have one from each. */
+export const maxNoticesKept = 20;
+
+/** Archives that may wait for others: all of them travel in one payload, 170 bytes each. */
+export const maxDeferred = 5000;
+
+/** No message of a failure takes more of a payload, in bytes. */
+const messageBytes = 500;
+
+/** An archive that waits for others, since it broke a foreign key of the table to itself. */
+export interface DeferredRef {
+  readonly archive: ArchiveRef;
+  /** Its records, which count as failed if no later try restores it. */
+  readonly rows: number;
+}
+
+/** {@link TableResults} between two runs of a workflow. */
+export interface CarriedResults {
+  readonly tally: Tally;
+  readonly failures: readonly ArchiveFailure[];
+  readonly notices: readonly string[];
+  readonly moreNotices: number;
+  readonly deferred: readonly DeferredRef[];
+  readonly deferredFailures: readonly ArchiveFailure[];
+}
+
+/** What the loads of a table came to; its size does not grow with the number of archives. */
+export class TableResults {
+  #tally: Tally;
+  #failures: ArchiveFailure[];
+  readonly #notices: Set<string>;
+  #moreNotices: number;
+  #deferred: DeferredRef[];
+  #deferredFailures: ArchiveFailure[];
+
+  constructor(carried: CarriedResults | null) {
+    this.#tally = carried?.tally ?? emptyTally;
+    this.#failures = [...(carried?.failures ?? [])];
+    this.#notices = new Set(carried?.notices);
+    this.#moreNotices = carried?.moreNotices ?? 0;
+    this.#deferred = [...(carried?.deferred ?? [])];
+    this.#deferredFailures = [...(carried?.deferredFailures ?? [])];
+  }
+
+  get tally(): Tally {
+    return this.#tally;
+  }
+
+  /** The first ones, at most {@link maxFailuresKept}. */
+  get failures(): readonly ArchiveFailure[] {
+    return this.#failures;
+  }
+
+  /** What the user should know, at most {@link maxNoticesKept} and a line that counts the others. */
+  get notices(): readonly string[] {
+    const notices = [...this.#notices];
+    return this.#moreNotices === 0 ? notices : [...notices, `${this.#moreNotices} more notices.`];
+  }
+
+  /** How many archives wait for others. */
+  get deferred(): number {
+    return this.#deferred.length;
+  }
+
+  /** Adds what a load came to. */
+  record(load: Load, outcome: LoadOutcome): void {
+    this.add(outcome.tally);
+    this.#keep(outcome.failures);
+    this.notice(outcome.notices);
+    for (const { index, failure } of outcome.deferred) {
+      const archive = load.archives[index];
+      if (archive !== undefined) this.#defer(archive, failure);
+    }
+  }
+
+  add(tally: Tally): void {
+    this.#tally = addTallies(this.#tally, tally);
+  }
+
+  notice(notices: readonly string[]): void {
+    for (const notice of notices) {
+      if (this.#notices.has(notice)) continue;
+      if (this.#notices.size < maxNoticesKept) this.#notices.add(notice);
+      else this.#moreNotices += 1;
+    }
+  }
+
+  /** Hands over the archives that wait, to be tried again. */
+  takeDeferred(): readonly ArchiveRef[] {
+    const archives = this.#deferred.map(({ archive }) => archive);
+    this.#deferred = [];
+    this.#deferredFailures = [];
+    return archives;
+  }
+
+  /** Counts the archives that wait as failed. */
+  giveUpDeferred(): void {
+    for (const { archive, rows } of this.#deferred) this.#addFailed(archive, rows);
+    this.#keep(this.#deferredFailures);
+    this.takeDeferred();
+  }
+
+  carry(): CarriedResults {
+    return {
+      tally: this.#tally,
+      failures: this.#failures,
+      notices: [...this.#notices],
+      moreNotices: this.#moreNotices,
+      deferred: this.#deferred,
+      deferredFailures: this.#deferredFailures,
+    };
+  }
+
+  #defer(archive: ArchiveRef, failure: ArchiveFailure): void {
+    if (this.#deferred.length >= maxDeferred) {
+      this.#addFailed(archive, failure.rows);
+      this.#keep([failure]);
+      return;
+    }
+    this.#deferred.push({ archive, rows: failure.rows });
+    if (this.#deferredFailures.length < maxFailuresKept) this.#deferredFailures.push(shortened(failure));
+  }
+
+  #addFailed({ bytes }: ArchiveRef, rows: number): void {
+    this.add({
+      bytes,
+      archives: { ...emptyTally.archives, failed: 1 },
+      rows: { ...emptyTally.rows, failed: rows },
+    });
+  }
+
+  #keep(failures: readonly ArchiveFailure[]): void {
+    this.#failures = [...this.#failures, ...failures.map(shortened)].slice(0, maxFailuresKept);
+  }
+}
+
+function shortened(failure: ArchiveFailure): ArchiveFailure {
+  return { ...failure, message: clip(failure.message, messageBytes) };
+}

@@ -166,10 +166,15 @@ class Load {
         const error = this.#translate(raw);
         await this.#rollBack(sink);
         if (error instanceof RestartNested) continue;
-        if (way === 'direct' && (error instanceof GiveWay || isConflict(error))) return false;
+        if (way === 'direct' && (error instanceof GiveWay || this.#isTooEarly(error))) return false;
         throw error;
       }
     }
+  }
+
+  /** What may come of copying before earlier archives have committed: their rows were not there, or in the way. */
+  #isTooEarly(error: unknown): boolean {
+    return isConflict(error) || this.#isSelfReference(error);
   }
 
   /** Claims the archives of a part; what another attempt holds is waited for, and then taken from it. */
@@ -425,8 +430,8 @@ class Load {
     this.#nested.set(index, columns.add(column));
   }
 
-  #isSelfReference(error: ThawError): boolean {
-    if (error.sqlstate !== sqlState.foreignKeyViolation) return false;
+  #isSelfReference(error: unknown): boolean {
+    if (!(error instanceof ThawError) || error.sqlstate !== sqlState.foreignKeyViolation) return false;
     return this.#tools.target.selfReferences.some(({ name }) =>
       error.message.includes(`constraint ${name},`),
     );

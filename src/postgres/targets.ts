@@ -161,8 +161,9 @@ export async function endSessions(client: pg.Client, prefix: string): Promise<nu
 }
 
 /**
- * Tells whether a load of an earlier place waits for a lock that this session holds: then the rows that
- * this one has copied stand in the way, and it must give them up rather than wait for its turn.
+ * Tells whether a load of an earlier place waits for a lock that this session holds, or for another load
+ * that does: then the rows that this one has copied stand in the way, and it must give them up rather than
+ * wait for its turn.
  */
 export async function blocksEarlierLoad(
   client: pg.Client,
@@ -170,13 +171,20 @@ export async function blocksEarlierLoad(
   oid: number,
   ordinal: number,
 ): Promise<boolean> {
+  // A transaction sees the sessions of its first look for ever: loads that connected later would be missed.
+  await client.query('select pg_stat_clear_snapshot()');
   const { rows } = await client.query<{ blocks: boolean }>(
-    `select exists (
-       select from pg_stat_activity
+    `with recursive waiting as materialized (
+       select pid, pg_blocking_pids(pid) as blockers,
+         split_part(substr(application_name, length($1) + 1), '/', 1)::bigint as place
+       from pg_stat_activity
        where starts_with(application_name, $1) and wait_event_type = 'Lock'
-         and split_part(substr(application_name, length($1) + 1), '/', 1)::bigint < $2
-         and pg_backend_pid() = any(pg_blocking_pids(pid))
-     ) as blocks`,
+     ), stopped as (
+       select pid, place from waiting where pg_backend_pid() = any(blockers)
+       union
+       select waiting.pid, waiting.place from waiting join stopped on stopped.pid = any(waiting.blockers)
+     )
+     select exists (select from stopped where place < $2) as blocks`,
     [sessionPrefix(restoreId, oid), ordinal],
   );
   return rows[0]?.blocks ?? false;

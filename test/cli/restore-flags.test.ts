@@ -1,0 +1,45 @@
+import { Command } from 'commander';
+import { expect, it } from 'vitest';
+import { type RestoreFlags, restoreInputOf, withRestoreFlags } from '../../src/cli/restore-flags.ts';
+
+function parse(...args: string[]) {
+  const command = withRestoreFlags(new Command()).exitOverride();
+  command.parse(args, { from: 'user' });
+  return restoreInputOf(command.opts<RestoreFlags>());
+}
+
+it('reads the flags of the archive guide', () => {
+  const input = parse(
+    ...['--restore-all', '--database', 'production_db', '--table', 'audit_logs', '--table', 'events'],
+    ...['--start-date', '2026-01-01', '--end-date', '2026-01-31', '--conflict-strategy', 'UPSERT'],
+    ...['--schema-migration-strategy', 'transform', '--drop-indexes', '--commit-frequency', '10'],
+    ...['--no-validate-checksum', '--ignore-watermark', '--pack-bytes', '512k'],
+  );
+  expect(input).toEqual({
+    restore_all: true,
+    database: 'production_db',
+    tables: ['audit_logs', 'events'],
+    start_date: '2026-01-01',
+    end_date: '2026-01-31',
+    conflict_strategy: 'upsert',
+    schema_migration_strategy: 'transform',
+    drop_indexes: true,
+    commit_frequency: 10,
+    validate_checksum: false,
+    ignore_watermark: true,
+    pack_bytes: 524_288,
+    lanes: 4,
+    fail_fast: false,
+    dry_run: false,
+  });
+});
+
+it('takes several keys', () => {
+  expect(parse('--s3-key', 'a', '--s3-key', 'b').s3_keys).toEqual(['a', 'b']);
+});
+
+it('names the flag that is wrong', () => {
+  expect(() => parse('--restore-all', '--commit-frequency', 'often')).toThrow(
+    '--commit-frequency: must be a whole number from 1 to 100000 (got "often")',
+  );
+});

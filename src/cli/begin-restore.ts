@@ -25,6 +25,8 @@ export interface BeginOptions {
   readonly stateDir: string;
   /** The request under an id. */
   request(restoreId: string): RestoreRequest;
+  /** Called before anything is started, and not where a running restore is joined. */
+  prepare(request: RestoreRequest): Promise<void>;
 }
 
 /** Begins a restore, or goes on with the one that the same command began and did not see the end of. */
@@ -48,12 +50,13 @@ export async function beginRestore(options: BeginOptions): Promise<BegunRestore>
 }
 
 async function start(
-  { temporal, taskQueue, request }: BeginOptions,
+  { temporal, taskQueue, request, prepare }: BeginOptions,
   restoreId: string,
   how: BegunRestore['how'],
   forget: () => Promise<void>,
 ): Promise<BegunRestore> {
   const restores = restoresOf(temporal, taskQueue);
+  await prepare(request(restoreId));
   await restores.start(request(restoreId));
   return { restoreId, restores, taskQueue, how, forget };
 }

@@ -13,6 +13,7 @@ import { type ExitCode, exitCodeOf, exitCodes } from './exit-code.ts';
 import { flagNaming, type TemporalFlags } from './flags.ts';
 import { followRestore } from './follow.ts';
 import { Interrupt } from './interrupt.ts';
+import { endLeftovers } from './leftovers.ts';
 import type { Printer } from './printer.ts';
 import { type ProgressView, progressView } from './progress-view.ts';
 import { summaryLines } from './summary.ts';
@@ -122,11 +123,17 @@ function begin(job: RestoreJob, temporal: Temporal, taskQueue: string): Promise<
     heartbeatSeconds:
       temporal.kind === 'standalone' ? standaloneHeartbeatSeconds : defaultRestoreOptions.heartbeatSeconds,
   };
+  const { config, env, printer } = job;
+  const state = stateDir(job.flags.stateDir, env).value;
+  const leftovers = { client: temporal.client, stateDir: state, config, env, say: printer.aside };
   return beginRestore({
     temporal,
     taskQueue,
-    stateDir: stateDir(job.flags.stateDir, job.env).value,
-    request: (restoreId) => toRestoreRequest(job.input, job.config, restoreId, settings),
+    stateDir: state,
+    request: (restoreId) => toRestoreRequest(job.input, config, restoreId, settings),
+    prepare: async (request) => {
+      if (temporal.kind === 'standalone') await endLeftovers(leftovers, request);
+    },
   });
 }
 
@@ -135,14 +142,14 @@ function standaloneTaskQueue({ path: _, ...settings }: ThawConfig): string {
   return `thaw-${createHash('sha256').update(stableJson(settings)).digest('hex').slice(0, 16)}`;
 }
 
-function cancelOnInterrupt(
-  { restores, restoreId }: BegunRestore,
-  view: ProgressView,
-  interrupt: Interrupt,
-): void {
-  interrupt.signal.addEventListener('abort', () => {
+function cancelOnInterrupt(begun: BegunRestore, view: ProgressView, interrupt: Interrupt): void {
+  void interrupt.asked().then(async () => {
     view.say('Cancelling: what is in flight is rolled back. Ctrl-C again leaves at once.');
-    restores.cancel(restoreId, null).catch((error: unknown) => view.say(`It cannot be cancelled: ${error}`));
+    try {
+      await begun.restores.cancel(begun.restoreId, null);
+    } catch (error) {
+      view.say(`It cannot be cancelled: ${error instanceof Error ? error.message : String(error)}`);
+    }
   });
 }
 

@@ -16,6 +16,8 @@ const options = parseOptions(process.argv.slice(2));
 if (options === null) process.stdout.write(usage);
 else {
   stopOnSignals();
+  // Ctrl-C also ends a `tee` behind the pipe; the servers must be stopped all the same.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   await bench(options);
 }
 

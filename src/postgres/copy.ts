@@ -18,6 +18,8 @@ const answeredLate = 64 * 1024;
 export class Copy {
   readonly #stream: CopyStreamQuery;
   readonly #failed: Promise<never>;
+  /** PostgreSQL has refused it, or is gone: the driver's stream knows no connection any more, and trips over that. */
+  #isLost = false;
   /** Small chunks, kept until the COPY has ended. */
   #held: CopyChunk[] = [];
 
@@ -28,13 +30,20 @@ export class Copy {
   constructor(client: pg.Client, table: string, columns: readonly string[]) {
     const list = columns.map(quoteIdentifier).join(', ');
     this.#stream = client.query(copyFrom(`copy ${table} (${list}) from stdin`));
-    this.#failed = new Promise((_, reject) => this.#stream.once('error', reject));
+    // The stream may raise more than one error, and one that nobody listens for ends the process.
+    this.#failed = new Promise((_, reject) => {
+      this.#stream.on('error', (error) => {
+        this.#isLost = true;
+        reject(error);
+      });
+    });
     // An error that comes between two writes is met by the next one.
     this.#failed.catch(() => {});
   }
 
   /** @throws what PostgreSQL answers: the raw error of the driver */
   async write(chunk: CopyChunk): Promise<void> {
+    if (this.#isLost) await this.#failed;
     const late = chunk.bytes.length >= answeredLate;
     if (!late) this.#held.push(chunk);
     // After an error the driver never answers a write, so waiting for the answer alone would be for ever.
@@ -50,6 +59,7 @@ export class Copy {
    * @throws what PostgreSQL answers: the raw error of the driver
    */
   async finish(): Promise<number> {
+    if (this.#isLost) await this.#failed;
     const finished = new Promise<void>((resolve) => this.#stream.end(resolve));
     await Promise.race([finished, this.#failed]);
     for (const chunk of this.#held) chunk.release();
@@ -59,7 +69,7 @@ export class Copy {
 
   /** Gives the COPY up: PostgreSQL fails it, and with it the transaction. Waits until it has. */
   async abandon(): Promise<void> {
-    if (this.#stream.destroyed || this.#stream.writableFinished) return;
+    if (this.#isLost || this.#stream.destroyed || this.#stream.writableFinished) return;
     const failed = new Promise<void>((resolve) => this.#stream.once('close', () => resolve()));
     this.#stream.destroy();
     await failed;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type pg from 'pg';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type RunningApi, startApi } from '../../src/api/server.ts';
@@ -12,6 +13,7 @@ const authorization = 'Bearer test-token';
 const table = 'public.audit_logs';
 let thaw: TestThaw;
 let apis: RunningApi[];
+let holder: pg.Client | null = null;
 
 beforeAll(async () => {
   thaw = await createTestThaw('api');
@@ -26,6 +28,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  await releaseTable();
   await Promise.all(apis.map((api) => api.close()));
 });
 
@@ -62,24 +65,30 @@ async function start(changes: object = {}): Promise<string> {
   return String(json.data.run_id);
 }
 
-/** Asks for a run until it has one of some states. */
+/** Asks for a run until it has one of some states; what it was last is told when that takes too long. */
 async function runIn(id: string, states: readonly string[]): Promise<Answer['json']['data']> {
-  for (;;) {
-    const { json } = await send(apis[0], `/api/runs/${id}`);
-    if (states.includes(String(json.data?.state))) return json.data;
-    if (String(json.data?.state).match(/^(completed|failed|cancelled)/)) {
-      throw new Error(`the run is ${json.data.state} and will not be ${states.join(' or ')} any more`);
+  for (const began = Date.now(); ; ) {
+    const { status, json } = await send(apis[0], `/api/runs/${id}`);
+    const state = String(json.data?.state);
+    if (states.includes(state)) return json.data;
+    const ended = /^(completed|failed|cancelled)/.test(state);
+    if (ended || Date.now() - began > 40_000) {
+      throw new Error(`the run should be ${states.join(' or ')}, but: ${status} ${JSON.stringify(json)}`);
     }
     await sleep(50);
   }
 }
 
-/** Keeps rows out of the table until it is released; reading it still works. */
-async function holdTable(): Promise<{ release(): Promise<void> }> {
-  const holder = await thaw.database.client();
+/** Keeps rows out of the table until it is released, at the latest by the end of the test; reading it still works. */
+async function holdTable(): Promise<void> {
+  holder = await thaw.database.client();
   await holder.query('begin');
   await holder.query(`lock table ${table} in share mode`);
-  return { release: () => holder.end() };
+}
+
+async function releaseTable(): Promise<void> {
+  await holder?.end();
+  holder = null;
 }
 
 test('a restore that was posted comes to its end, exactly, with true counts', async () => {
@@ -157,7 +166,7 @@ test('two requests that fight for one key at the same time: one wins, the other 
 });
 
 test('a run is paused, resumed and brought to its end', async () => {
-  const held = await holdTable();
+  await holdTable();
   const id = await start({ ignore_watermark: true });
   await runIn(id, ['running']);
 
@@ -173,7 +182,7 @@ test('a run is paused, resumed and brought to its end', async () => {
   const record = await send(apis[0], `/api/data/restore_runs/${id}`);
   expect(record.json.data).toMatchObject({ status: 'running', state: 'paused' });
 
-  await held.release();
+  await releaseTable();
   const resumed = await send(apis[0], `/api/runs/${id}/resume`, { method: 'POST' });
   expect(resumed).toMatchObject({ status: 200, json: { data: { run_id: id, state: 'running' } } });
   expect(await runIn(id, ['completed'])).toMatchObject({ counts: { records_inserted: 2500 } });
@@ -184,13 +193,13 @@ test('a run is paused, resumed and brought to its end', async () => {
 });
 
 test('a cancelled run leaves nothing half done', async () => {
-  const held = await holdTable();
+  await holdTable();
   const id = await start({ ignore_watermark: true });
   await runIn(id, ['running']);
   const cancelled = await send(apis[0], `/api/runs/${id}/cancel`, post({ reason: 'wrong day' }));
   expect(cancelled).toMatchObject({ status: 200, json: { data: { run_id: id, state: 'cancelling' } } });
   expect(await runIn(id, ['cancelled'])).toMatchObject({ counts: { records_inserted: 0 }, error: null });
-  await held.release();
+  await releaseTable();
   expect((await thaw.pg.query(`select from ${table}`)).rowCount).toBe(0);
   const again = await send(apis[0], `/api/runs/${id}/cancel`, { method: 'POST' });
   expect(again).toMatchObject({ status: 409, json: { error: 'The restore is cancelled.' } });

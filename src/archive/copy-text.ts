@@ -107,62 +107,75 @@ export class CopyText {
     return this.word(json, at);
   }
 
-  /** Appends the string whose content begins at `at`. */
-  string(json: Uint8Array, at: number): number {
-    // Locals, not fields: this loop is where most of the time goes.
+  /** Appends a byte that has no escape in COPY text. */
+  byte(byte: number): void {
+    this.bytes[this.length] = byte;
+    this.length += 1;
+  }
+
+  /** Appends the bytes of a string up to the next quote, backslash or control character, and gives the index of that. */
+  plain(json: Uint8Array, at: number): number {
+    // Locals, not fields: these loops are where most of the time goes.
     const out = this.bytes;
     const view = this.#view;
     const jsonView = this.#jsonView;
     const lastWord = jsonView.byteLength - 4;
     let o = this.length;
     let p = at;
+    // Four bytes at a time as long as none of them stops it; byte by byte is 10 % slower in all.
+    while (p <= lastWord) {
+      const word = jsonView.getInt32(p, true);
+      const quotes = word ^ 0x22222222;
+      const backslashes = word ^ 0x5c5c5c5c;
+      const stops =
+        ((word - 0x20202020) & ~word) |
+        ((quotes - 0x01010101) & ~quotes) |
+        ((backslashes - 0x01010101) & ~backslashes);
+      if ((stops & 0x80808080) !== 0) break;
+      view.setInt32(o, word, true);
+      o += 4;
+      p += 4;
+    }
+    let c = json[p] as number;
+    while (stopsString[c] === 0) {
+      out[o] = c;
+      o += 1;
+      p += 1;
+      c = json[p] as number;
+    }
+    this.length = o;
+    return p;
+  }
+
+  /** Appends the string whose content begins at `at`. */
+  string(json: Uint8Array, at: number): number {
+    let p = at;
     for (;;) {
-      while (p <= lastWord) {
-        const word = jsonView.getInt32(p, true);
-        const quotes = word ^ 0x22222222;
-        const backslashes = word ^ 0x5c5c5c5c;
-        const stops =
-          ((word - 0x20202020) & ~word) |
-          ((quotes - 0x01010101) & ~quotes) |
-          ((backslashes - 0x01010101) & ~backslashes);
-        if ((stops & 0x80808080) !== 0) break;
-        view.setInt32(o, word, true);
-        o += 4;
-        p += 4;
-      }
-      let c = json[p] as number;
-      while (stopsString[c] === 0) {
-        out[o] = c;
-        o += 1;
-        p += 1;
-        c = json[p] as number;
-      }
-      if (c === ascii.quote) {
-        this.length = o;
-        return p + 1;
-      }
+      p = this.plain(json, p);
+      const c = json[p];
+      if (c === ascii.quote) return p + 1;
       if (c !== ascii.backslash) {
         throw new Malformed(p, 'a control character or the end of the line in a string');
       }
-      const escaped = json[p + 1] as number;
-      const fate = escapeFate[escaped];
-      if (fate === bare) {
-        out[o] = escaped;
-        o += 1;
-        p += 2;
-      } else if (fate === keep) {
-        out[o] = ascii.backslash;
-        out[o + 1] = escaped;
-        o += 2;
-        p += 2;
-      } else {
-        const codePoint = codePointOfEscape(json, p);
-        this.length = o;
-        this.#codePoint(codePoint);
-        o = this.length;
-        p += codePoint > 0xffff ? 12 : 6;
-      }
+      p = this.#escape(json, p);
     }
+  }
+
+  #escape(json: Uint8Array, at: number): number {
+    const escaped = json[at + 1] as number;
+    const fate = escapeFate[escaped];
+    if (fate === bare) {
+      this.byte(escaped);
+      return at + 2;
+    }
+    if (fate === keep) {
+      this.byte(ascii.backslash);
+      this.byte(escaped);
+      return at + 2;
+    }
+    const codePoint = codePointOfEscape(json, at);
+    this.#codePoint(codePoint);
+    return codePoint > 0xffff ? at + 12 : at + 6;
   }
 
   #codePoint(codePoint: number): void {

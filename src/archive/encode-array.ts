@@ -14,22 +14,27 @@ const maxDimensions = 6;
  * @param depth How many JSON arrays an element is made of itself: 1 for a point, 2 for a box, 0 for most.
  */
 export function arrayText(element: TextOf, delimiter: string, depth: number): TextOf {
-  const itemText = (value: JsonValue): string => {
-    if (Array.isArray(value) && depthOf(value) > depth) return literal(value);
-    const text = element(value);
-    return text === null ? 'NULL' : `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
+  const literal = (items: readonly JsonValue[], dimensions: number): string => {
+    const texts = items.map((item) => {
+      // No element that is an array itself has a null in it, but a dimension may have nothing else.
+      if (Array.isArray(item) && (dimensions > 1 || item.includes(null)))
+        return literal(item, dimensions - 1);
+      const text = element(item);
+      return text === null ? 'NULL' : `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
+    });
+    return `{${texts.join(delimiter)}}`;
   };
-  const literal = (items: readonly JsonValue[]): string => `{${items.map(itemText).join(delimiter)}}`;
   return (value) => {
     if (value === null || typeof value === 'string') return value;
     if (!Array.isArray(value)) throw new BadValue('is no array');
-    return literal(value);
+    return literal(value, depthOf(value) - depth);
   };
 }
 
 function depthOf(value: JsonValue): number {
-  if (!Array.isArray(value)) return 0;
-  return 1 + depthOf(value.find((item: JsonValue) => item !== null) ?? null);
+  return Array.isArray(value)
+    ? value.reduce((most: number, item: JsonValue) => Math.max(most, 1 + depthOf(item)), 1)
+    : 0;
 }
 
 /** An array whose elements are copied as they stand, in one pass over its bytes. */

@@ -1,4 +1,5 @@
 import * as ascii from './ascii.ts';
+import { copyUsualJson } from './copy-json.ts';
 import type { Encoder } from './encoder.ts';
 import { skipString, skipValue } from './json-scan.ts';
 import { isJsonText } from './json-text.ts';
@@ -19,6 +20,12 @@ export function jsonEncoder(column: string, nested: boolean): Encoder {
     const first = json[at];
     if (first === ascii.quote && !isNested) {
       const start = out.length;
+      const usualEnd = copyUsualJson(out, json, at + 1);
+      if (usualEnd !== -1) {
+        tookText = true;
+        return usualEnd;
+      }
+      out.length = start;
       const end = out.string(json, at + 1);
       if (isJsonText(out.bytes, start, out.length)) {
         tookText = true;

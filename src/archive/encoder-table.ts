@@ -40,7 +40,7 @@ const json: ScalarRule = { text: jsonText };
 const bits: ScalarRule = { text: bitsText };
 const interval: ScalarRule = { text: textOfScalar(intervalText) };
 const moment: ScalarRule = { text: textOfScalar(momentText), encoder: encodeMoment };
-const snapshot: ScalarRule = { text: numbers.snapshotText, depth: 1 };
+const snapshot: ScalarRule = { text: numbers.snapshotText, depth: 2 };
 
 /**
  * The archiver's format, type table: what is not in it is copied as it stands, and PostgreSQL's input

@@ -139,3 +139,61 @@ test('agrees with a strict parser on any bytes at all', () => {
     { numRuns: 2_000 },
   );
 });
+
+/** What a json column is to hold for a string: its text where that is JSON, else the string as JSON. */
+function jsonOfString(text: string): unknown {
+  try {
+    return { text, value: JSON.parse(text) };
+  } catch {
+    return { value: text };
+  }
+}
+
+test('takes the strings of a json column for JSON text exactly where they are', () => {
+  const spaced = fc.json({ maxDepth: 4 }).map((json) => json.replaceAll(/([,:])/g, '$1 '));
+  const numbers = fc.constantFrom(
+    '1.50',
+    '-0',
+    '01',
+    '1.',
+    '-',
+    '1e5',
+    '1E-10',
+    '.5',
+    'NaN',
+    '12345678901234567890',
+    '[1,2.5]',
+    '[1,]',
+    '[1 ,2]',
+  );
+  const broken = fc
+    .tuple(fc.json(), fc.nat(30), fc.constantFrom(...'{}[],:"\\ 0-\n\tx'))
+    .map(([json, at, character]) => json.slice(0, at) + character + json.slice(at + 1));
+  const texts = fc.array(
+    fc.oneof(
+      fc.json(),
+      spaced,
+      numbers,
+      broken,
+      fc.string(),
+      fc.constantFrom('{"a": "\\u00e9\\""}', '"\n"', '\n1', '{"a":  1}'),
+    ),
+    {
+      minLength: 1,
+      maxLength: 6,
+    },
+  );
+  fc.assert(
+    fc.property(texts, places, (values, cuts) => {
+      const bytes = Buffer.from(values.map((value) => JSON.stringify({ doc: value })).join('\n'));
+      const { rows, error } = slice(cut(bytes, cuts), [column('doc', 'jsonb')]);
+      expect(error).toBeNull();
+      const found = rows.map((row) => row.get('doc') ?? '');
+      for (const [index, value] of values.entries()) {
+        const text = found[index] ?? '';
+        expect({ text, value: JSON.parse(text) }).toMatchObject(jsonOfString(value) as object);
+      }
+    }),
+    { numRuns: 4_000 },
+  );
+});

@@ -26,6 +26,9 @@ function vitest(output) {
   });
   // Ctrl-C reaches the child by itself; a signal to this process alone does not.
   for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+  // And a signal to npm alone ends only npm and its shell.
+  const parent = process.ppid;
+  setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 500).unref();
   return new Promise((resolve) => {
     child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
   });

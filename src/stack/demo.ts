@@ -6,8 +6,8 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import pg from 'pg';
 import { type DemoRun, restoreThroughApi } from './demo-api.ts';
 import { type DevStack, startDev } from './dev.ts';
-import { aborted } from './run-dev.ts';
 import { s3Client } from './s3-gateway.ts';
+import { aborted, awaitStopRequest } from './stop-request.ts';
 
 /** How to show the demo. */
 export interface DemoOptions {
@@ -37,14 +37,11 @@ const databases: readonly DemoDatabase[] = [
  * @returns exit code: 0 when every row came back, 1 otherwise
  */
 export async function runDemo(options: DemoOptions): Promise<number> {
-  const stopping = new AbortController();
-  const stop = () => stopping.abort(new Error('interrupted'));
-  process.on('SIGINT', stop).on('SIGTERM', stop);
+  const { signal, release } = awaitStopRequest();
   const folder = mkdtempSync(path.join(tmpdir(), 'thaw-demo-'));
   // PostgreSQL, which does not run as root, must get through.
   chmodSync(folder, 0o711);
   try {
-    const { signal } = stopping;
     const dev = await startDev({
       ...{ folder: path.join(folder, 'thaw'), port: 0, worker: true, config: null },
       ...{ log: options.print, signal },
@@ -56,12 +53,15 @@ export async function runDemo(options: DemoOptions): Promise<number> {
     rmSync(folder, { recursive: true, force: true });
     return exitCode;
   } catch (error) {
-    if (stopping.signal.aborted) return 130;
+    if (signal.aborted) {
+      rmSync(folder, { recursive: true, force: true });
+      return 130;
+    }
     options.print(error instanceof Error ? error.message : String(error));
     options.print(`What happened is in ${path.join(folder, 'thaw', 'logs')}.`);
     return 1;
   } finally {
-    process.off('SIGINT', stop).off('SIGTERM', stop);
+    release();
   }
 }
 

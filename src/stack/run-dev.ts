@@ -1,28 +1,18 @@
 import { type DevOptions, startDev } from './dev.ts';
+import { aborted, awaitStopRequest } from './stop-request.ts';
 
-/** Runs the whole stack until SIGINT, SIGTERM or SIGHUP, then stops it; a second signal changes nothing. */
+/** Runs the whole stack until it is asked to stop, by SIGINT, SIGTERM or SIGHUP, then stops it. */
 export async function runDev(options: Omit<DevOptions, 'signal'>): Promise<void> {
-  const asked = new AbortController();
-  const ask = (signal: NodeJS.Signals) => {
-    if (!asked.signal.aborted) options.log(`thaw dev: stopping (${signal})`);
-    asked.abort(signal);
-  };
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, ask);
+  const { signal, release } = awaitStopRequest();
+  signal.addEventListener('abort', () => options.log(`thaw dev: stopping (${signal.reason})`));
   try {
-    const dev = await startDev({ ...options, signal: asked.signal });
-    await aborted(asked.signal);
+    const dev = await startDev({ ...options, signal });
+    await aborted(signal);
     await dev.stop();
   } catch (error) {
-    if (!asked.signal.aborted) throw error;
+    if (!signal.aborted) throw error;
   } finally {
-    for (const signal of signals) process.off(signal, ask);
+    release();
   }
   options.log('thaw dev: stopped');
-}
-
-/** Resolves when the signal is aborted. */
-export async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
-  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }

@@ -52,7 +52,7 @@ export interface LoadHow {
   /** Waited for before an archive, by its name, is read. */
   readonly gates?: ReadonlyMap<string, Promise<void>>;
   /** Called with each statement, after it succeeded and before the load learns of it; may break the connection. */
-  readonly after?: (statement: string, client: pg.Client) => Promise<void> | void;
+  readonly after?: (statement: string, client: pg.Client) => Promise<void>;
   readonly signal?: AbortSignal;
   /** Another epoch than the restore's. */
   readonly target?: HeldTarget;
@@ -174,16 +174,25 @@ async function writeRef(
 
 /** The store, where some archives are only given once their gate is open. */
 function gated(store: FolderStore, gates: ReadonlyMap<string, Promise<void>>): ObjectStore {
-  const wait = async (key: string) => gates.get(key.slice(`${database}/items/`.length));
+  const wait = async (key: string, signal: AbortSignal | undefined) => {
+    const opened = gates.get(key.slice(`${database}/items/`.length));
+    if (opened === undefined || signal === undefined) return opened;
+    let stop = () => {};
+    const stopped = new Promise<void>((_, reject) => {
+      stop = () => reject(signal.reason);
+      signal.addEventListener('abort', stop);
+    });
+    await Promise.race([opened, stopped]).finally(() => signal.removeEventListener('abort', stop));
+  };
   return {
     name: store.name,
     list: (options) => store.list(options),
     open: async (key, options) => {
-      await wait(key);
+      await wait(key, options?.signal);
       return store.open(key, options);
     },
     read: async (key, options) => {
-      await wait(key);
+      await wait(key, options?.signal);
       return store.read(key, options);
     },
     write: (key, body) => store.write(key, body),

@@ -1,4 +1,4 @@
-import { cpus, release, totalmem, type } from 'node:os';
+import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import type { Contestant, Run } from './contestant.ts';
 import type { ServerCpu } from './servers.ts';
 
@@ -35,12 +35,12 @@ export function markdownTable(results: readonly Result[], rows: number): string 
   return all.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-/** Processor, memory and system, for the line above the table. */
+/** Processor, memory, system, and how busy it is with other things, for the line above the table. */
 export function machine(): string {
   const [first] = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
   const processor = `${cpus().length} × ${first?.model.trim() ?? 'unknown processor'}`;
-  return `${processor}, ${memory} GiB, ${type()} ${release()}, Node ${process.versions.node}`;
+  return `${processor}, ${memory} GiB, ${type()} ${release()}, Node ${process.versions.node}, load ${load} before the start`;
 }
 
 function resultLines(

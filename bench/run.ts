@@ -23,6 +23,7 @@ else {
 
 /** Measures all contestants in turns and prints the report; progress goes to standard error. */
 async function bench(options: BenchOptions): Promise<void> {
+  const host = machine();
   const psql = await psqlVersion();
   mkdirSync(options.folder, { recursive: true });
   const lock = tryLock(path.join(options.folder, 'bench.lock'));
@@ -36,7 +37,7 @@ async function bench(options: BenchOptions): Promise<void> {
     const origin = options.objects === null ? 'generated' : 'of the given folder';
     print(
       `${archiveCount(set).toLocaleString('en-US')} archives (${origin}) of ` +
-        `${set.rowsPerArchive.toLocaleString('en-US')} rows, ${options.rounds} rounds. ${machine()}; ` +
+        `${set.rowsPerArchive.toLocaleString('en-US')} rows, ${options.rounds} rounds. ${host}; ` +
         `PostgreSQL ${version}, ${psql}. CPU seconds are per million rows.\n`,
     );
     print(report);

@@ -29,8 +29,8 @@ interface Row {
  */
 export class ArchivedTable {
   readonly shape: TableShape;
-  readonly #thaw: TestThaw;
-  readonly #keys: string[] = [];
+  readonly #thaw: Pick<TestThaw, 'pg' | 'bucket' | 'database'>;
+  readonly #keys: string[];
 
   /** Makes the table and writes its archives. */
   static async create(thaw: TestThaw, shape: TableShape): Promise<ArchivedTable> {
@@ -39,13 +39,24 @@ export class ArchivedTable {
       `create table ${shape.table} (id bigint primary key, archive int not null, note text not null)`,
     );
     await thaw.pg.query(`create index ${shape.table}_archive on ${shape.table} (archive)`);
-    for (let archive = 0; archive < shape.archives; archive++) await table.write(archive);
+    await Promise.all(table.#all().map((archive) => table.write(archive)));
     return table;
   }
 
-  private constructor(thaw: TestThaw, shape: TableShape) {
+  private constructor(
+    thaw: Pick<TestThaw, 'pg' | 'bucket' | 'database'>,
+    shape: TableShape,
+    keys: string[] = [],
+  ) {
     this.#thaw = thaw;
     this.shape = shape;
+    this.#keys = keys;
+  }
+
+  /** The same, looked at over another connection. */
+  on(client: pg.Client): ArchivedTable {
+    const { bucket, database } = this.#thaw;
+    return new ArchivedTable({ pg: client, bucket, database }, this.shape, this.#keys);
   }
 
   /** Full keys, in archive order. */

@@ -1,0 +1,77 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
+import { ArchivedTable, expectNoSessions } from './archived-table.ts';
+import { expectSoundHistories } from './histories.ts';
+import { until } from './until.ts';
+import { WorkerProcess } from './worker-process.ts';
+
+let thaw: TestThaw;
+let folder: string;
+
+beforeAll(async () => {
+  thaw = await createTestThaw('killed', 'no worker');
+  folder = await mkdtemp(path.join(tmpdir(), 'thaw-killed-'));
+});
+
+afterAll(async () => {
+  await thaw.close();
+  await rm(folder, { recursive: true });
+});
+
+const kills = 5;
+
+test('workers that are killed again and again, under skip and overwrite', { timeout: 170_000 }, async () => {
+  const shape = { archives: 120, rows: 500, repeated: 50 };
+  const kept = await ArchivedTable.create(thaw, { ...shape, table: 'kept' });
+  const replaced = await ArchivedTable.create(thaw, { ...shape, table: 'replaced' });
+  const options = { packBytes: 40_000, heartbeatSeconds: 2, lanes: 4 };
+  const skip = thaw.request(['kept'], { ...options, conflictStrategy: 'skip' });
+  const overwrite = thaw.request(['replaced'], { ...options, conflictStrategy: 'overwrite' });
+  await thaw.restores.start(skip);
+  await thaw.restores.start(overwrite);
+
+  const decided = async () =>
+    (await kept.restoredIn(skip.restoreId).catch(() => [])).length +
+    (await replaced.restoredIn(overwrite.restoreId).catch(() => [])).length;
+  const inMiddle: number[] = [];
+  let worker = await WorkerProcess.start(thaw, folder);
+  try {
+    for (let kill = 0; kill < kills; kill++) {
+      const before = await decided();
+      // The first ones come at any moment, before the table is taken even; the later ones within the loads.
+      if (kill > 1) await until('archives are restored', async () => (await decided()) > before, 60_000);
+      await delay(Math.random() * 400);
+      await worker.kill();
+      inMiddle.push(await decided());
+      worker = await WorkerProcess.start(thaw, folder);
+    }
+    const outcomes = await Promise.all(
+      [skip, overwrite].map(({ restoreId }) => thaw.restores.outcome(restoreId)),
+    );
+    for (const outcome of outcomes) {
+      expect(outcome).toMatchObject({
+        state: 'completed',
+        tally: { archives: { restored: 120, failed: 0 } },
+      });
+      const { inserted, updated, skipped } = outcome.tally.rows;
+      expect(inserted + updated + skipped, 'rows that were read').toBe(120 * 500);
+    }
+    expect(worker.end).toBeNull();
+  } finally {
+    await worker.kill();
+  }
+  expect(inMiddle.filter((count) => count > 0 && count < 240).length, String(inMiddle)).toBeGreaterThan(1);
+
+  await kept.expectRestored('skip');
+  await kept.expectLedger(skip.restoreId);
+  await replaced.expectRestored('overwrite');
+  await replaced.expectLedger(overwrite.restoreId);
+  await expectNoSessions(thaw.pg);
+  // A worker answers for a workflow's history alone, so one that is gone does no harm here.
+  expect(await expectSoundHistories(thaw.client, skip.restoreId)).toBeGreaterThan(10);
+  await expectSoundHistories(thaw.client, overwrite.restoreId);
+});

@@ -49,12 +49,15 @@ async function showProgress(
   { view, silence, signal }: FollowOptions,
 ): Promise<void> {
   let answeredAt = Date.now();
+  let furthest = 0;
   while (!signal.aborted) {
     const progress = await restores.progress(restoreId).catch(() => null);
     if (signal.aborted) return;
     if (progress !== null) {
       answeredAt = Date.now();
-      view.show(progress);
+      // A table that is about to end was seen to answer as it stood seconds before: 98 %, then 49 %.
+      if (progress.archives.done >= furthest) view.show(progress);
+      furthest = Math.max(furthest, progress.archives.done);
     } else if (Date.now() - answeredAt > silentAfterMs) {
       answeredAt = Number.POSITIVE_INFINITY;
       view.say(silence);

@@ -20,6 +20,8 @@ export interface TemporalServerOptions {
   readonly ui: boolean;
   /** Tried first where the folder remembers none. @default 0, any */
   readonly preferredPort?: number;
+  /** Settings of the server besides those it needs, `key=JSON`: tests lower limits by them. */
+  readonly dynamicConfig?: readonly string[];
 }
 
 /** A Temporal server that answers, with its namespace `default`. */
@@ -67,6 +69,7 @@ async function launch(
       ...['--dynamic-config-value', 'system.enableActivityEagerExecution=true'],
       // It would ask the network for a newer version.
       ...['--dynamic-config-value', 'frontend.enableServerVersionCheck=false'],
+      ...(options.dynamicConfig ?? []).flatMap((value) => ['--dynamic-config-value', value]),
     ],
     env: withoutTemporalSettings(process.env),
   });

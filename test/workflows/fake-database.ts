@@ -1,0 +1,224 @@
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { cancelWorkflow } from '../../activities/cancel-workflow.ts';
+import type {
+  Activities,
+  ArchiveRef,
+  FinishTableInput,
+  ListArchivesInput,
+  LoadInput,
+  LoadOutcome,
+  PlannedTable,
+  RecordRestoreInput,
+  RestorePlan,
+} from '../../src/contract/activities.ts';
+import type { ErrorCode } from '../../src/contract/error-code.ts';
+import type { ArchiveFailure } from '../../src/contract/outcome.ts';
+import { emptyTally } from '../../src/restore/tally.ts';
+
+/** Rows that every archive of the fake holds. */
+export const rowsOfArchive = 10;
+
+/** Stands in for store and database, so that a test decides how each load goes, and sees what was asked of it. */
+export class FakeDatabase {
+  tables: PlannedTable[] = [];
+  searchAttributes = false;
+  /** By the name of the archived table. */
+  readonly archives = new Map<string, readonly ArchiveRef[]>();
+  /** How a load goes, in place of success. */
+  load: (input: LoadInput) => Promise<LoadOutcome> | LoadOutcome = restored;
+  prepare: (table: string) => void = () => {};
+  finish: (input: FinishTableInput) => readonly string[] = () => [];
+  /** While it is closed, no load ends. */
+  readonly gate = new Gate();
+  /** While it is closed, no page after the first is listed. */
+  readonly listGate = new Gate();
+
+  /** What was done, in order: `prepare orders`, `finish orders`. */
+  readonly steps: string[] = [];
+  readonly loads: LoadInput[] = [];
+  readonly finished: FinishTableInput[] = [];
+  readonly recorded: RecordRestoreInput[] = [];
+  /** Archives by their place, for each table: what a database would hold. */
+  readonly committed = new Map<string, Map<number, string>>();
+  /** Places that were committed twice. */
+  readonly doubled: string[] = [];
+  rolledBack = 0;
+  inFlight = 0;
+  mostInFlight = 0;
+
+  activities(): Activities {
+    return {
+      planRestore: async (): Promise<RestorePlan> => ({
+        searchAttributes: this.searchAttributes,
+        tables: this.tables,
+      }),
+      recordRestore: async (input) => {
+        this.recorded.push(input);
+      },
+      prepareTable: async ({ scope }) => {
+        this.steps.push(`prepare ${scope.table.table}`);
+        this.prepare(scope.table.table);
+        return { target: { oid: 1, epoch: 1, ordered: true }, notices: [] };
+      },
+      listArchives: (input) => this.#list(input),
+      countArchives: async (input) => {
+        const rest = this.#archivesOf(input).slice(Number(input.cursor));
+        return { archives: rest.length, bytes: bytesOf(rest) };
+      },
+      copyStageMerge: (input) => this.#load(input),
+      renewLease: async () => {},
+      finishTable: async (input) => {
+        this.steps.push(`finish ${input.scope.table.table}`);
+        this.finished.push(input);
+        return this.finish(input);
+      },
+      cancelWorkflow: cancelWorkflow(),
+    };
+  }
+
+  /** Names of what was committed into a table, by their place; fails a test whose places have gaps. */
+  inOrder(table: string): string[] {
+    const places = this.committed.get(table) ?? new Map<number, string>();
+    return Array.from({ length: places.size }, (_, place) => places.get(place) ?? `nothing at ${place}`);
+  }
+
+  async #list(input: ListArchivesInput) {
+    if (input.cursor !== null) await this.listGate.opened;
+    const all = this.#archivesOf(input);
+    const from = Number(input.cursor ?? 0);
+    const to = from + input.pageSize;
+    return {
+      folder: `archives/${input.scope.table.table}/`,
+      archives: all.slice(from, to),
+      earlier: { archives: 0, bytes: 0 },
+      next: to < all.length ? String(to) : null,
+    };
+  }
+
+  async #load(input: LoadInput): Promise<LoadOutcome> {
+    this.loads.push(input);
+    this.inFlight += 1;
+    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
+    const context = Context.current();
+    const beat = setInterval(() => context.heartbeat(), 50);
+    try {
+      await Promise.race([this.gate.opened, context.cancelled]);
+      const outcome = await this.load(input);
+      this.#commit(input, outcome);
+      return outcome;
+    } catch (error) {
+      if (context.cancellationSignal.aborted) this.rolledBack += 1;
+      throw error;
+    } finally {
+      clearInterval(beat);
+      this.inFlight -= 1;
+    }
+  }
+
+  #commit({ scope, archives, firstOrdinal }: LoadInput, { deferred }: LoadOutcome): void {
+    const { table } = scope.table;
+    const places = this.committed.get(table) ?? new Map<number, string>();
+    this.committed.set(table, places);
+    archives.forEach(({ name }, index) => {
+      if (deferred.some((each) => each.index === index)) return;
+      const place = firstOrdinal + index;
+      if (places.has(place)) this.doubled.push(`${table} ${place}`);
+      places.set(place, name);
+    });
+  }
+
+  #archivesOf({ scope }: ListArchivesInput): readonly ArchiveRef[] {
+    return this.archives.get(scope.table.table) ?? [];
+  }
+}
+
+/** Something that is waited for: open at first. */
+export class Gate {
+  opened: Promise<void> = Promise.resolve();
+  #open: () => void = () => {};
+
+  close(): void {
+    this.opened = new Promise((resolve) => {
+      this.#open = resolve;
+    });
+  }
+
+  open(): void {
+    this.#open();
+  }
+}
+
+/** A table that goes to where it came from. @param parents places in the plan */
+export function planned(table: string, ...parents: number[]): PlannedTable {
+  return { table: { table, schema: 'public', intoSchema: 'public', intoTable: table }, parents };
+}
+
+/** Archives as the archiver names them, 1,000 bytes each. */
+export function archivesOf(table: string, count: number): ArchiveRef[] {
+  return Array.from({ length: count }, (_, index) => ({
+    name: `year=2026/month=01/day=04/${table}_20260104T053001Z_batch_${String(index + 1).padStart(3, '0')}.jsonl.gz`,
+    bytes: 1000,
+    etag: '"0123456789abcdef0123456789abcdef"',
+    metadata: 'sibling',
+  }));
+}
+
+/** The outcome of a load in which all went well. */
+export function restored({ archives }: LoadInput): LoadOutcome {
+  return {
+    tally: {
+      archives: { restored: archives.length, earlier: 0, failed: 0 },
+      rows: { ...emptyTally.rows, inserted: archives.length * rowsOfArchive },
+      bytes: bytesOf(archives),
+    },
+    failures: [],
+    deferred: [],
+    notices: [],
+  };
+}
+
+/** The outcome of a load whose archives all failed. */
+export function failed(input: LoadInput, code: ErrorCode = 'ChecksumMismatch'): LoadOutcome {
+  return {
+    ...restored(input),
+    tally: {
+      archives: { restored: 0, earlier: 0, failed: input.archives.length },
+      rows: { ...emptyTally.rows, failed: input.archives.length * rowsOfArchive },
+      bytes: bytesOf(input.archives),
+    },
+    failures: input.archives.map((archive) => failureOf(input, archive, code)),
+  };
+}
+
+/** The outcome of a load whose archives broke a foreign key of the table to itself. */
+export function deferred(input: LoadInput): LoadOutcome {
+  return {
+    ...restored(input),
+    tally: emptyTally,
+    deferred: input.archives.map((archive, index) => ({
+      index,
+      failure: failureOf(input, archive, 'RowRejected'),
+    })),
+  };
+}
+
+/** What an activity throws when the table as a whole cannot be restored. */
+export function tableError(code: ErrorCode, message: string): ApplicationFailure {
+  return ApplicationFailure.create({ type: code, message, nonRetryable: true });
+}
+
+function failureOf({ folder }: LoadInput, { name }: ArchiveRef, code: ErrorCode): ArchiveFailure {
+  return {
+    archive: folder + name,
+    code,
+    message: `${name}: it was made to fail`,
+    hint: 'Let it succeed.',
+    stage: 'copy',
+    rows: rowsOfArchive,
+  };
+}
+
+function bytesOf(archives: readonly ArchiveRef[]): number {
+  return archives.reduce((sum, { bytes }) => sum + bytes, 0);
+}

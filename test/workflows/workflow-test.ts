@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto';
+import { Client, Connection, type WorkflowExecutionInfo } from '@temporalio/client';
+import { temporal } from '@temporalio/proto';
+import {
+  DefaultLogger,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
+import { expect } from 'vitest';
+import { RestoreClient } from '../../src/client/restore-client.ts';
+import { restoreWorkflowId, targetWorkflowId } from '../../src/contract/names.ts';
+import type { RestoreProgress, TableProgress } from '../../src/contract/progress.ts';
+import {
+  defaultRestoreOptions,
+  type RestoreOptions,
+  type RestoreRequest,
+} from '../../src/contract/restore-request.ts';
+import { workflowBundle } from '../../src/workflow-bundle.ts';
+import { FakeDatabase } from './fake-database.ts';
+
+const { EventType, WorkflowTaskFailedCause } = temporal.api.enums.v1;
+
+/** The workflows on a real Temporal server, with a {@link FakeDatabase} behind them. */
+export interface WorkflowTest {
+  readonly fake: FakeDatabase;
+  readonly client: Client;
+  readonly restores: RestoreClient;
+  readonly connection: NativeConnection;
+  readonly restoreId: string;
+  /** Name of the database: a part of the ids of tables. */
+  readonly database: string;
+  request(options?: Partial<RestoreOptions>): RestoreRequest;
+  start(options?: Partial<RestoreOptions>): Promise<void>;
+  progress(): Promise<RestoreProgress>;
+  tableProgress(table: string): Promise<TableProgress>;
+  tableId(table: string): string;
+  /** How Temporal says that the restore ended. */
+  status(): Promise<string>;
+  /** All workflow executions of the test, once none of them runs any more. */
+  executions(): Promise<WorkflowExecutionInfo[]>;
+  /** Stops the worker; fails when a workflow task of any of its workflows has failed. */
+  close(): Promise<void>;
+}
+
+let bundle: Promise<WorkflowBundleOption> | null = null;
+let installed = false;
+
+/**
+ * @param address of the Temporal server
+ * @param maxCachedWorkflows 0: each task replays the whole history, so that what is not deterministic shows
+ */
+export async function startWorkflowTest(address: string, maxCachedWorkflows = 0): Promise<WorkflowTest> {
+  quietRuntime();
+  bundle ??= workflowBundle();
+  const unique = randomBytes(4).toString('hex');
+  const taskQueue = `workflows-${unique}`;
+  const fake = new FakeDatabase();
+  const connection = await NativeConnection.connect({ address });
+  const clientConnection = await Connection.connect({ address });
+  const worker = await Worker.create({
+    connection,
+    taskQueue,
+    workflowBundle: await bundle,
+    activities: { ...fake.activities() },
+    maxCachedWorkflows,
+    maxHeartbeatThrottleInterval: '100ms',
+    defaultHeartbeatThrottleInterval: '100ms',
+  });
+  const running = worker.run();
+  const client = new Client({ connection: clientConnection });
+  const restores = new RestoreClient(client, taskQueue);
+  const restoreId = `workflows-${unique}`;
+  const database = `db-${unique}`;
+  const test: WorkflowTest = {
+    fake,
+    client,
+    restores,
+    connection,
+    restoreId,
+    database,
+    request: (options = {}) => ({
+      restoreId,
+      fingerprint: 'none',
+      database,
+      tables: fake.tables.map(({ table }) => table),
+      keys: null,
+      options: { ...defaultRestoreOptions, ...options },
+    }),
+    start: async (options) => {
+      await restores.start(test.request(options));
+    },
+    progress: () => restores.progress(restoreId),
+    tableProgress: (table) => client.workflow.getHandle(test.tableId(table)).query<TableProgress>('progress'),
+    tableId: (table) => targetWorkflowId(database, 'public', table),
+    status: async () => {
+      const { status } = await client.workflow.getHandle(restoreWorkflowId(restoreId)).describe();
+      return status.name;
+    },
+    executions: () => endedExecutions(client, taskQueue),
+    close: async () => {
+      try {
+        await expectNoFailedTask(client, await test.executions());
+      } finally {
+        worker.shutdown();
+        await running;
+        await connection.close();
+        await clientConnection.close();
+      }
+    },
+  };
+  return test;
+}
+
+/** A cancelled load is no news. */
+function quietRuntime(): void {
+  if (installed) return;
+  installed = true;
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' }, forward: {} } },
+  });
+}
+
+/** The list of executions is a little behind what happens. */
+async function endedExecutions(client: Client, taskQueue: string): Promise<WorkflowExecutionInfo[]> {
+  const executions: WorkflowExecutionInfo[] = [];
+  const open = async () => {
+    executions.length = 0;
+    for await (const execution of client.workflow.list({ query: `TaskQueue = '${taskQueue}'` }))
+      executions.push(execution);
+    return executions.filter(({ status }) => status.name === 'RUNNING').map(({ workflowId }) => workflowId);
+  };
+  await expect.poll(open, { timeout: 10_000, interval: 100 }).toEqual([]);
+  return executions;
+}
+
+/** A task may fail because a message came while it was answered: the next one sees the message. */
+async function expectNoFailedTask(client: Client, executions: WorkflowExecutionInfo[]): Promise<void> {
+  const failures: string[] = [];
+  for (const { workflowId, runId } of executions) {
+    const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    for (const { eventType, workflowTaskFailedEventAttributes: failed } of history.events ?? []) {
+      if (eventType !== EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED) continue;
+      if (failed?.cause === WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND) continue;
+      failures.push(`${workflowId}: ${failed?.failure?.message ?? failed?.cause}`);
+    }
+  }
+  expect(failures).toEqual([]);
+}

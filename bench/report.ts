@@ -40,6 +40,7 @@ export function machine(): string {
   const [first] = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
   const processor = `${cpus().length} × ${first?.model.trim() ?? 'unknown processor'}`;
+  const load = (loadavg()[0] ?? 0).toFixed(1);
   return `${processor}, ${memory} GiB, ${type()} ${release()}, Node ${process.versions.node}, load ${load} before the start`;
 }
 

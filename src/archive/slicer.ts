@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { ThawError } from '../contract/thaw-error.ts';
 import * as ascii from './ascii.ts';
+import { isSameOrder, isSameSet } from './column-order.ts';
 import type { ArchiveColumn } from './column-type.ts';
 import { type CopyPiece, PieceMaker } from './copy-piece.ts';
 import { type Encoder, encodeScalar } from './encoder.ts';
@@ -10,6 +11,7 @@ import type { Literal } from './literal.ts';
 import { type Field, RecordParts } from './record.ts';
 import { RecordShape } from './record-shape.ts';
 import { BadValue, Malformed } from './slice-error.ts';
+import { checkUtf8 } from './utf8.ts';
 
 /** How an archive is sliced. */
 export interface SlicerOptions extends EncoderOptions {
@@ -319,18 +321,35 @@ export class Slicer {
       throw this.#corrupt(this.#lines, this.#offset + error.at - regionStart, error.message);
     }
     if (!(error instanceof BadValue)) throw error;
+    try {
+      return this.#sliceAgain(json);
+    } catch (worse) {
+      return this.#recover(worse, json, regionStart);
+    }
+  }
+
+  /**
+   * Slices the line at `#lineStart` the long way after one of its values was found bad, since of a key that
+   * comes twice the other may be the one that counts; leaves the line out if it is not.
+   */
+  #sliceAgain(json: Buffer): number {
     this.#out.length = this.#rowStart;
+    try {
+      return this.#sliceAny(json, this.#lineStart);
+    } catch (error) {
+      if (!(error instanceof BadValue)) throw error;
+      this.#out.length = this.#rowStart;
+      return this.#leaveOut(json, this.#rejection(error));
+    }
+  }
+
+  #rejection(error: BadValue): ThawError {
     const column = this.#columns[this.#current?.column ?? -1]?.name ?? '';
-    const rejected = new ThawError('RowRejected', `Line ${this.#lines}: column ${column} ${error.message}.`, {
+    return new ThawError('RowRejected', `Line ${this.#lines}: column ${column} ${error.message}.`, {
       object: this.#options.archive,
       stage: 'slice',
       line: this.#lines,
     });
-    try {
-      return this.#leaveOut(json, rejected);
-    } catch (worse) {
-      return this.#recover(worse, json, regionStart);
-    }
   }
 
   /** Leaves out the line at `#lineStart`, and gives the index behind it. It must be JSON all the same. */
@@ -380,28 +399,4 @@ function passOver(json: Buffer, at: number, field: Field): number {
 /** Each field with its place, in the order of first places; of a key that comes twice the last value counts, as in JSON.parse. */
 function lastOfEachKey(fields: readonly Field[]): Map<Field, number> {
   return new Map(fields.map((field, place) => [field, place]));
-}
-
-function isSameOrder(some: readonly number[], others: readonly number[]): boolean {
-  return some.length === others.length && some.every((column, index) => column === others[index]);
-}
-
-function isSameSet(some: readonly number[], others: readonly number[]): boolean {
-  return some.length === others.length && some.every((column) => others.includes(column));
-}
-
-/** Throws `Malformed` unless the line at `at` is UTF-8. */
-function checkUtf8(json: Buffer, at: number): void {
-  const end = json.indexOf(ascii.newline, at);
-  if (isUtf8(json.subarray(at, end))) return;
-  // The longest valid beginning, to within a character.
-  let valid = at;
-  let invalid = end;
-  while (invalid - valid > 4) {
-    let middle = (valid + invalid) >> 1;
-    while (middle > valid && ((json[middle] as number) & 0xc0) === 0x80) middle -= 1;
-    if (middle > valid && isUtf8(json.subarray(valid, middle))) valid = middle;
-    else invalid = (valid + invalid) >> 1;
-  }
-  throw new Malformed(valid, 'bytes that are not UTF-8');
 }

@@ -178,6 +178,18 @@ test('gives rejected lines away and goes on, where it is told to', () => {
   ]);
 });
 
+test('takes the last value of a key that comes twice, whatever the first is', () => {
+  expect(
+    texts(
+      lines(
+        '{"id": 1, "name": "a"}',
+        '{"id": 2, "name": [], "name": "b"}',
+        '{"name": "\\u0000", "name": "c"}',
+      ),
+    ),
+  ).toEqual(['a', 'b', 'c']);
+});
+
 test('finds a broken line corrupt even where one of its values is bad, too', () => {
   const { error } = slice(lines('{"id": 1, "name": "\\u0000", "x": }'), [id, name], {
     onReject: () => undefined,

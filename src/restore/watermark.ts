@@ -1,0 +1,75 @@
+import type { Watermark } from '../contract/watermark.ts';
+
+/** Key of the object, in the folder of the table's archives. */
+export function watermarkKey(folder: string): string {
+  return `${folder}.restore_watermark.json`;
+}
+
+/**
+ * Reads the object. Both tools take one that cannot be read for none.
+ *
+ * @returns null where it is not a watermark
+ */
+export function parseWatermark(bytes: Uint8Array): Watermark | null {
+  const fields = parseObject(bytes);
+  if (fields === null) return null;
+  const { database, table, last_restored_date: date, last_restored_s3_key: key, target } = fields;
+  const day = typeof date === 'string' ? dayOf(date) : null;
+  if (typeof database !== 'string' || typeof table !== 'string' || typeof key !== 'string' || day === null) {
+    return null;
+  }
+  const total = fields.total_archives_restored;
+  return {
+    database,
+    table,
+    lastRestoredDay: day,
+    lastRestoredKey: key,
+    totalArchives: typeof total === 'number' ? total : 0,
+    target: typeof target === 'string' ? target : null,
+  };
+}
+
+/**
+ * Writes the object as the archiver's tool does: indented by 2, the day at midnight UTC.
+ *
+ * @param now of `updated_at`
+ */
+export function formatWatermark(watermark: Watermark, now: Date): string {
+  const { database, table, lastRestoredDay, lastRestoredKey, totalArchives, target } = watermark;
+  const document = {
+    version: '1.0',
+    database,
+    table,
+    last_restored_date: `${lastRestoredDay}T00:00:00+00:00`,
+    last_restored_s3_key: lastRestoredKey,
+    total_archives_restored: totalArchives,
+    updated_at: now.toISOString().replace('Z', '000+00:00'),
+    ...(target === null ? {} : { target }),
+  };
+  return JSON.stringify(document, null, 2);
+}
+
+/**
+ * Whether a watermark of another tool holds an archive for restored, as that tool decides: an earlier day
+ * is, a later one is not, and of its own day only the archive that it names.
+ *
+ * @param day of archiving; null where the key tells none, and then it is not
+ */
+export function passes(watermark: Watermark, key: string, day: string | null): boolean {
+  if (day === null) return false;
+  return day < watermark.lastRestoredDay || key === watermark.lastRestoredKey;
+}
+
+function parseObject(bytes: Uint8Array): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString('utf8'));
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** `2026-01-04T00:00:00+00:00`, with `Z` or without a zone. */
+function dayOf(date: string): string | null {
+  return /^(\d{4}-\d{2}-\d{2})(?:T|$)/.exec(date)?.[1] ?? null;
+}

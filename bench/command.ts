@@ -30,7 +30,9 @@ export async function runCommand(
   env: NodeJS.ProcessEnv,
 ): Promise<CommandResult> {
   const started = performance.now();
-  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'], signal: stopSignal });
+  const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const stop = () => child.kill('SIGTERM');
+  stopSignal.addEventListener('abort', stop);
   const output = { stdout: '', stderr: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output.stdout += text;
@@ -41,8 +43,9 @@ export async function runCommand(
   const ended = await new Promise<string>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`));
-  });
+  }).finally(() => stopSignal.removeEventListener('abort', stop));
   const seconds = (performance.now() - started) / 1000;
+  stopSignal.throwIfAborted();
   if (ended === 'exit code 0') return { seconds, stdout: output.stdout };
   const said = `${output.stdout.slice(0, 2_000)}\n${output.stderr.slice(-2_000)}`.trim();
   throw new Error(`${command} ${args.join(' ')}: ${ended}\n${said}`);

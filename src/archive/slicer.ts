@@ -65,7 +65,7 @@ const maxFields = 10_000;
  * A record whose keys, their order and the bytes between them are those of the record before takes the
  * fast way: the bytes before each value are compared as a whole, values are copied while they are
  * scanned, and the archiver's own keys at the end are compared with the end of the record before. On
- * the archives of the benchmark this does 600 MB/s, JSON.parse alone 150.
+ * the rows of bench/slicer.ts this does 630 MB/s of JSON, JSON.parse alone 320.
  */
 export class Slicer {
   readonly #columns: readonly ArchiveColumn[];

@@ -22,6 +22,7 @@ const rules = {
   'src/store': { values: ['src/contract'], types: ['src/config'] },
   'src/postgres': { values: ['src/contract', 'src/config'], types: ['src/archive'] },
   'src/load': { values: [...inner, 'src/config'] },
+  'src/validate': { values: [...inner, 'src/config', 'src/load'] },
   workflows: { values: ['src/contract', 'src/restore'], packages: pure },
   activities: { values: [...inner, 'src/config', 'src/load'] },
   'src/stack': { values: ['src/contract'] },
@@ -29,7 +30,7 @@ const rules = {
   'src/api': { values: [...inner, 'src/config', 'src/client'], types: ['workflows'] },
   // `src`: the files that lie in it directly, such as worker.ts.
   'src/cli': {
-    values: [...inner, 'src/config', 'src/client', 'src/api', 'src/stack', 'src'],
+    values: [...inner, 'src/config', 'src/client', 'src/validate', 'src/api', 'src/stack', 'src'],
     types: ['workflows'],
   },
 };

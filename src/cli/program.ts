@@ -6,6 +6,7 @@ import { addListCommand } from './command-list.ts';
 import { addRestoreCommand } from './command-restore.ts';
 import { addSchemaCommand } from './command-schema.ts';
 import { addStatusCommand } from './command-status.ts';
+import { addValidateCommand } from './command-validate.ts';
 import { addWatchCommand } from './command-watch.ts';
 import { addWorkerCommand } from './command-worker.ts';
 import type { CommandContext } from './context.ts';
@@ -27,6 +28,7 @@ export function createProgram(context: CommandContext): Command {
     .addHelpText('after', environment);
   addRestoreCommand(program, context);
   addListCommand(program, context);
+  addValidateCommand(program, context);
   addStatusCommand(program, context);
   addWatchCommand(program, context);
   addControlCommands(program, context);

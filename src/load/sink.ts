@@ -67,9 +67,12 @@ class CopyRun {
 export class DirectSink implements Sink {
   readonly #run: CopyRun;
   readonly #rows = new Map<number, number>();
+  /** The end of a COPY checks foreign keys: a row must not find its parent in an archive behind its own. */
+  readonly #endsWithArchive: boolean;
 
   constructor(client: pg.Client, target: TargetTable, columns: readonly TargetColumn[]) {
     const table = qualifiedName(target.schema, target.table);
+    this.#endsWithArchive = target.selfReferences.length > 0;
     this.#run = new CopyRun(
       async (indexes) =>
         new Copy(
@@ -81,6 +84,7 @@ export class DirectSink implements Sink {
   }
 
   async write(archive: number, piece: CopyPiece): Promise<void> {
+    if (this.#endsWithArchive && !this.#rows.has(archive)) await this.#run.finish();
     this.#rows.set(archive, (this.#rows.get(archive) ?? 0) + piece.rows);
     await this.#run.write(piece);
   }

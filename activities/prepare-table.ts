@@ -1,40 +1,54 @@
 import { Context } from '@temporalio/activity';
+import type pg from 'pg';
 import { Slicer } from '../src/archive/slicer.ts';
-import type { Activities, PrepareTableInput } from '../src/contract/activities.ts';
+import type { Activities, PreparedTable, PrepareTableInput } from '../src/contract/activities.ts';
+import type { RestoreOptions } from '../src/contract/restore-request.ts';
 import { ThawError } from '../src/contract/thaw-error.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { readTarget, type TargetTable } from '../src/postgres/catalog.ts';
 import { dropIndexes, rebuildIndexes } from '../src/postgres/indexes.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
 import { takeTarget } from '../src/postgres/targets.ts';
+import { withHeartbeats } from './heartbeat.ts';
 
 /** Reads the catalog, takes the target, drops indexes when asked. */
 export function prepareTable(thaw: ThawContext): Activities['prepareTable'] {
   return async (input) => {
-    const { cancellationSignal, info } = Context.current();
-    const { restoreId, table } = input.scope;
+    const { info } = Context.current();
+    const { restoreId } = input.scope;
     const workflow = await temporalName();
-    return thaw.withConnection(
-      input.scope,
-      `thaw/${restoreId}/prepare/${info.attempt}`,
-      cancellationSignal,
-      async (client) => {
-        const target = await readTarget(client, table.intoSchema, table.intoTable);
-        checkTarget(target, input);
-        await ensureSchema(client);
-        const held = await takeTarget(
-          client,
-          { restoreId, workflow },
-          { oid: target.rootOid, schema: target.schema, table: target.table, ordered: target.hasUnique },
-        );
-        // What a dead holder had dropped comes back first, as a second drop would not know of it.
-        const notices = await rebuildIndexes(client, target.oid);
-        if (input.options.dropIndexes)
-          notices.push(...(await dropIndexes(client, target, restoreId)).notices);
-        return { target: held, notices: [...target.notices, ...keyNotice(target, input), ...notices] };
-      },
+    return withHeartbeats(
+      () => 'preparing',
+      () =>
+        thaw.withConnection(
+          input.scope,
+          `thaw/${restoreId}/prepare/${info.attempt}`,
+          // Broken off by a cancellation, it would leave a target taken and indexes dropped that nobody knows of.
+          new AbortController().signal,
+          (client) => prepare(client, input, workflow),
+        ),
     );
   };
+}
+
+async function prepare(
+  client: pg.Client,
+  { scope, options }: PrepareTableInput,
+  workflow: string,
+): Promise<PreparedTable> {
+  const { restoreId, table } = scope;
+  const target = await readTarget(client, table.intoSchema, table.intoTable);
+  checkTarget(target, options);
+  await ensureSchema(client);
+  const held = await takeTarget(
+    client,
+    { restoreId, workflow },
+    { oid: target.rootOid, schema: target.schema, table: target.table, ordered: target.hasUnique },
+  );
+  // What a dead holder had dropped comes back first, as a second drop would not know of it.
+  const notices = await rebuildIndexes(client, target.oid);
+  if (options.dropIndexes) notices.push(...(await dropIndexes(client, target, restoreId)).notices);
+  return { target: held, notices: [...target.notices, ...keyNotice(target, options), ...notices] };
 }
 
 /** Cluster, namespace and id of the workflow: the same again only once the one before has ended. */
@@ -45,7 +59,7 @@ async function temporalName(): Promise<string> {
 }
 
 /** Refuses what every archive would fail with. */
-function checkTarget(target: TargetTable, { options }: PrepareTableInput): void {
+function checkTarget(target: TargetTable, options: RestoreOptions): void {
   const object = `${target.schema}.${target.table}`;
   const writable = target.columns.filter((column) => column.generated === null);
   // Names a column whose type cannot be encoded.
@@ -61,9 +75,17 @@ function checkTarget(target: TargetTable, { options }: PrepareTableInput): void 
       { object, hint: 'Add one, or use --conflict-strategy skip or fail.' },
     );
   }
+  const [rule] = target.rules;
+  if (updates && rule !== undefined) {
+    throw new ThawError(
+      'SchemaIncompatible',
+      `${object}: ${options.conflictStrategy} is not possible beside rule ${rule.name}, as PostgreSQL has no "on conflict" there.`,
+      { object, hint: 'Disable the rule, or use --conflict-strategy skip or fail.' },
+    );
+  }
 }
 
-function keyNotice(target: TargetTable, { options }: PrepareTableInput): string[] {
+function keyNotice(target: TargetTable, options: RestoreOptions): string[] {
   if (target.hasUnique || options.conflictStrategy !== 'skip') return [];
   return [
     `${target.schema}.${target.table} has no key, so no row conflicts with another: every archived row is inserted.`,

@@ -1,8 +1,6 @@
 import type { Logger } from 'pino';
 import { tablePrefix } from '../archive/key.ts';
-import { findDatabase } from '../config/database-config.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
-import { ThawError } from '../contract/thaw-error.ts';
 import { openStore } from '../store/open-store.ts';
 import type { CheckOptions, CheckTools } from '../validate/check-archive.ts';
 import { type InventoryScope, measureInventory } from '../validate/inventory.ts';
@@ -12,6 +10,7 @@ import { archiveReport, faultText, Report } from '../validate/report.ts';
 import { Targets } from '../validate/targets.ts';
 import { validateArchive, validateArchives } from '../validate/validate.ts';
 import type { ArchiveVerdict } from '../validate/verdict.ts';
+import { chosenDatabase } from './chosen-database.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import { Interrupt } from './interrupt.ts';
 import type { Printer } from './printer.ts';
@@ -124,15 +123,8 @@ function log({ key, faults, records }: ArchiveVerdict, logger: Logger): void {
 /** @throws ThawError `InputInvalid` for a database that is not configured, or a table of none */
 function scopesOf({ database, tables, period }: ValidationInput, config: ThawConfig): InventoryScope[] {
   const { prefix } = config.store;
-  const [only] = config.databases;
   if (database === null && tables === null) return [{ folder: prefix === '' ? '' : `${prefix}/`, period }];
-  if (database === null && (only === undefined || config.databases.length > 1)) {
-    throw new ThawError('InputInvalid', '--table needs --database, as several databases are configured', {
-      object: '--database',
-      hint: 'Name the database that the table was archived from.',
-    });
-  }
-  const { name } = findDatabase(config, database ?? only?.name ?? '');
+  const { name } = chosenDatabase(config, database);
   const folders = tables?.map((table) => tablePrefix(prefix, name, table)) ?? [
     tablePrefix(prefix, name, '').replace(/\/\/$/, '/'),
   ];

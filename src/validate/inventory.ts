@@ -45,7 +45,7 @@ export async function* takeInventory(store: ObjectStore, scope: InventoryScope):
       group = [];
       name = next;
     }
-    if (isWithin(parseArchiveKey(object.key), scope.period)) group.push(object);
+    if (isWithin(parseArchiveKey(dataKeyOf(object.key)), scope.period)) group.push(object);
   }
   yield* pair(group);
 }
@@ -116,6 +116,11 @@ async function* objectsBelow(
 function groupOf(key: string): string {
   const dot = key.indexOf('.', key.lastIndexOf('/') + 1);
   return dot === -1 ? key : key.slice(0, dot);
+}
+
+/** The key of an archive, given that of anything that belongs to it. */
+function dataKeyOf(key: string): string {
+  return key.replace(/(?:\.jsonl(?:\.gz|\.zst)?)?\.(?:metadata|manifest)\.json$/, '.jsonl.gz');
 }
 
 const metadataEnd = '.metadata.json';

@@ -72,7 +72,7 @@ export class Report implements ValidationSink {
 
   /** The first of them, and how many there are. */
   get warnings(): { readonly first: readonly string[]; readonly count: number } {
-    return { first: this.#warnings, count: this.#warned };
+    return { first: this.#warnings.toSorted(), count: this.#warned };
   }
 
   /** Archives with something wrong, in archive order. */

@@ -7,6 +7,7 @@ import type { ThawContext } from '../src/load/thaw-context.ts';
 import { type ForeignKey, readForeignKeys, type TableName } from '../src/postgres/foreign-keys.ts';
 import { writeRestore } from '../src/postgres/restores.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
+import { withHeartbeats } from './heartbeat.ts';
 
 /**
  * Checks the request against the worker's own configuration, writes it into the target database and
@@ -24,16 +25,15 @@ export function planRestore(thaw: ThawContext, searchAttributes: boolean): Activ
         object: request.database,
       });
     }
-    const keys = await thaw.withConnection(
-      request,
-      `thaw/${request.restoreId}/plan`,
-      cancellationSignal,
-      async (client) => {
-        await ensureSchema(client);
-        const workflowId = info.workflowExecution?.workflowId ?? null;
-        await writeRestore(client, { request, state: 'running', outcome: null, workflowId });
-        return readForeignKeys(client, tables.map(targetOf));
-      },
+    const keys = await withHeartbeats(
+      () => 'planning',
+      () =>
+        thaw.withConnection(request, `thaw/${request.restoreId}/plan`, cancellationSignal, async (client) => {
+          await ensureSchema(client);
+          const workflowId = info.workflowExecution?.workflowId ?? null;
+          await writeRestore(client, { request, state: 'running', outcome: null, workflowId });
+          return readForeignKeys(client, tables.map(targetOf));
+        }),
     );
     return {
       searchAttributes,

@@ -47,6 +47,7 @@ const { planRestore } = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
   // A wrong host ends instead of hanging.
   scheduleToCloseTimeout: '2 minutes',
+  heartbeatTimeout: '20s',
   retry: { initialInterval: '500ms', maximumInterval: '10s' },
 });
 const { recordRestore } = proxyActivities<Activities>({

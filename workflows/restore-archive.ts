@@ -1,4 +1,4 @@
-import { proxyActivities, setCurrentDetails } from '@temporalio/workflow';
+import { ActivityFailure, CancelledFailure, proxyActivities, setCurrentDetails } from '@temporalio/workflow';
 import type { Activities, LoadInput, LoadOutcome } from '../src/contract/activities.ts';
 import { summaryText } from '../src/restore/clip.ts';
 import { describeLoad } from '../src/restore/details.ts';
@@ -23,10 +23,19 @@ async function load(input: LoadInput): Promise<LoadOutcome> {
   const { copyStageMerge } = proxyActivities<Activities>({
     startToCloseTimeout: '24h',
     heartbeatTimeout: input.options.heartbeatSeconds * 1000,
+    // Otherwise the workflow ends at once, and the load goes on behind its back and commits.
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s' },
     summary: summaryText(input.what),
   });
-  const outcome = await copyStageMerge(input);
+  const outcome = await copyStageMerge(input).catch((error: unknown) => {
+    throw isGivenUp(error) ? new CancelledFailure('The load failed while it was being cancelled.') : error;
+  });
   setCurrentDetails(describeLoad(input, outcome));
   return outcome;
+}
+
+/** An error of the moment that met a load which was being cancelled: Temporal tries nothing again then. */
+function isGivenUp(error: unknown): boolean {
+  return error instanceof ActivityFailure && error.retryState === 'CANCEL_REQUESTED';
 }

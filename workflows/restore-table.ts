@@ -71,10 +71,13 @@ const pageSize = 500;
 const leaseRenewal = '2 minutes';
 
 const { prepareTable } = proxyActivities<Activities>({
-  startToCloseTimeout: '10 minutes',
-  // A wrong host ends instead of hanging.
-  scheduleToCloseTimeout: '2 minutes',
-  retry: { initialInterval: '500ms', maximumInterval: '10s' },
+  // Indexes that a dead restore had dropped are built again here, and that may take hours.
+  startToCloseTimeout: '24h',
+  heartbeatTimeout: '20s',
+  // A table that others keep locked ends the wait within some minutes.
+  retry: { initialInterval: '500ms', maximumInterval: '10s', maximumAttempts: 12 },
+  // What it took and dropped has to be known, to be let go and built again.
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
 });
 const { listArchives, countArchives } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',

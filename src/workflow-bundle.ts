@@ -27,6 +27,14 @@ async function bundle() {
   const quiet = () => {};
   return bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL(`../workflows/workflows.${extension}`, import.meta.url)),
+    // Each worker reads the whole bundle when it starts, and the source texts in its source map, which the
+    // SDK requires, are most of it. Lines and names in stack traces stay.
+    webpackConfigHook: (config) => ({
+      ...config,
+      mode: 'production',
+      devtool: 'inline-nosources-cheap-source-map',
+      optimization: { ...config.optimization, minimize: false },
+    }),
     logger: { log: quiet, trace: quiet, debug: quiet, info: quiet, warn: quiet, error: quiet },
   });
 }

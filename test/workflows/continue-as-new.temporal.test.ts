@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-  it = await startWorkflowTest(server.address, 100);
+  it = await startWorkflowTest(server.address);
   it.fake.tables = [planned('t')];
 });
 
@@ -118,4 +118,9 @@ test('rounds of archives that wait for others count over runs, and end', async (
     tally: { archives: { restored: 0, failed: 40 } },
   });
   expect(it.fake.loads).toHaveLength(80);
+  const runs = (await it.executions()).filter(({ workflowId }) => workflowId === it.tableId('t'));
+  const inOrder = runs.toSorted((a, b) => a.startTime.getTime() - b.startTime.getTime());
+  await it.keepHistory('restore-table-first-run', it.tableId('t'), inOrder.at(0)?.runId);
+  await it.keepHistory('restore-table-later-run', it.tableId('t'), inOrder.at(1)?.runId);
+  await it.keepHistory('restore-table-last-run', it.tableId('t'), inOrder.at(-1)?.runId);
 });

@@ -58,6 +58,8 @@ test('an error of one table is its outcome, and the others complete', async () =
   expect(it.fake.finished.map(({ scope }) => scope.table.table).toSorted()).toEqual(['a', 'b']);
   expect(it.fake.recorded.map(({ state }) => state)).toEqual(['completed_with_failures']);
   expect(await it.status()).toBe('COMPLETED');
+  await it.keepHistory('restore-all-with-error', restoreWorkflowId(it.restoreId));
+  await it.keepHistory('restore-table-with-error', it.tableId('a'));
 });
 
 test('a restore of which every table had an error has failed, and gives its outcome along', async () => {
@@ -113,6 +115,8 @@ test('pause and resume reach tables that run and hold back those that do not', a
     state: 'completed',
     tally: { archives: { restored: 9 } },
   });
+  await it.keepHistory('restore-all-paused', restoreWorkflowId(it.restoreId));
+  await it.keepHistory('restore-table-paused', it.tableId('a'));
   expect(it.fake.doubled).toEqual([]);
 });
 
@@ -150,6 +154,8 @@ test.each(['signal', 'Temporal'])(
     expect(await it.status()).toBe('CANCELLED');
     expect(it.fake.finished.map(({ scope }) => scope.table.table).toSorted()).toEqual(['a', 'b']);
     expect(it.fake.rolledBack).toBe(2);
+    await it.keepHistory(`restore-all-cancelled-by-${by}`, restoreWorkflowId(it.restoreId));
+    await it.keepHistory(`restore-table-cancelled-by-${by}`, it.tableId('a'));
     expect(it.fake.recorded).toMatchObject([
       { state: 'cancelled', outcome: { tally: { rows: { inserted: 40 } } } },
     ]);

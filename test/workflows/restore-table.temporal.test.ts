@@ -39,6 +39,7 @@ test('small archives of a long table share children, named after first and last'
 
   expect(await it.restores.outcome(it.restoreId)).toMatchObject({ tally: { archives: { restored: 40 } } });
   const loads = (await it.executions()).filter(({ type }) => type === 'restorePack');
+  await it.keepHistory('restore-pack', loads[0]?.workflowId ?? '');
   expect(loads.map(({ workflowId }) => workflowId.split('/').at(-1)).toSorted()).toEqual([
     '2026-01-04T053001_batch_001..015',
     '2026-01-04T053001_batch_016..030',
@@ -96,6 +97,7 @@ test('pause --now rolls back the last window, and resume does it again in the sa
   });
   expect(it.fake.inOrder('t')).toEqual(archivesOf('t', 3).map(({ name }) => name));
   expect(it.fake.doubled).toEqual([]);
+  await it.keepHistory('restore-table-paused-now', it.tableId('t'));
 });
 
 test('pause --now and resume before the table noticed either', async () => {
@@ -158,6 +160,8 @@ test('failed archives do not stop the others', async () => {
     state: 'completed_with_failures',
     tally: { archives: { restored: 5, failed: 25 }, rows: { inserted: 50, failed: 250 } },
   });
+  await it.keepHistory('restore-table-with-failures', it.tableId('t'));
+  await it.keepHistory('restore-archive', `${it.tableId('t')}/${it.restoreId}/2026-01-04T053001_batch_030`);
   expect(outcome.tables[0]?.failures).toHaveLength(20);
 });
 

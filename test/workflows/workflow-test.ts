@@ -19,6 +19,7 @@ import {
 } from '../../src/contract/restore-request.ts';
 import { workflowBundle } from '../../src/workflow-bundle.ts';
 import { FakeDatabase } from './fake-database.ts';
+import { recordsHistories, writeHistory } from './history-file.ts';
 
 const { EventType, WorkflowTaskFailedCause } = temporal.api.enums.v1;
 
@@ -40,6 +41,8 @@ export interface WorkflowTest {
   status(): Promise<string>;
   /** All workflow executions of the test, once none of them runs any more. */
   executions(): Promise<WorkflowExecutionInfo[]>;
+  /** Keeps a history for replay.test.ts, when `scripts/record-histories.mjs` runs the test. */
+  keepHistory(name: string, workflowId: string, runId?: string): Promise<void>;
   /** Stops the worker; fails when a workflow task of any of its workflows has failed. */
   close(): Promise<void>;
 }
@@ -49,9 +52,10 @@ let installed = false;
 
 /**
  * @param address of the Temporal server
- * @param maxCachedWorkflows 0: each task replays the whole history, so that what is not deterministic shows
+ * @param maxCachedWorkflows 0: each task replays the whole history, so that what is not deterministic shows;
+ * then do not query in a loop, as a task that is met by a query is lost now and then, for 10 seconds
  */
-export async function startWorkflowTest(address: string, maxCachedWorkflows = 0): Promise<WorkflowTest> {
+export async function startWorkflowTest(address: string, maxCachedWorkflows = 100): Promise<WorkflowTest> {
   quietRuntime();
   bundle ??= workflowBundle();
   const unique = randomBytes(4).toString('hex');
@@ -62,6 +66,7 @@ export async function startWorkflowTest(address: string, maxCachedWorkflows = 0)
   const worker = await Worker.create({
     connection,
     taskQueue,
+    identity: 'worker',
     workflowBundle: await bundle,
     activities: { ...fake.activities() },
     maxCachedWorkflows,
@@ -69,7 +74,7 @@ export async function startWorkflowTest(address: string, maxCachedWorkflows = 0)
     defaultHeartbeatThrottleInterval: '100ms',
   });
   const running = worker.run();
-  const client = new Client({ connection: clientConnection });
+  const client = new Client({ connection: clientConnection, identity: 'client' });
   const restores = new RestoreClient(client, taskQueue);
   const restoreId = `workflows-${unique}`;
   const database = `db-${unique}`;
@@ -99,6 +104,11 @@ export async function startWorkflowTest(address: string, maxCachedWorkflows = 0)
       return status.name;
     },
     executions: () => endedExecutions(client, taskQueue),
+    keepHistory: async (name, workflowId, runId) => {
+      if (!recordsHistories) return;
+      const handle = client.workflow.getHandle(workflowId, runId);
+      writeHistory(name, workflowId, await handle.fetchHistory());
+    },
     close: async () => {
       try {
         await expectNoFailedTask(client, await test.executions());

@@ -1,0 +1,26 @@
+// Records the histories of test/replay from the present code, by running the tests that produce them.
+// When to do so: see test/workflows/replay.test.ts.
+import { spawnSync } from 'node:child_process';
+import { readdirSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { root } from './bootstrap.mjs';
+
+const folder = path.join(root, 'test', 'replay');
+for (const file of readdirSync(folder)) if (file.endsWith('.json')) rmSync(path.join(folder, file));
+
+const tests = [
+  'an error of one table',
+  'pause and resume reach',
+  'waits for all tables',
+  'share children',
+  'pause --now rolls back',
+  'failed archives do not',
+  'count over runs',
+];
+const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
+const { status } = spawnSync(
+  process.execPath,
+  [vitest, 'run', '--project', 'stack', 'test/workflows', '-t', tests.join('|')],
+  { cwd: root, stdio: 'inherit', env: { ...process.env, THAW_RECORD_HISTORIES: '1' } },
+);
+process.exitCode = status ?? 1;

@@ -23,6 +23,7 @@ const rules = {
   'src/postgres': { values: ['src/contract', 'src/config'], types: ['src/archive'] },
   'src/load': { values: [...inner, 'src/config'] },
   'src/validate': { values: [...inner, 'src/config', 'src/load'] },
+  'src/export': { values: [...inner, 'src/load', 'src/validate'] },
   workflows: { values: ['src/contract', 'src/restore'], packages: pure },
   activities: { values: [...inner, 'src/config', 'src/load'] },
   'src/stack': { values: ['src/contract'] },
@@ -30,7 +31,16 @@ const rules = {
   'src/api': { values: [...inner, 'src/config', 'src/client'], types: ['workflows'] },
   // `src`: the files that lie in it directly, such as worker.ts.
   'src/cli': {
-    values: [...inner, 'src/config', 'src/client', 'src/validate', 'src/api', 'src/stack', 'src'],
+    values: [
+      ...inner,
+      'src/config',
+      'src/client',
+      'src/validate',
+      'src/export',
+      'src/api',
+      'src/stack',
+      'src',
+    ],
     types: ['workflows'],
   },
 };

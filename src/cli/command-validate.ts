@@ -1,11 +1,12 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { configPath } from '../config/environment.ts';
 import { loadConfig } from '../config/load-config.ts';
 import { type ValidationLevel, validationLevels } from '../validate/level.ts';
-import { type Bound, parseBound } from '../validate/period.ts';
+import type { Bound } from '../validate/period.ts';
 import type { CommandContext } from './context.ts';
 import { collect, type LogFlags, logSettings, withConfig, withLog, word } from './flags.ts';
 import { createLogger } from './logger.ts';
+import { dateOrTime } from './period-flags.ts';
 import { runValidation } from './validation-job.ts';
 
 interface ValidateFlags extends LogFlags {
@@ -47,8 +48,8 @@ export function addValidateCommand(program: Command, context: CommandContext): v
     .description('Compares archives with their metadata, and changes nothing.')
     .option('--database <name>', 'only this database, as configured')
     .option('--table <name>', 'only this table, as archived; repeatable', collect)
-    .option('--start-date <date>', 'archived on this day or at this time (UTC) or later', bound)
-    .option('--end-date <date>', 'archived on this day or at this time (UTC) or earlier', bound)
+    .option('--start-date <date>', 'archived on this day or at this time (UTC) or later', dateOrTime)
+    .option('--end-date <date>', 'archived on this day or at this time (UTC) or earlier', dateOrTime)
     .option('--s3-key <key>', 'only this archive, with or without prefix')
     .addOption(
       new Option('--level <level>', `how much is looked at: ${validationLevels.join(', ')}`)
@@ -84,12 +85,4 @@ export function addValidateCommand(program: Command, context: CommandContext): v
     });
     context.end(exitCode);
   });
-}
-
-function bound(text: string): Bound {
-  const parsed = parseBound(text);
-  if (parsed !== null) return parsed;
-  throw new InvalidArgumentError(
-    'It must be a day, such as 2026-01-31, or a time, such as 2026-01-31T12:00:00.',
-  );
 }

@@ -1,4 +1,5 @@
 import { isArchiveKey, metadataKeys, parseArchiveKey } from '../archive/key.ts';
+import { ThawError } from '../contract/thaw-error.ts';
 import type { ObjectInfo, ObjectPage, ObjectStore } from '../store/object-store.ts';
 import { isWithin, type Period } from './period.ts';
 
@@ -69,18 +70,12 @@ export async function measureInventory(
   return { archives, bytes };
 }
 
-/** What a key may mean that was given with or without the configured prefix, the likelier first. */
-export function fullKeys(key: string, prefix: string): string[] {
-  const folder = prefix === '' ? '' : `${prefix}/`;
-  return key.startsWith(folder) ? [key] : [`${folder}${key}`, key];
-}
-
 /**
  * Finds one archive and what belongs to it; null where it is not there.
  *
  * @param key full, prefix included
  */
-export async function findArchive(
+async function findArchive(
   store: ObjectStore,
   key: string,
   signal?: AbortSignal,
@@ -94,6 +89,25 @@ export async function findArchive(
   }
   for (const found of pair(group)) if (found.kind === 'archive' && found.key === key) return found;
   return null;
+}
+
+/**
+ * Finds an archive that is named with or without the configured prefix.
+ *
+ * @throws ThawError `ArchiveNotFound`
+ */
+export async function findNamedArchive(
+  store: ObjectStore,
+  key: string,
+  prefix: string,
+  signal?: AbortSignal,
+): Promise<FoundArchive> {
+  const folder = prefix === '' ? '' : `${prefix}/`;
+  for (const candidate of key.startsWith(folder) ? [key] : [`${folder}${key}`, key]) {
+    const found = await findArchive(store, candidate, signal);
+    if (found !== null) return found;
+  }
+  throw new ThawError('ArchiveNotFound', `${store.name}/${key}: there is no such archive.`, { object: key });
 }
 
 async function* objectsBelow(

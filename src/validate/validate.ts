@@ -1,7 +1,6 @@
-import { ThawError } from '../contract/thaw-error.ts';
 import { type CheckOptions, type CheckTools, checkArchive } from './check-archive.ts';
-import { type Found, findArchive, fullKeys, type InventoryScope, takeInventory } from './inventory.ts';
-import type { ArchiveVerdict } from './verdict.ts';
+import { type Found, findNamedArchive, type InventoryScope, takeInventory } from './inventory.ts';
+import { type ArchiveVerdict, Faults } from './verdict.ts';
 
 /** Archives looked at at a time: enough to hide the round trips to the store, few enough to hold little. */
 const lanes = 4;
@@ -66,16 +65,18 @@ export async function validateArchive(
   options: CheckOptions,
   tools: CheckTools,
 ): Promise<ArchiveVerdict> {
-  for (const candidate of fullKeys(key, tools.prefix)) {
-    const found = await findArchive(tools.store, candidate, tools.signal);
-    if (found !== null) return checkArchive(found, options, tools);
+  try {
+    return await checkArchive(
+      await findNamedArchive(tools.store, key, tools.prefix, tools.signal),
+      options,
+      tools,
+    );
+  } catch (error) {
+    const faults = new Faults();
+    faults.add(error);
+    return {
+      ...{ key, bytes: 0, records: null, lacksMetadata: false, isMiscounted: false },
+      ...{ faults: faults.list(), warnings: [] },
+    };
   }
-  const missing = new ThawError('ArchiveNotFound', `${tools.store.name}/${key}: there is no such archive.`, {
-    object: key,
-  });
-  const { code, message, hint } = missing;
-  return {
-    ...{ key, bytes: 0, records: null, lacksMetadata: false, isMiscounted: false },
-    ...{ faults: [{ code, message, hint }], warnings: [] },
-  };
 }

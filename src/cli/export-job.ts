@@ -1,0 +1,106 @@
+import { inArchiveOrder, tablePrefix } from '../archive/key.ts';
+import type { ThawConfig } from '../config/thaw-config.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+import { type Exported, exportArchives } from '../export/export-archives.ts';
+import { type ExportTarget, FileTarget, StreamTarget } from '../export/export-target.ts';
+import type { ExportFormat } from '../export/row-writer.ts';
+import { quoteIdentifier } from '../postgres/identifier.ts';
+import type { ObjectStore } from '../store/object-store.ts';
+import { openStore } from '../store/open-store.ts';
+import { type FoundArchive, findNamedArchive, takeInventory } from '../validate/inventory.ts';
+import type { Period } from '../validate/period.ts';
+import { chosenDatabase } from './chosen-database.ts';
+import { type ExitCode, exitCodes } from './exit-code.ts';
+import { Interrupt } from './interrupt.ts';
+import type { Printer } from './printer.ts';
+import { formatCount } from './summary.ts';
+
+/** One `thaw export`. */
+export interface ExportCommand {
+  readonly config: ThawConfig;
+  /** With or without prefix, in the order of the rows. */
+  readonly keys: readonly string[];
+  /** Where no keys are given. */
+  readonly database: string | null;
+  readonly tables: readonly string[];
+  readonly period: Period;
+  readonly format: ExportFormat;
+  /** Path; null: standard output. */
+  readonly output: string | null;
+  readonly env: NodeJS.ProcessEnv;
+  readonly printer: Printer;
+}
+
+/**
+ * Exports archives, and tells on standard error how much and how to read it.
+ *
+ * @throws ThawError where an archive cannot be read or is not what was archived
+ */
+export async function runExport(command: ExportCommand): Promise<ExitCode> {
+  const { config, env, printer, format, output } = command;
+  const interrupt = new Interrupt();
+  const { signal } = interrupt;
+  const store = openStore(config.store, env);
+  try {
+    const archives = await chooseArchives(command, store);
+    const target = output === null ? new StreamTarget(printer.stream) : await FileTarget.open(output);
+    const exported = await exportInto({ store, archives, format, target, signal });
+    sayExported(exported, archives, command);
+    return exitCodes.done;
+  } catch (error) {
+    const warning =
+      output === null ? 'What was written is not verified: do not use it.' : `${output} was not written.`;
+    printer.aside(signal.aborted ? `Interrupted. ${warning}` : warning);
+    if (signal.aborted) return exitCodes.interrupted;
+    throw error;
+  } finally {
+    interrupt.release();
+    store.close();
+  }
+}
+
+async function exportInto(job: Parameters<typeof exportArchives>[0]): Promise<Exported> {
+  const target: ExportTarget = job.target;
+  try {
+    const exported = await exportArchives(job);
+    await target.commit();
+    return exported;
+  } catch (error) {
+    await target.discard();
+    throw error;
+  }
+}
+
+/** @throws ThawError `InputInvalid`, `ArchiveNotFound` */
+async function chooseArchives(command: ExportCommand, store: ObjectStore): Promise<FoundArchive[]> {
+  const { config, keys, tables, period } = command;
+  const { prefix } = config.store;
+  const [table, other] = tables;
+  if (keys.length > 0) return Promise.all(keys.map((key) => findNamedArchive(store, key, prefix)));
+  if (table === undefined || other !== undefined) {
+    throw new ThawError('InputInvalid', 'archives, or one --table, are required', {
+      object: 'KEY',
+      hint: 'Name archives by their keys, as `thaw list --database … --table …` prints them, or a table.',
+    });
+  }
+  const { name } = chosenDatabase(config, command.database);
+  const archives: FoundArchive[] = [];
+  for await (const found of takeInventory(store, { folder: tablePrefix(prefix, name, table), period })) {
+    if (found.kind === 'archive') archives.push(found);
+  }
+  return inArchiveOrder(archives, ({ key }) => key);
+}
+
+function sayExported(exported: Exported, archives: readonly FoundArchive[], command: ExportCommand): void {
+  const { printer, format, output } = command;
+  for (const key of exported.unverified)
+    printer.aside(`Note: ${key}: it has no metadata, so it was not verified.`);
+  printer.aside(`Exported ${formatCount(exported.rows)} rows of ${formatCount(archives.length)} archives.`);
+  if (exported.columns === null || output === null) return;
+  const columns = exported.columns.map(quoteIdentifier).join(', ');
+  const options = format === 'csv' ? ' with (format csv, header)' : '';
+  const table = command.tables[0] ?? 'TABLE';
+  printer.aside(
+    `\\copy ${quoteIdentifier(table)} (${columns}) from '${output.replaceAll("'", "''")}'${options}`,
+  );
+}

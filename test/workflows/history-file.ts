@@ -23,10 +23,8 @@ export function writeHistory(
     longs: String,
     enums: String,
   });
-  const json = JSON.stringify(
-    { workflowId, history: plain },
-    (key, value) => (key === 'stackTrace' ? '' : value),
-    1,
+  const json = JSON.stringify({ workflowId, history: plain }, (key, value) =>
+    key === 'stackTrace' ? '' : value,
   );
   writeFileSync(`${folder}${name}.json`, `${json}\n`);
 }

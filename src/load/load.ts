@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { RestartNested } from '../archive/slice-error.ts';
 import { Slicer } from '../archive/slicer.ts';
@@ -5,6 +6,7 @@ import type { ArchiveRef, DeferredArchive, LoadInput, LoadOutcome } from '../con
 import { type ArchiveFailure, maxFailuresKept, type RowCounts, type Tally } from '../contract/outcome.ts';
 import { type Stage, ThawError } from '../contract/thaw-error.ts';
 import type { TargetColumn, TargetTable } from '../postgres/catalog.ts';
+import { disconnect } from '../postgres/connection.ts';
 import {
   claimArchives,
   type DecidedArchive,
@@ -41,6 +43,9 @@ export interface LoadTools {
 /** How long a claim waits for another attempt at the same archives before it ends that attempt's session. */
 const claimTimeout = '15s';
 
+/** Milliseconds that a commit gets to be answered when the load is cancelled. */
+const lastAnswer = 5_000;
+
 /**
  * Loads one archive or a pack in one transaction, and decides each of its archives: restored, restored
  * earlier, or failed. When one fails, all are done again, a transaction for each.
@@ -50,14 +55,15 @@ const claimTimeout = '15s';
 export async function loadArchives(input: LoadInput, tools: LoadTools): Promise<LoadOutcome> {
   const prefix = loadPrefix(input.scope.restoreId, input.target.oid, input.firstOrdinal);
   const client = await tools.connect(prefix + tools.attempt);
+  const load = new Load(input, tools, client);
   // Ends the statement under way as well; PostgreSQL rolls back when it notices.
-  const abandon = () => void client.end().catch(() => {});
+  const abandon = () => void load.commitEnded().then(() => disconnect(client));
   tools.signal.addEventListener('abort', abandon, { once: true });
   try {
-    return await new Load(input, tools, client).run();
+    return await load.run();
   } finally {
     tools.signal.removeEventListener('abort', abandon);
-    abandon();
+    void disconnect(client);
   }
 }
 
@@ -81,6 +87,8 @@ class Load {
   /** Columns of json found to hold nested values, by archive. */
   readonly #nested = new Map<number, Set<string>>();
   readonly #unknown = new Map<string, number>();
+  /** Under way. */
+  #commit: Promise<unknown> | null = null;
   #tally: Tally = emptyTally;
   #failures: ArchiveFailure[] = [];
   #deferred: DeferredArchive[] = [];
@@ -104,6 +112,16 @@ class Load {
     this.#generated = new Set(
       tools.target.columns.flatMap((column) => (column.generated === null ? [] : [column.name])),
     );
+  }
+
+  /**
+   * Resolves once no commit is under way, or none is answered: a cancelled load that has committed after all
+   * tells what it did, and nobody else could.
+   */
+  async commitEnded(): Promise<void> {
+    if (this.#commit === null) return;
+    const answered = this.#commit.catch(() => {});
+    await Promise.race([answered, delay(lastAnswer, undefined, { ref: false })]);
   }
 
   async run(): Promise<LoadOutcome> {
@@ -160,7 +178,7 @@ class Load {
         const claimed = await this.#claim(part);
         sink = this.#openSink(way);
         const rows = await this.#copy(claimed, sink);
-        await this.#commit(part, claimed, rows, sink, way);
+        await this.#commitPart(part, claimed, rows, sink, way);
         return true;
       } catch (raw) {
         const error = this.#translate(raw);
@@ -284,7 +302,7 @@ class Load {
     });
   }
 
-  async #commit(
+  async #commitPart(
     part: Part,
     claimed: readonly number[],
     rows: ReadonlyMap<number, number>,
@@ -302,11 +320,17 @@ class Load {
       counts: counts.get(index) ?? emptyTally.rows,
     }));
     await settleArchives(this.#client, this.#ledger, settled);
-    await this.#client.query('commit');
+    await this.#commitTransaction();
     if (way === 'staged' && settled.every(({ rows, counts }) => counts.inserted === rows)) {
       this.#tools.hints.foundNone(this.#ledger);
     }
     await this.#count(claimed, settled);
+  }
+
+  async #commitTransaction(): Promise<void> {
+    this.#commit = this.#client.query('commit');
+    await this.#commit;
+    this.#commit = null;
   }
 
   async #count(
@@ -350,7 +374,7 @@ class Load {
       const claimed = await this.#claim(part);
       if (claimed.length > 0) await failArchive(this.#client, this.#ledger, failure, deferred);
       await awaitTurn(this.#client, this.#turnClaim(part), false, this.#tools.signal);
-      await this.#client.query('commit');
+      await this.#commitTransaction();
       await this.#takeOverKeys([key]);
     } catch (raw) {
       await this.#rollBack(null);

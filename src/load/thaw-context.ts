@@ -6,6 +6,7 @@ import type { HeldTarget, TableScope } from '../contract/activities.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { readTarget, type TargetTable } from '../postgres/catalog.ts';
 import { connectDatabase } from '../postgres/connect-database.ts';
+import { disconnect } from '../postgres/connection.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { ConflictHints } from './conflict-hints.ts';
 
@@ -62,7 +63,7 @@ export class ThawContext {
     action: (client: pg.Client) => Promise<T>,
   ): Promise<T> {
     const client = await this.connect(request, applicationName, signal);
-    const abandon = () => void client.end().catch(() => {});
+    const abandon = () => void disconnect(client);
     signal.addEventListener('abort', abandon, { once: true });
     try {
       return await action(client);

@@ -1,19 +1,24 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { cancelSignal } from '../../src/contract/messages.ts';
 import { restoreWorkflowId } from '../../src/contract/names.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
 import { ArchivedTable, expectNoSessions } from './archived-table.ts';
+import { type FaultProxy, startFaultProxy, type Verdict } from './fault-proxy.ts';
 import { expectSoundHistories } from './histories.ts';
 import { until } from './until.ts';
 
+let postgres: FaultProxy;
 let thaw: TestThaw;
 
 beforeAll(async () => {
-  thaw = await createTestThaw('cancel');
+  postgres = await startFaultProxy(Number(new URL(inject('stack').postgresUrl).port));
+  thaw = await createTestThaw('cancel', 'worker', { postgresPort: postgres.port });
 });
 
 afterAll(async () => {
   await thaw.close();
+  await postgres.close();
 });
 
 const rows = 100;
@@ -91,6 +96,39 @@ test('a load that waits for a lock is cancelled as soon', async () => {
   expect((await thaw.pg.query('select from waiting')).rowCount).toBe(0);
   expect(await thaw.restore(['waiting'])).toMatchObject({ state: 'completed' });
   await table.expectRestored('skip');
+});
+
+test('a load that is cancelled while it commits is counted', async () => {
+  const table = await ArchivedTable.create(thaw, { table: 'committing', ...shape });
+  const request = thaw.request(['committing'], { packBytes: 8_000 });
+  const committing = new Set<number>();
+  let asked: Promise<void> | null = null;
+  postgres.interfere({
+    request: (bytes, { number }) => {
+      if (bytes[0] === 'Q'.charCodeAt(0) && bytes.includes('commit\0')) committing.add(number);
+      return 'pass';
+    },
+    answer: async (_, { number }): Promise<Verdict> => {
+      // The ledger's schema is made in a transaction too.
+      const restored = committing.delete(number)
+        ? await table.restoredIn(request.restoreId).catch(() => [])
+        : [];
+      if (restored.length === 0) return 'pass';
+      asked ??= thaw.restores.cancel(request.restoreId, null);
+      // Longer than it takes a load to hear of it.
+      await asked.then(() => delay(3_500));
+      return 'pass';
+    },
+  });
+  await thaw.restores.start(request);
+
+  const outcome = await thaw.restores.outcome(request.restoreId);
+  postgres.interfere({});
+
+  const restored = await table.restoredIn(request.restoreId);
+  expect(restored.length).toBeGreaterThan(0);
+  expect(outcome).toMatchObject({ state: 'cancelled', tally: { archives: { restored: restored.length } } });
+  await expectWholeArchives(table, restored);
 });
 
 /** Fails unless the table has these archives whole, and nothing of any other. */

@@ -16,8 +16,8 @@ export interface ProxyConnection {
 export interface Interference {
   /** Bytes for the server. */
   readonly request?: (bytes: Buffer, connection: ProxyConnection) => Verdict;
-  /** Bytes for the client. */
-  readonly answer?: (bytes: Buffer, connection: ProxyConnection) => Verdict;
+  /** Bytes for the client; they, and those behind them, wait for a promise. */
+  readonly answer?: (bytes: Buffer, connection: ProxyConnection) => Verdict | Promise<Verdict>;
 }
 
 /** A TCP proxy that breaks and holds up connections as it is told. */
@@ -66,7 +66,12 @@ export async function startFaultProxy(serverPort: number): Promise<FaultProxy> {
     upstream.on('data', (bytes: Buffer) => {
       const verdict = current.answer?.(bytes, connection) ?? 'pass';
       connection.answered += bytes.length;
-      pass(bytes, upstream, client, verdict);
+      if (typeof verdict === 'string') return pass(bytes, upstream, client, verdict);
+      upstream.pause();
+      void verdict.then((late) => {
+        upstream.resume();
+        pass(bytes, upstream, client, late);
+      });
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

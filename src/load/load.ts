@@ -125,7 +125,9 @@ class Load {
   }
 
   async run(): Promise<LoadOutcome> {
-    const rest = await this.#undecided();
+    const rest = await this.#undecided().catch((raw: unknown) => {
+      throw this.#translate(raw);
+    });
     if (rest.from < rest.to) await this.#decide(rest);
     return {
       tally: this.#tally,
@@ -139,8 +141,8 @@ class Load {
   async #undecided(): Promise<Part> {
     const { archives, firstOrdinal, target, scope } = this.#input;
     const all = { from: 0, to: archives.length };
-    if (!target.ordered) return all;
     const next = await readTurn(this.#client, scope.restoreId, target);
+    if (!target.ordered) return all;
     const from = Math.min(Math.max(next - firstOrdinal, 0), archives.length);
     await this.#takeOver({ from: 0, to: from });
     return { from, to: archives.length };

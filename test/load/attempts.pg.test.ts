@@ -31,9 +31,11 @@ describe.each([
     await passOn();
     await site.restore('items');
 
-    const error = await errorOf(former.load([archive], 0));
+    const load = former.load([archive], 0);
 
+    const error = await errorOf(load);
     expect(error).toMatchObject({ code: 'TargetBusy', retryable: false });
+    expect(load.statements).not.toContain('begin');
     expect(error.message).toContain(former.restoreId);
     await expectNothing(former.restoreId);
   });
@@ -128,8 +130,15 @@ describe.each([
       }
     }
     expect(await count()).toBe(3);
+    const lost = restore.load(archives, 0, {
+      attempt: 4,
+      after: async (statement, client) => {
+        if (statement.startsWith('select next_ordinal')) await client.end();
+      },
+    });
+    expect(await errorOf(lost)).toMatchObject({ code: 'DatabaseUnavailable', retryable: true });
     // And once more, when all is decided.
-    const again = await restore.load(archives, 0, { attempt: 4 }).outcome;
+    const again = await restore.load(archives, 0, { attempt: 5 }).outcome;
     expect(again.tally.archives).toEqual({ restored: 3, earlier: 0, failed: 1 });
     expect(again.failures).toHaveLength(1);
     expect(await count()).toBe(3);

@@ -86,7 +86,9 @@ async function restore(
 ): Promise<Result> {
   await site.pg.query('truncate items, thaw.targets, thaw.archives');
   await site.pg.query(
-    `insert into items select * from json_populate_recordset(null::items, $1) on conflict do nothing`,
+    `insert into items
+     select distinct on (coalesce(code, -id)) * from (
+       select distinct on (id) * from json_populate_recordset(null::items, $1)) as keyed`,
     [JSON.stringify(old)],
   );
   const run = await site.restore('items', { conflictStrategy: strategy });

@@ -15,6 +15,7 @@ interface ExportFlags {
   readonly startDate?: Bound;
   readonly endDate?: Bound;
   readonly format: ExportFormat;
+  readonly without?: readonly string[];
   readonly output?: string;
 }
 
@@ -29,6 +30,8 @@ json too. A type that the archive does not tell (an enum, a composite, one of an
 Into a table, with psql (the export names the columns):
   \\copy audit_logs (id, user_id, …) from 'audit_logs.csv' with (format csv, header)
   \\copy audit_logs (id, user_id, …) from 'audit_logs.copy'
+
+COPY refuses generated columns, and the archive does not tell which they are: leave them out with --without.
 
 Examples:
     thaw export archives/production_db/audit_logs/year=2026/month=01/day=04/audit_logs_20260104T052021Z_batch_001.jsonl.gz | head
@@ -52,6 +55,7 @@ export function addExportCommand(program: Command, context: CommandContext): voi
         .argParser(word(exportFormats))
         .default('jsonl' satisfies ExportFormat),
     )
+    .option('--without <column>', 'leave a column out, such as a generated one; repeatable', collect)
     .option('-o, --output <file>', 'file to write; without it, standard output')
     .addHelpText('after', more)
     .action(async (keys: string[], flags: ExportFlags) => {
@@ -63,6 +67,7 @@ export function addExportCommand(program: Command, context: CommandContext): voi
         tables: flags.table ?? [],
         period: { from: flags.startDate ?? null, to: flags.endDate ?? null },
         format: flags.format,
+        left: flags.without ?? [],
         output: flags.output ?? null,
       });
       context.end(exitCode);

@@ -25,6 +25,8 @@ export interface ExportCommand {
   readonly tables: readonly string[];
   readonly period: Period;
   readonly format: ExportFormat;
+  /** Columns to leave out. */
+  readonly left: readonly string[];
   /** Path; null: standard output. */
   readonly output: string | null;
   readonly env: NodeJS.ProcessEnv;
@@ -44,7 +46,14 @@ export async function runExport(command: ExportCommand): Promise<ExitCode> {
   try {
     const archives = await chooseArchives(command, store);
     const target = output === null ? new StreamTarget(printer.stream) : await FileTarget.open(output);
-    const exported = await exportInto({ store, archives, format, target, signal });
+    const exported = await exportInto({
+      store,
+      archives,
+      format,
+      target,
+      signal,
+      left: new Set(command.left),
+    });
     sayExported(exported, archives, command);
     return exitCodes.done;
   } catch (error) {

@@ -16,6 +16,8 @@ export interface ExportJob {
   /** In the order of the rows. */
   readonly archives: readonly FoundArchive[];
   readonly format: ExportFormat;
+  /** Columns to leave out, such as generated ones. */
+  readonly left: ReadonlySet<string>;
   readonly target: ExportTarget;
   readonly signal: AbortSignal;
 }
@@ -59,7 +61,7 @@ async function exportOnce(job: ExportJob, nested: ReadonlySet<string>): Promise<
     if (metadata === null) unverified.push(key);
     const body = await job.store.open(key, { etag, signal: job.signal });
     const content = readArchive(body.chunks, { archive: key, digest: true });
-    const reader = new RecordReader(key);
+    const reader = new RecordReader(key, job.left);
     const take: RowWriter['write'] = (json, parts) => writer.write(json, parts);
     const rest = content.chunks[Symbol.asyncIterator]();
     const verified = { ...content, key, metadata };
@@ -93,13 +95,13 @@ async function readOut(rest: AsyncIterator<Buffer>, verify: () => void): Promise
 }
 
 async function openWriter(
-  { format, store }: ExportJob,
+  { format, store, left }: ExportJob,
   first: FoundArchive,
   nested: ReadonlySet<string>,
 ): Promise<RowWriter> {
   if (format === 'jsonl') return new JsonLinesWriter();
   const found = await findArchivedSchema(store, first, await readMetadata(store, first));
-  const columns = found === null ? null : columnsOfSchema(found.schema, nested);
+  const columns = found === null ? null : columnsOfSchema(found.schema, left, nested);
   return format === 'csv' ? new CsvWriter(columns) : new CopyWriter(columns);
 }
 

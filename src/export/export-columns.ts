@@ -16,11 +16,16 @@ export interface ExportColumn {
 /**
  * The columns that the archived schema tells, in the order of the table.
  *
+ * @param left columns to leave out besides those of the archiver
  * @param nestedJson columns of json known to hold nested values; see `RestartNested`
  */
-export function columnsOfSchema(schema: ArchivedSchema, nestedJson: ReadonlySet<string>): ExportColumn[] {
+export function columnsOfSchema(
+  schema: ArchivedSchema,
+  left: ReadonlySet<string>,
+  nestedJson: ReadonlySet<string>,
+): ExportColumn[] {
   return schema.columns
-    .filter(({ name }) => !archiverKeys.has(name))
+    .filter(({ name }) => !archiverKeys.has(name) && !left.has(name))
     .map((column) => {
       const type = archivedType(column);
       const encoder =

@@ -54,7 +54,7 @@ export class FileTarget implements ExportTarget {
     try {
       const there = await stat(path).catch(() => null);
       if (there?.isFile() === false) throw new Error('it is there and is no file');
-      return new FileTarget(path, draft, await open(draft, 'wx'));
+      return new FileTarget(path, draft, await open(draft, 'ax'));
     } catch (error) {
       throw new ThawError(
         'InputInvalid',
@@ -68,7 +68,7 @@ export class FileTarget implements ExportTarget {
   }
 
   async write(bytes: Buffer): Promise<void> {
-    // A plain write may take only a part.
+    // A plain write may take only a part. Opened for appending, the file goes on at its end after `restart`.
     await this.#file.appendFile(bytes);
   }
 

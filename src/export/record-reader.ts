@@ -19,6 +19,7 @@ export type TakeRecord = (json: Buffer, parts: RecordParts) => void;
 /** Finds the records of an archive and their values, as bytes: nothing is parsed that is not asked for. */
 export class RecordReader {
   readonly #archive: string;
+  readonly #left: ReadonlySet<string>;
   readonly #parts = new RecordParts();
   readonly #fields = new Map<string, Field>();
   /** Bytes of a line whose end has not come yet. */
@@ -26,8 +27,10 @@ export class RecordReader {
   #lines = 0;
   #records = 0;
 
-  constructor(archive: string) {
+  /** @param left keys that are to be left out besides those of the archiver: their fields are `constant` */
+  constructor(archive: string, left: ReadonlySet<string> = new Set()) {
     this.#archive = archive;
+    this.#left = left;
   }
 
   get records(): number {
@@ -74,7 +77,7 @@ export class RecordReader {
   readonly #fieldOf = (key: string): Field => {
     const known = this.#fields.get(key);
     if (known !== undefined) return known;
-    const constant = archiverKeys.has(key);
+    const constant = archiverKeys.has(key) || this.#left.has(key);
     const field = { key, constant, column: -1, encoder: null, counted: false, values: 0, pending: 0 };
     this.#fields.set(key, field);
     return field;

@@ -33,7 +33,7 @@ export async function createFolderSite(set?: FixtureSet, target?: TestDatabase):
   await mkdir(folder);
   if (set !== undefined) await cp(fixturePath(set, 'objects'), folder, { recursive: true });
   const database = set === undefined ? 'app' : databases[set];
-  if (target !== undefined) {
+  if (set !== undefined && target !== undefined) {
     const own = path.join(folder, 'archives', target.name);
     await cp(path.join(folder, 'archives', database), own, { recursive: true });
     await rm(path.join(folder, 'archives', database), { recursive: true });

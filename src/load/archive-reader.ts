@@ -47,6 +47,16 @@ export class ArchiveReader {
     return this.#folder + archive.name;
   }
 
+  /** Full key of the archive at a place of the load. */
+  keyAt(index: number): string {
+    return this.keyOf(this.#archiveAt(index));
+  }
+
+  /** Place in the load of the archive with a full key. */
+  indexOf(key: string): number {
+    return this.#archives.findIndex((archive) => this.keyOf(archive) === key);
+  }
+
   /**
    * Opens an archive of the load.
    *

@@ -1,31 +1,31 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { RestartNested } from '../archive/slice-error.ts';
-import { Slicer } from '../archive/slicer.ts';
-import type { ArchiveRef, DeferredArchive, LoadInput, LoadOutcome } from '../contract/activities.ts';
-import { type ArchiveFailure, maxFailuresKept, type RowCounts, type Tally } from '../contract/outcome.ts';
-import { type Stage, ThawError } from '../contract/thaw-error.ts';
-import type { TargetColumn, TargetTable } from '../postgres/catalog.ts';
+import type { LoadInput, LoadOutcome } from '../contract/activities.ts';
+import type { ArchiveFailure } from '../contract/outcome.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+import type { TargetTable } from '../postgres/catalog.ts';
 import { disconnect } from '../postgres/connection.ts';
 import {
   claimArchives,
-  type DecidedArchive,
   failArchive,
   type LedgerArchive,
   type LedgerScope,
   readDecided,
   settleArchives,
 } from '../postgres/ledger.ts';
-import { databaseError, isAboutTarget, isSqlState, sqlState } from '../postgres/sqlstate.ts';
+import { databaseError, isSqlState, sqlState } from '../postgres/sqlstate.ts';
 import { endSessions, loadPrefix, readTurn } from '../postgres/targets.ts';
-import { addTallies, emptyTally } from '../restore/tally.ts';
+import { emptyTally } from '../restore/tally.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import { ArchiveReader, type OpenArchive } from './archive-reader.ts';
+import { ArchiveCopier } from './archive-copier.ts';
+import { isAboutArchive, isConflict } from './archive-error.ts';
+import { ArchiveReader } from './archive-reader.ts';
 import type { ConflictHints } from './conflict-hints.ts';
 import type { LoadProgress } from './load-progress.ts';
+import { LoadResults } from './load-results.ts';
 import { DirectSink, type Sink, StagedSink } from './sink.ts';
 import { awaitTurn, GiveWay } from './turn.ts';
-import { verifyChecksums, verifyCount, verifyOrigin } from './verify.ts';
 
 /** What a load works with. */
 export interface LoadTools {
@@ -81,17 +81,13 @@ class Load {
   readonly #client: pg.Client;
   readonly #ledger: LedgerScope;
   readonly #reader: ArchiveReader;
-  /** What rows may be written to: COPY refuses generated columns. */
-  readonly #columns: readonly TargetColumn[];
-  readonly #generated: ReadonlySet<string>;
-  /** Columns of json found to hold nested values, by archive. */
-  readonly #nested = new Map<number, Set<string>>();
-  readonly #unknown = new Map<string, number>();
+  readonly #copier: ArchiveCopier;
+  readonly #results = new LoadResults();
   /** Under way. */
   #commit: Promise<unknown> | null = null;
-  #tally: Tally = emptyTally;
-  #failures: ArchiveFailure[] = [];
-  #deferred: DeferredArchive[] = [];
+  /** Found by the last claim. */
+  #earlier: readonly LedgerArchive[] = [];
+  #decided: readonly LedgerArchive[] = [];
 
   constructor(input: LoadInput, tools: LoadTools, client: pg.Client) {
     this.#input = input;
@@ -108,10 +104,7 @@ class Load {
       checksums: input.options.validateChecksums,
       signal: tools.signal,
     });
-    this.#columns = tools.target.columns.filter((column) => column.generated === null);
-    this.#generated = new Set(
-      tools.target.columns.flatMap((column) => (column.generated === null ? [] : [column.name])),
-    );
+    this.#copier = new ArchiveCopier(input, tools.target, this.#reader, tools.progress);
   }
 
   /**
@@ -129,12 +122,7 @@ class Load {
       throw this.#translate(raw);
     });
     if (rest.from < rest.to) await this.#decide(rest);
-    return {
-      tally: this.#tally,
-      failures: this.#failures.slice(0, maxFailuresKept),
-      deferred: this.#deferred,
-      notices: this.#notices(),
-    };
+    return this.#results.outcome(this.#copier.notices());
   }
 
   /** Takes over what an earlier attempt has decided, and gives what is left. */
@@ -144,7 +132,7 @@ class Load {
     const next = await readTurn(this.#client, scope.restoreId, target);
     if (!target.ordered) return all;
     const from = Math.min(Math.max(next - firstOrdinal, 0), archives.length);
-    await this.#takeOver({ from: 0, to: from });
+    await this.#takeOver(this.#ledgerArchives({ from: 0, to: from }));
     return { from, to: archives.length };
   }
 
@@ -179,7 +167,7 @@ class Load {
         await this.#client.query('begin');
         const claimed = await this.#claim(part);
         sink = this.#openSink(way);
-        const rows = await this.#copy(claimed, sink);
+        const rows = await this.#copier.copy(claimed, sink);
         await this.#commitPart(part, claimed, rows, sink, way);
         return true;
       } catch (raw) {
@@ -206,7 +194,7 @@ class Load {
       const claims = await claimArchives(this.#client, this.#ledger, archives, ignoreWatermark);
       await this.#client.query('set local lock_timeout = 0');
       this.#earlier = archives.filter(({ key }) => claims.get(key) === 'earlier');
-      this.#decided = archives.filter(({ key }) => claims.get(key) === 'decided').map(({ key }) => key);
+      this.#decided = archives.filter(({ key }) => claims.get(key) === 'decided');
       return archives.flatMap(({ key }, place) => (claims.get(key) === 'claimed' ? [part.from + place] : []));
     } catch (error) {
       if (!isSqlState(error, sqlState.lockNotAvailable)) throw error;
@@ -218,90 +206,12 @@ class Load {
     }
   }
 
-  /** Found by the last claim. */
-  #earlier: LedgerArchive[] = [];
-  #decided: string[] = [];
-
   #openSink(way: 'direct' | 'staged'): Sink {
     const { target } = this.#tools;
+    const columns = target.columns.filter((column) => column.generated === null);
     return way === 'direct'
-      ? new DirectSink(this.#client, target, this.#columns)
-      : new StagedSink(this.#client, target, this.#columns, this.#input.options.conflictStrategy);
-  }
-
-  /** @returns the records of each archive */
-  async #copy(indexes: readonly number[], sink: Sink): Promise<Map<number, number>> {
-    this.#unknown.clear();
-    const rows = new Map<number, number>();
-    for (const index of indexes) rows.set(index, await this.#copyArchive(index, sink));
-    this.#tools.progress.enter('copy', this.#input.what);
-    await sink.flush();
-    return rows;
-  }
-
-  async #copyArchive(index: number, sink: Sink): Promise<number> {
-    const { progress } = this.#tools;
-    const key = this.#keyAt(index);
-    progress.enter('download', key);
-    const archive = await this.#reader.open(index);
-    verifyOrigin(key, archive.metadata, this.#input.scope.table.schema);
-    progress.enter('copy', key);
-    const slicer = this.#slicer(index, key);
-    const rest = archive.chunks[Symbol.asyncIterator]();
-    try {
-      for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
-        const before = slicer.rows;
-        for (const piece of slicer.push(next.value)) await sink.write(index, piece);
-        progress.move(next.value.length, slicer.rows - before);
-      }
-      for (const piece of slicer.end()) await sink.write(index, piece);
-    } catch (error) {
-      if (error instanceof RestartNested) this.#noteNested(index, error.column);
-      else await this.#blameChecksum(archive, rest, error);
-      throw error;
-    }
-    if (this.#input.options.validateChecksums) verifyChecksums(archive);
-    verifyCount(archive, slicer.rows);
-    this.#checkColumns(key, slicer);
-    return slicer.rows;
-  }
-
-  /** An error within an archive whose checksum is wrong is the fault of its bytes: so it is read to its end. */
-  async #blameChecksum(archive: OpenArchive, rest: AsyncIterator<Buffer>, error: unknown): Promise<void> {
-    if (!isAboutArchive(this.#translate(error))) return;
-    if (!this.#input.options.validateChecksums) return;
-    try {
-      while ((await rest.next()).done !== true);
-    } catch {
-      // What ends the bytes early is the error at hand, or follows from it.
-      return;
-    }
-    verifyChecksums(archive);
-  }
-
-  #slicer(index: number, key: string): Slicer {
-    return new Slicer(
-      this.#columns.map(({ name, type }) => ({ name, key: name, type })),
-      { archive: key, nestedJson: this.#nested.get(index), ignoredKeys: this.#generated },
-    );
-  }
-
-  /** Columns that the table does not have are left out by lenient and transform, and refused otherwise. */
-  #checkColumns(key: string, slicer: Slicer): void {
-    const { schemaStrategy } = this.#input.options;
-    for (const [column, values] of slicer.unknownKeys) {
-      if (schemaStrategy === 'strict' || schemaStrategy === 'none') throw this.#unknownColumn(key, column);
-      this.#unknown.set(column, (this.#unknown.get(column) ?? 0) + values);
-    }
-  }
-
-  #unknownColumn(key: string, column: string): ThawError {
-    const { schema, table } = this.#tools.target;
-    return new ThawError('SchemaIncompatible', `${key}: ${schema}.${table} has no column ${column}.`, {
-      object: key,
-      stage: 'slice',
-      hint: 'Add the column, or leave it out with --schema-migration-strategy lenient.',
-    });
+      ? new DirectSink(this.#client, target, columns)
+      : new StagedSink(this.#client, target, columns, this.#input.options.conflictStrategy);
   }
 
   async #commitPart(
@@ -317,7 +227,7 @@ class Load {
     progress.enter('merge', this.#input.what);
     const counts = await sink.merge();
     const settled = claimed.map((index) => ({
-      key: this.#keyAt(index),
+      key: this.#reader.keyAt(index),
       rows: rows.get(index) ?? 0,
       counts: counts.get(index) ?? emptyTally.rows,
     }));
@@ -326,7 +236,13 @@ class Load {
     if (way === 'staged' && settled.every(({ rows, counts }) => counts.inserted === rows)) {
       this.#tools.hints.foundNone(this.#ledger);
     }
-    await this.#count(claimed, settled);
+    for (const [place, index] of claimed.entries()) {
+      const archive = this.#input.archives[index];
+      if (archive !== undefined)
+        this.#results.addRestored(archive, settled[place]?.counts ?? emptyTally.rows);
+    }
+    this.#results.addEarlier(this.#earlier);
+    await this.#takeOver(this.#decided);
   }
 
   async #commitTransaction(): Promise<void> {
@@ -335,33 +251,10 @@ class Load {
     this.#commit = null;
   }
 
-  async #count(
-    claimed: readonly number[],
-    settled: readonly { readonly counts: RowCounts }[],
-  ): Promise<void> {
-    const bytes = claimed.reduce((sum, index) => sum + (this.#input.archives[index]?.bytes ?? 0), 0);
-    this.#add({
-      archives: { restored: claimed.length, earlier: 0, failed: 0 },
-      rows: emptyTally.rows,
-      bytes,
-    });
-    for (const { counts } of settled) this.#add({ ...emptyTally, rows: counts });
-    this.#addEarlier(this.#earlier);
-    await this.#takeOverKeys(this.#decided);
-  }
-
-  #addEarlier(archives: readonly { readonly bytes: number }[]): void {
-    this.#add({
-      ...emptyTally,
-      archives: { restored: 0, earlier: archives.length, failed: 0 },
-      bytes: archives.reduce((sum, { bytes }) => sum + bytes, 0),
-    });
-  }
-
   /** Decides that an archive failed, in a transaction of its own, and moves the turn on. */
   async #fail(index: number, error: ThawError): Promise<void> {
     const part = { from: index, to: index + 1 };
-    const key = this.#keyAt(index);
+    const key = this.#reader.keyAt(index);
     const deferred = this.#isSelfReference(error);
     const failure: ArchiveFailure = {
       archive: key,
@@ -377,7 +270,7 @@ class Load {
       if (claimed.length > 0) await failArchive(this.#client, this.#ledger, failure, deferred);
       await awaitTurn(this.#client, this.#turnClaim(part), false, this.#tools.signal);
       await this.#commitTransaction();
-      await this.#takeOverKeys([key]);
+      await this.#takeOver(this.#ledgerArchives(part));
     } catch (raw) {
       await this.#rollBack(null);
       throw this.#translate(raw);
@@ -399,38 +292,14 @@ class Load {
     }
   }
 
-  async #takeOver(part: Part): Promise<void> {
-    await this.#takeOverKeys(this.#ledgerArchives(part).map(({ key }) => key));
-  }
-
-  /** Adds what the ledger says that this restore decided. */
-  async #takeOverKeys(keys: readonly string[]): Promise<void> {
-    if (keys.length === 0) return;
+  /** Adds what the ledger says that this restore decided of archives; what it does not have, another one restored. */
+  async #takeOver(archives: readonly LedgerArchive[]): Promise<void> {
+    if (archives.length === 0) return;
+    const keys = archives.map(({ key }) => key);
     const decided = await readDecided(this.#client, this.#ledger, keys);
-    for (const archive of decided) this.#takeOverArchive(archive);
+    for (const archive of decided) this.#results.addDecided(archive, this.#reader.indexOf(archive.key));
     const known = new Set(decided.map(({ key }) => key));
-    const others = this.#input.archives.filter((archive) => {
-      const key = this.#reader.keyOf(archive);
-      return keys.includes(key) && !known.has(key);
-    });
-    this.#addEarlier(others);
-  }
-
-  #takeOverArchive(archive: DecidedArchive): void {
-    const { failure, bytes } = archive;
-    if (failure === null) {
-      this.#add({ archives: { restored: 1, earlier: 0, failed: 0 }, rows: archive.counts, bytes });
-    } else if (archive.deferred) {
-      const index = this.#input.archives.findIndex((ref) => this.#reader.keyOf(ref) === archive.key);
-      this.#deferred.push({ index, failure });
-    } else {
-      this.#failures.push(failure);
-      this.#add({
-        archives: { restored: 0, earlier: 0, failed: 1 },
-        rows: { ...emptyTally.rows, failed: failure.rows },
-        bytes,
-      });
-    }
+    this.#results.addEarlier(archives.filter(({ key }) => !known.has(key)));
   }
 
   async #rollBack(sink: Sink | null): Promise<void> {
@@ -447,13 +316,7 @@ class Load {
     if (this.#tools.signal.aborted) return this.#tools.signal.reason;
     if (raw instanceof GiveWay || raw instanceof RestartNested) return raw;
     const { schema, table } = this.#tools.target;
-    const stage: Stage = this.#tools.progress.stage;
-    return databaseError(raw, { object: `${schema}.${table}`, stage });
-  }
-
-  #noteNested(index: number, column: string): void {
-    const columns = this.#nested.get(index) ?? new Set();
-    this.#nested.set(index, columns.add(column));
+    return databaseError(raw, { object: `${schema}.${table}`, stage: this.#tools.progress.stage });
   }
 
   #isSelfReference(error: unknown): boolean {
@@ -476,40 +339,4 @@ class Load {
       ordinal: this.#input.firstOrdinal + part.from + place,
     }));
   }
-
-  #keyAt(index: number): string {
-    return this.#reader.keyOf(this.#archiveAt(index));
-  }
-
-  #archiveAt(index: number): ArchiveRef {
-    const archive = this.#input.archives[index];
-    if (archive === undefined) throw new RangeError(`The load has no archive ${index}`);
-    return archive;
-  }
-
-  #add(tally: Tally): void {
-    this.#tally = addTallies(this.#tally, tally);
-  }
-
-  #notices(): string[] {
-    return [...this.#unknown].map(
-      ([column, values]) =>
-        `Column ${column} of the archives is not in the table and was left out: ${values} value(s) in ${this.#input.what}.`,
-    );
-  }
-}
-
-function isConflict(error: unknown): boolean {
-  return isSqlState(error, sqlState.uniqueViolation, sqlState.exclusionViolation, sqlState.deadlockDetected);
-}
-
-/** Errors whose answer is that one archive failed while the others go on. */
-function isAboutArchive(error: unknown): error is ThawError {
-  return (
-    error instanceof ThawError &&
-    !error.retryable &&
-    !isAboutTarget(error) &&
-    error.code !== 'TargetBusy' &&
-    error.code !== 'InputInvalid'
-  );
 }

@@ -1,0 +1,139 @@
+import { RestartNested } from '../archive/slice-error.ts';
+import { Slicer } from '../archive/slicer.ts';
+import type { LoadInput } from '../contract/activities.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+import type { TargetTable } from '../postgres/catalog.ts';
+import { databaseError } from '../postgres/sqlstate.ts';
+import { isAboutArchive, isConflict } from './archive-error.ts';
+import type { ArchiveReader, OpenArchive } from './archive-reader.ts';
+import type { LoadProgress } from './load-progress.ts';
+import type { Sink } from './sink.ts';
+import { verifyChecksums, verifyCount, verifyOrigin } from './verify.ts';
+
+/** Reads archives of a load to their ends, checks them, and gives their rows to a sink. */
+export class ArchiveCopier {
+  readonly #input: LoadInput;
+  readonly #target: TargetTable;
+  readonly #reader: ArchiveReader;
+  readonly #progress: LoadProgress;
+  /** Of generated columns, which COPY refuses. */
+  readonly #ignoredKeys: ReadonlySet<string>;
+  /** Columns of json found to hold nested values, by archive. */
+  readonly #nested = new Map<number, Set<string>>();
+  /** Values of columns that the table does not have. */
+  readonly #unknown = new Map<string, number>();
+
+  constructor(input: LoadInput, target: TargetTable, reader: ArchiveReader, progress: LoadProgress) {
+    this.#input = input;
+    this.#target = target;
+    this.#reader = reader;
+    this.#progress = progress;
+    this.#ignoredKeys = new Set(
+      target.columns.flatMap((column) => (column.generated === null ? [] : [column.name])),
+    );
+  }
+
+  /**
+   * Copies archives into a sink, in order.
+   *
+   * @param indexes places in the load
+   * @returns the records of each
+   * @throws RestartNested when they have to be copied again from the start; ThawError for an archive that
+   * cannot be read, is not what its metadata says, or has a row that the table cannot take
+   */
+  async copy(indexes: readonly number[], sink: Sink): Promise<Map<number, number>> {
+    this.#unknown.clear();
+    const rows = new Map<number, number>();
+    for (const index of indexes) rows.set(index, await this.#copyArchive(index, sink));
+    this.#progress.enter('copy', this.#input.what);
+    await sink.flush();
+    return rows;
+  }
+
+  /** What of the archives had no place in the table. */
+  notices(): string[] {
+    return [...this.#unknown].map(
+      ([column, values]) =>
+        `Column ${column} of the archives is not in the table and was left out: ${values} value(s) in ${this.#input.what}.`,
+    );
+  }
+
+  async #copyArchive(index: number, sink: Sink): Promise<number> {
+    const key = this.#reader.keyAt(index);
+    this.#progress.enter('download', key);
+    const archive = await this.#reader.open(index);
+    verifyOrigin(key, archive.metadata, this.#input.scope.table.schema);
+    this.#progress.enter('copy', key);
+    const slicer = this.#slicer(index, key);
+    const chunks = archive.chunks[Symbol.asyncIterator]();
+    try {
+      for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
+        const before = slicer.rows;
+        for (const piece of slicer.push(next.value)) await sink.write(index, piece);
+        this.#progress.move(next.value.length, slicer.rows - before);
+      }
+      for (const piece of slicer.end()) await sink.write(index, piece);
+    } catch (error) {
+      if (error instanceof RestartNested) this.#noteNested(index, error.column);
+      // A conflict is no fault of the archive: it is read again anyway, to be staged.
+      else if (!isConflict(error) && this.#blamesArchive(error)) await this.#blameChecksum(archive, chunks);
+      throw error;
+    }
+    if (this.#input.options.validateChecksums) verifyChecksums(archive);
+    verifyCount(archive, slicer.rows);
+    this.#checkColumns(key, slicer);
+    return slicer.rows;
+  }
+
+  #blamesArchive(error: unknown): boolean {
+    const { schema, table } = this.#target;
+    return isAboutArchive(databaseError(error, { object: `${schema}.${table}` }));
+  }
+
+  /**
+   * An error within an archive whose checksum is wrong is the fault of its bytes: so it is read to its end.
+   *
+   * @throws ThawError `ChecksumMismatch`
+   */
+  async #blameChecksum(archive: OpenArchive, rest: AsyncIterator<Buffer>): Promise<void> {
+    if (!this.#input.options.validateChecksums) return;
+    try {
+      while ((await rest.next()).done !== true);
+    } catch (error) {
+      // Damage is told only after all bytes were read; anything else ends them early and proves nothing.
+      if (!(error instanceof ThawError) || error.code !== 'ArchiveCorrupt') return;
+    }
+    verifyChecksums(archive);
+  }
+
+  #slicer(index: number, key: string): Slicer {
+    const columns = this.#target.columns.filter((column) => column.generated === null);
+    return new Slicer(
+      columns.map(({ name, type }) => ({ name, key: name, type })),
+      { archive: key, nestedJson: this.#nested.get(index), ignoredKeys: this.#ignoredKeys },
+    );
+  }
+
+  #noteNested(index: number, column: string): void {
+    const columns = this.#nested.get(index) ?? new Set();
+    this.#nested.set(index, columns.add(column));
+  }
+
+  /** Columns that the table does not have are left out by lenient and transform, and refused otherwise. */
+  #checkColumns(key: string, slicer: Slicer): void {
+    const { schemaStrategy } = this.#input.options;
+    for (const [column, values] of slicer.unknownKeys) {
+      if (schemaStrategy === 'strict' || schemaStrategy === 'none') throw this.#unknownColumn(key, column);
+      this.#unknown.set(column, (this.#unknown.get(column) ?? 0) + values);
+    }
+  }
+
+  #unknownColumn(key: string, column: string): ThawError {
+    const { schema, table } = this.#target;
+    return new ThawError('SchemaIncompatible', `${key}: ${schema}.${table} has no column ${column}.`, {
+      object: key,
+      stage: 'slice',
+      hint: 'Add the column, or leave it out with --schema-migration-strategy lenient.',
+    });
+  }
+}

@@ -4,7 +4,7 @@ import type { ThawContext } from '../src/load/thaw-context.ts';
 import { readTarget } from '../src/postgres/catalog.ts';
 import { analyzeTable, rebuildIndexes } from '../src/postgres/indexes.ts';
 import { advanceSequences } from '../src/postgres/sequences.ts';
-import { releaseTarget } from '../src/postgres/targets.ts';
+import { loadPrefix, releaseTarget } from '../src/postgres/targets.ts';
 import { withHeartbeats } from './heartbeat.ts';
 
 /** Rebuilds indexes, moves sequences, runs ANALYZE, lets the target go. Gives notices. */
@@ -12,10 +12,12 @@ export function finishTable(thaw: ThawContext): Activities['finishTable'] {
   return async ({ scope, target: held, changed }) => {
     const { cancellationSignal } = Context.current();
     const { intoSchema, intoTable } = scope.table;
+    const prefix = loadPrefix(scope.restoreId, held.oid, 0);
     return withHeartbeats(
       () => 'finishing',
       () =>
-        thaw.withConnection(scope, `thaw/${scope.restoreId}/finish`, cancellationSignal, async (client) => {
+        // Under the name of a load, so that the target counts as held for as long as this takes.
+        thaw.withConnection(scope, `${prefix}finish`, cancellationSignal, async (client) => {
           const target = await readTarget(client, intoSchema, intoTable);
           const notices = await rebuildIndexes(client, target.oid);
           if (changed) {

@@ -45,6 +45,8 @@ const requiredSettings: Readonly<Record<string, string>> = {
   statement_timeout: '0',
   lock_timeout: '0',
   idle_in_transaction_session_timeout: '0',
+  // Where it is off, a crash takes commits back that Temporal counts as done, and nothing does them again.
+  synchronous_commit: 'on',
 };
 
 /** What helps but is not in every version or on every platform. */
@@ -66,7 +68,7 @@ const desiredSettings: Readonly<Record<string, string>> = {
 
 /**
  * Opens a connection with the session settings of Thaw, set in one round trip; the user's `search_path`
- * and `synchronous_commit` are left alone. A connection that is lost later fails the query under way
+ * is left alone. A connection that is lost later fails the query under way
  * and all after it, and never the process.
  *
  * Results: int2, int4, oid and floats as numbers, int8 as a number or, beyond 2^53, as text; booleans,
@@ -167,7 +169,9 @@ function settingsQuery(settings: readonly (readonly [string, string])[]): pg.Que
     text: `
       select set_config(name, value, false)
       from unnest($1::text[], $2::text[]) as setting (name, value)
-      where current_setting(name, true) is not null`,
+      where current_setting(name, true) is not null
+        -- stricter settings of the user are kept
+        and (name <> 'synchronous_commit' or current_setting(name) = 'off')`,
     values: [settings.map(([name]) => name), settings.map(([, value]) => value)],
   };
 }

@@ -34,6 +34,7 @@ test.each([
   ['tcp_keepalives_idle', '15'],
   ['client_connection_check_interval', '10s'],
   ['default_transaction_isolation', 'read committed'],
+  ['synchronous_commit', 'on'],
 ])('%s is %s, whatever the database says', async (setting, expected) => {
   const { database } = session.config;
   await client.query(`
@@ -41,8 +42,15 @@ test.each([
     alter database "${database}" set datestyle = 'SQL, DMY';
     alter database "${database}" set statement_timeout = '5s';
     alter database "${database}" set default_transaction_isolation = 'serializable';
+    alter database "${database}" set synchronous_commit = off;
     alter database "${database}" set standard_conforming_strings = off`);
   expect(await value(`current_setting('${setting}')`, await session.open())).toBe(expected);
+});
+
+test('a stricter synchronous_commit of the user is kept', async () => {
+  const { database } = session.config;
+  await client.query(`alter database "${database}" set synchronous_commit = remote_apply`);
+  expect(await value(`current_setting('synchronous_commit')`, await session.open())).toBe('remote_apply');
 });
 
 test('the settings outlive a rollback', async () => {

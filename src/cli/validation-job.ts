@@ -86,14 +86,18 @@ async function validateMany(
   try {
     if (reaches(options.level, 'checksums')) measure(scopes, tools, view);
     for (const scope of scopes) {
-      await validateArchives(scope, options, tools, {
-        orphan: (key) => report.orphan(key),
-        verdict: (verdict) => {
-          report.verdict(verdict);
-          log(verdict, job.logger);
-          view.show();
+      await validateArchives(
+        scope,
+        options,
+        { ...tools, onRead: (bytes) => view.read(bytes) },
+        {
+          orphan: (key) => report.orphan(key),
+          verdict: (verdict) => {
+            report.verdict(verdict);
+            log(verdict, job.logger);
+          },
         },
-      });
+      );
     }
   } finally {
     view.stop();

@@ -6,20 +6,27 @@ import { formatCount } from './summary.ts';
 
 /** A line for a pipe comes this often. */
 const lineEveryMs = 5_000;
+/** The bar moves this often. */
+const barEveryMs = 200;
 
 /** How much there is. */
 export interface Expected {
   readonly archives: number;
+  /** Compressed. */
   readonly bytes: number;
 }
 
-/** How far a validation is: a bar on a terminal, now and then a line on standard error elsewhere. */
+/**
+ * How far a validation is: a bar on a terminal, now and then a line on standard error elsewhere. By a timer,
+ * since a single archive may take long.
+ */
 export class ValidationView {
   readonly #report: Report;
   readonly #printer: Printer;
   readonly #bar: cliProgress.SingleBar | null;
+  readonly #timer: NodeJS.Timeout;
   #expected: Expected | null = null;
-  #shownAt = Date.now();
+  #read = 0;
 
   /** @param isJson standard output is not for people */
   constructor(report: Report, printer: Printer, isJson: boolean) {
@@ -37,6 +44,7 @@ export class ValidationView {
           })
         : null;
     this.#bar?.start(1, 0, { line: '' });
+    this.#timer = setInterval(() => this.#show(), this.#bar === null ? lineEveryMs : barEveryMs);
   }
 
   /** What there is in all, once it is known. */
@@ -45,24 +53,29 @@ export class ValidationView {
     this.#bar?.setTotal(Math.max(1, expected.bytes));
   }
 
-  show(): void {
-    const { bytes } = this.#report;
-    const line = progressText(this.#report, this.#expected);
-    if (this.#bar !== null) this.#bar.update(this.#expected === null ? 0 : bytes, { line });
-    else if (Date.now() - this.#shownAt >= lineEveryMs) {
-      this.#printer.aside(line);
-      this.#shownAt = Date.now();
-    }
+  /** Compressed bytes that were read. */
+  read(bytes: number): void {
+    this.#read += bytes;
   }
 
   stop(): void {
+    clearInterval(this.#timer);
     this.#bar?.stop();
   }
-}
 
-/** `412/1,035 archives  34.2 MiB  2 invalid` */
-export function progressText({ archives, bytes, invalid }: Report, expected: Expected | null): string {
-  const total = expected === null ? '' : `/${formatCount(expected.archives)}`;
-  const failed = invalid.length === 0 ? [] : [`${formatCount(invalid.length)} invalid`];
-  return [`${formatCount(archives)}${total} archives`, formatBytes(bytes), ...failed].join('  ');
+  #show(): void {
+    const line = this.#line();
+    // An archive that is read again counts twice, and the bar has an end.
+    const done = Math.min(this.#read, this.#expected?.bytes ?? 0);
+    if (this.#bar === null) this.#printer.aside(line);
+    else this.#bar.update(done, { line });
+  }
+
+  /** `412/1,035 archives  34.2 MiB  2 invalid` */
+  #line(): string {
+    const { archives, invalidArchives } = this.#report;
+    const total = this.#expected === null ? '' : `/${formatCount(this.#expected.archives)}`;
+    const failed = invalidArchives === 0 ? [] : [`${formatCount(invalidArchives)} invalid`];
+    return [`${formatCount(archives)}${total} archives`, formatBytes(this.#read), ...failed].join('  ');
+  }
 }

@@ -28,6 +28,8 @@ export interface CheckTools {
   readonly prefix: string;
   /** Used from level `types` on. */
   readonly targets: Targets;
+  /** Told of compressed bytes as they are read. */
+  readonly onRead?: (bytes: number) => void;
   readonly signal: AbortSignal;
 }
 
@@ -203,7 +205,10 @@ class ArchiveCheck {
     try {
       const { store, signal } = this.#tools;
       const body = await store.open(key, { signal, ...(etag === '' ? {} : { etag }) });
-      const content = readArchive(body.chunks, { archive: key, digest: this.#options.checksums });
+      const content = readArchive(this.#counted(body.chunks), {
+        archive: key,
+        digest: this.#options.checksums,
+      });
       const isWhole = await this.#faults.during(async () => {
         for await (const chunk of content.chunks) {
           lines.push(chunk);
@@ -228,6 +233,13 @@ class ArchiveCheck {
       return null;
     } finally {
       for (const check of checks) await check.close();
+    }
+  }
+
+  async *#counted(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of chunks) {
+      this.#tools.onRead?.(chunk.length);
+      yield chunk;
     }
   }
 

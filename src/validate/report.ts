@@ -80,6 +80,10 @@ export class Report implements ValidationSink {
     return inArchiveOrder(this.#invalid, ({ key }) => key);
   }
 
+  get invalidArchives(): number {
+    return this.#invalid.length;
+  }
+
   get isValid(): boolean {
     return this.#invalid.length === 0 && this.#orphans.length === 0;
   }

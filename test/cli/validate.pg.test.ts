@@ -34,6 +34,19 @@ describe('the values of real archives', () => {
   });
 });
 
+it('type-zoo: the tables take all values but those that the archiver destroyed', async () => {
+  const { site: made, database } = await site('type-zoo');
+  await loadSchema(await database.client(), 'type-zoo');
+  const { exitCode, stdout } = await made.thaw('validate', '--level', 'types', '--output-format', 'json');
+  expect(exitCode).toBe(1);
+  const { total_archives, errors } = JSON.parse(stdout);
+  expect({ total_archives, errors: errors.length }).toEqual({ total_archives: 7, errors: 1 });
+  expect(errors[0].file).toContain('/type_zoo_lossy/');
+  expect(errors[0].error).toMatch(
+    /^RowRejected: Line \d+: column \w+ has a value that the archiver destroyed/,
+  );
+});
+
 describe('values that a table does not take', () => {
   let app: { site: FolderSite; database: TestDatabase };
   const at = { table: 'items', archivedAt: '2026-01-04T05:20:21+00:00' };

@@ -67,7 +67,7 @@ export class Report implements ValidationSink {
   }
 
   get orphans(): readonly string[] {
-    return this.#orphans;
+    return this.#orphans.toSorted();
   }
 
   /** The first of them, and how many there are. */
@@ -96,7 +96,7 @@ export class Report implements ValidationSink {
       total_archives: this.#total,
       valid_archives: this.#total - invalid.length,
       invalid_archives: invalid.length,
-      orphaned_files: this.#orphans,
+      orphaned_files: this.orphans,
       missing_metadata: keysWhere(({ lacksMetadata }) => lacksMetadata),
       checksum_failures: keysWhere(({ faults }) => faults.some(({ code }) => code === 'ChecksumMismatch')),
       record_count_mismatches: keysWhere(({ isMiscounted }) => isMiscounted),

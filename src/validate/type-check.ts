@@ -63,8 +63,13 @@ export class TypeCheck implements LineCheck {
 
   async close(): Promise<void> {
     this.#slicer.dispose();
-    await this.#copy?.abandon();
-    if (this.#stages.size > 0) await this.#client.query('rollback');
+    try {
+      await this.#copy?.abandon();
+      if (this.#stages.size > 0) await this.#client.query('rollback');
+    } catch (error) {
+      // A lost connection has rolled back by itself; what lost it is the error at hand.
+      if (!(error instanceof Error)) throw error;
+    }
   }
 
   async #write(piece: CopyPiece): Promise<void> {
@@ -128,7 +133,7 @@ export class TypeCheck implements LineCheck {
         stage: 'copy',
       });
       const line = this.#lineOf(error.line);
-      if (line === null) throw error;
+      if (line === null || error.retryable) throw error;
       throw new ThawError(error.code, `${this.#archive}: line ${line}: ${error.message}`, {
         object: this.#archive,
         stage: 'copy',

@@ -127,6 +127,43 @@ describe('values that a table does not take', () => {
     expect(stdout).toContain('the table has no column colour, of which there are 1 values');
   });
 
+  it('are found in each archive, and in no other', async () => {
+    const bad: string[] = [];
+    for (let batch = 1; batch <= 12; batch += 1) {
+      const rows = [{ id: batch }, { id: batch % 3 === 0 ? 'no number' : 0 }];
+      const { key } = await app.site.archive({
+        ...at,
+        table: 'many',
+        database: app.database.name,
+        batch,
+        rows,
+      });
+      if (batch % 3 === 0) bad.push(key);
+    }
+    const client = await app.database.client();
+    await client.query('create table many (id bigint)');
+    const { stdout } = await app.site.thaw(
+      ...['validate', '--level', 'types', '--table', 'many', '--output-format', 'json'],
+    );
+    const errors = JSON.parse(stdout).errors as { file: string; error: string }[];
+    expect(errors.map(({ file }) => file)).toEqual(bad);
+    for (const { error } of errors) expect(error).toContain('line 2: ');
+  });
+
+  it('says so when the connection is lost on the way', async () => {
+    const client = await app.database.client();
+    await client.query(
+      `create domain deadly as int check (pg_terminate_backend(pg_backend_pid()));
+       create table deadly_items (id deadly)`,
+    );
+    const { key } = await app.site.archive({
+      ...{ ...at, table: 'deadly_items', database: app.database.name, rows: [{ id: 1 }] },
+    });
+    const { exitCode, stdout, stderr } = await app.site.thaw('validate', '--level', 'types', '--s3-key', key);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect(stderr).toMatch(/^DatabaseUnavailable: public\.deadly_items: .*\nhint: .*\n$/);
+  });
+
   it('says so when the database is away, instead of calling archives invalid', async () => {
     const site = await createFolderSite();
     undo.push(() => site.remove());

@@ -1,8 +1,8 @@
 import { inArchiveOrder, tablePrefix } from '../archive/key.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
-import { type Exported, exportArchives } from '../export/export-archives.ts';
-import { type ExportTarget, FileTarget, StreamTarget } from '../export/export-target.ts';
+import { type Exported, type ExportJob, exportArchives } from '../export/export-archives.ts';
+import { FileTarget, StreamTarget } from '../export/export-target.ts';
 import type { ExportFormat } from '../export/row-writer.ts';
 import { quoteIdentifier } from '../postgres/identifier.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -46,36 +46,30 @@ export async function runExport(command: ExportCommand): Promise<ExitCode> {
   try {
     const archives = await chooseArchives(command, store);
     const target = output === null ? new StreamTarget(printer.stream) : await FileTarget.open(output);
-    const exported = await exportInto({
-      store,
-      archives,
-      format,
-      target,
-      signal,
-      left: new Set(command.left),
-    });
+    const job = { store, archives, format, target, signal, left: new Set(command.left) };
+    const exported = await exportInto(job, command);
     sayExported(exported, archives, command);
     return exitCodes.done;
   } catch (error) {
-    const warning =
-      output === null ? 'What was written is not verified: do not use it.' : `${output} was not written.`;
-    printer.aside(signal.aborted ? `Interrupted. ${warning}` : warning);
-    if (signal.aborted) return exitCodes.interrupted;
-    throw error;
+    if (!signal.aborted) throw error;
+    printer.aside('Interrupted.');
+    return exitCodes.interrupted;
   } finally {
     interrupt.release();
     store.close();
   }
 }
 
-async function exportInto(job: Parameters<typeof exportArchives>[0]): Promise<Exported> {
-  const target: ExportTarget = job.target;
+async function exportInto(job: ExportJob, { output, printer }: ExportCommand): Promise<Exported> {
   try {
     const exported = await exportArchives(job);
-    await target.commit();
+    await job.target.commit();
     return exported;
   } catch (error) {
-    await target.discard();
+    await job.target.discard();
+    printer.aside(
+      output === null ? 'What was written is not verified: do not use it.' : `${output} was not written.`,
+    );
     throw error;
   }
 }

@@ -146,6 +146,14 @@ describe('thaw export', () => {
   });
 });
 
+it('needs to be told what to export', async () => {
+  expect(await site.thaw('export')).toEqual({
+    exitCode: 1,
+    stdout: '',
+    stderr: expect.stringMatching(/^InputInvalid: archives, or one --table, are required\nhint: .*\n$/),
+  });
+});
+
 it('leaves columns out that are named', async () => {
   const rows = [{ id: 1, twice: 2, name: 'a' }];
   const { key } = await site.archive({ ...at(), rows });

@@ -4,7 +4,7 @@ import type { TableOutcome } from '../src/contract/outcome.ts';
 import type { TableProgress } from '../src/contract/progress.ts';
 
 /** A restore hears at most so often how far a table is, in milliseconds: each time is four events of its history. */
-const interval = 10_000;
+const interval = 2_000;
 
 /** ... and only when another tenth of the archives is done. */
 const step = 0.1;

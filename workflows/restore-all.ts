@@ -317,7 +317,7 @@ class RestoreRun {
   }
 
   #state(): RestoreState {
-    if (isEnded(this.#phase) || this.#phase === 'finishing') return this.#phase;
+    if (isEnded(this.#phase)) return this.#phase;
     if (this.cancelled) return 'cancelling';
     if (this.#phase !== 'running' || !this.#control.paused) return this.#phase;
     const running = this.#tables.filter(({ state }) => state === 'running');

@@ -4,18 +4,16 @@ import type { ArchiveFailure, Tally } from './outcome.ts';
  * The states of a restore and of each of its tables.
  *
  *     queued ──> planning ──> running <──> pausing ──> paused ──> running
- *                   │            │            │           │
- *                   │            └────────────┴─> finishing ──> completed
- *                   │            │                          ├─> completed_with_failures
- *                   └────────────┴──────────────────────────┴─> failed
- *     any but the last ones ──> cancelling ──> cancelled
+ *     running, pausing, paused ──> finishing ──> completed, completed_with_failures, failed
+ *     planning ──> failed
+ *     queued, planning, running, pausing, paused ──> cancelling ──> cancelled
  *
  * queued     entered when the request is accepted; left when its workflow runs.
- * planning   reads configuration, tables and foreign keys; loads nothing.
+ * planning   takes the target or, for a restore, reads configuration, tables and foreign keys; loads nothing.
  * running    loads archives, at most `lanes` at a time for each table.
  * pausing    entered by pause; nothing new starts; left when the last load in flight is done.
- * paused     nothing is in flight; left by resume or cancel.
- * finishing  every archive is decided; indexes, sequences, ANALYZE, and the target is let go.
+ * paused     nothing is in flight, and nothing is finished either; left by resume or cancel.
+ * finishing  every archive is decided, or an error ends it; indexes, sequences, ANALYZE, and the target is let go.
  * cancelling entered by cancel; loads in flight roll back, dropped indexes are rebuilt.
  * completed, completed_with_failures, failed, cancelled: ended.
  */

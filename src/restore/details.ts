@@ -106,11 +106,15 @@ function statesOf(input: LoadInput, outcome: LoadOutcome): ReadonlyMap<number, s
 
 function withFailures(head: readonly string[], failures: readonly ArchiveFailure[], count: number): string {
   if (count === 0) return listLines(head, [], '');
-  const lines = failures.map(
-    ({ archive, code, message }) => `* \`${archive}\`: **${code}** ${oneLine(message)}`,
-  );
+  const lines = failures.map(describeFailure);
   const more = count > lines.length ? [`* and ${formatCount(count - lines.length)} more`] : [];
-  return listLines([...head, '', `${countOf(count, 'failed archive')}:`], [...lines, ...more], 'lines');
+  return listLines([...head, '', `${countOf(count, 'failed archive')}:`, ''], [...lines, ...more], 'lines');
+}
+
+/** Most messages begin with the key; it is not told twice. */
+function describeFailure({ archive, code, message }: ArchiveFailure): string {
+  const isNamed = message.includes(archive.slice(archive.lastIndexOf('/') + 1));
+  return `* **${code}** ${isNamed ? '' : `\`${archive}\`: `}${oneLine(message)}`;
 }
 
 /** Puts as many lines behind the head as there is room for, and says how many are left out. */

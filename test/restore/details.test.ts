@@ -55,8 +55,16 @@ describe('describeTable', () => {
         'In flight: `2026-01-04T053001_batch_061..102`',
         '',
         '1 failed archive:',
-        '* `archives/t/one.jsonl.gz`: **ChecksumMismatch** one.jsonl.gz: it is not what was archived',
+        '',
+        '* **ChecksumMismatch** one.jsonl.gz: it is not what was archived',
       ].join('\n'),
+    );
+  });
+
+  test('names the archive of a failure where its message does not', () => {
+    const failures = [{ ...failure, message: 'it is not what was archived' }];
+    expect(describeTable({ ...table, failures })).toContain(
+      '* **ChecksumMismatch** `archives/t/one.jsonl.gz`: it is not what was archived',
     );
   });
 

@@ -131,6 +131,8 @@ test('a cancel in the last window does not pass for the end', async () => {
     state: 'cancelled',
     tally: { archives: { restored: 1 } },
   });
+  const table = await it.client.workflow.getHandle(it.tableId('t')).describe();
+  expect(table.status.name).toBe('CANCELLED');
   expect(it.fake.finished).toHaveLength(1);
 });
 

@@ -27,9 +27,12 @@ export class Command {
   readonly log: string[] = [];
   #opened: Promise<{ address: string; uiUrl: string }>;
 
-  constructor(compiled: string, stateDir: string, namespace = 'default') {
+  constructor(compiled: string, stateDir: string, namespace = 'default', env: NodeJS.ProcessEnv = {}) {
     const script = join(compiled, 'test/stack/standalone-opener.js');
-    this.child = fork(script, [stateDir, namespace], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    this.child = fork(script, [stateDir, namespace], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      env: { ...process.env, ...env },
+    });
     this.#opened = new Promise((resolveOpened, reject) => {
       this.child.on('message', (message: Record<string, string>) => {
         if (message.log !== undefined) this.log.push(message.log);

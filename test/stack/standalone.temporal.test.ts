@@ -13,6 +13,7 @@ import { toolSources } from '../../src/stack/tool-source.ts';
 import { Command, compileOpener, eventually, serversBelow } from './standalone-command.ts';
 
 let compiled: string;
+let executable: string;
 /** Name of the database: it tells the version of whichever server the machine has. */
 let database: string;
 let stateDir: string;
@@ -22,7 +23,7 @@ let commands: Command[];
 
 beforeAll(async () => {
   compiled = await compileOpener();
-  const executable = await obtainTool('temporal', { log: () => undefined });
+  executable = await obtainTool('temporal', { log: () => undefined });
   database = `server-${await temporalServerVersion(executable)}.db`;
 }, 600_000);
 
@@ -44,10 +45,21 @@ afterEach(async () => {
   await rm(stateDir, { recursive: true, force: true });
 });
 
-function begin(namespace?: string): Command {
-  const command = new Command(compiled, stateDir, namespace);
+function begin(namespace?: string, env?: NodeJS.ProcessEnv): Command {
+  const command = new Command(compiled, stateDir, namespace, env);
   commands.push(command);
   return command;
+}
+
+/** A Temporal CLI whose server never answers, so that a start can be interrupted at leisure. */
+async function neverReady(): Promise<string> {
+  const path = join(stateDir, 'temporal');
+  const script = `#!/bin/sh
+[ "$1" = server ] && while :; do sleep 0.1; done
+exec '${executable}' "$@"
+`;
+  await writeFile(path, script, { mode: 0o755 });
+  return path;
 }
 
 async function withClient<T>(
@@ -196,7 +208,7 @@ describe('the standalone server', { timeout: 60_000 }, () => {
   });
 
   it('leaves nothing running when its start is interrupted', async () => {
-    const interrupted = begin();
+    const interrupted = begin('default', { THAW_TEMPORAL_CLI: await neverReady() });
     await eventually(async () => existsSync(join(folder, 'server.json')) || null);
     expect(await interrupted.abort()).toBe(2);
     await expect(interrupted.opened()).rejects.toThrow('interrupted');

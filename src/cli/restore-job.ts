@@ -82,13 +82,19 @@ async function restoreInCluster(
 
 /** The worker runs in this process: Ctrl-C cancels and waits until what is in flight is rolled back. */
 async function restoreStandalone(job: RestoreJob, interrupt: Interrupt): Promise<ExitCode> {
+  // The SDK of workers takes most of a second to load: the time in which the server starts.
+  const loading = import('../worker.ts');
   const temporal = await openStandalone(job.flags, job.env, job.logger, interrupt.signal);
   const done = new AbortController();
   let working: Promise<void> = Promise.resolve();
   try {
     interrupt.signal.throwIfAborted();
     const begun = await begin(job, temporal, standaloneTaskQueue(job.config));
-    working = work(job, temporal, begun.taskQueue, done.signal);
+    const { config, env, logger } = job;
+    working = (await loading).runWorker({
+      ...{ config, env, logger, connection: temporal.options, namespace: temporal.namespace },
+      ...{ taskQueue: begun.taskQueue, signal: done.signal },
+    });
     const view = progressView(job.printer, job.flags.json === true);
     sayBegun(job, begun, view, temporal);
     cancelOnInterrupt(begun, view, interrupt);
@@ -104,17 +110,6 @@ async function restoreStandalone(job: RestoreJob, interrupt: Interrupt): Promise
     await working.catch(() => {});
     await temporal.close();
   }
-}
-
-async function work(
-  { config, env, logger }: RestoreJob,
-  { options: connection, namespace }: Temporal,
-  taskQueue: string,
-  signal: AbortSignal,
-): Promise<void> {
-  // The SDK of workers takes half a second to load, which commands that need none should not wait for.
-  const { runWorker } = await import('../worker.ts');
-  await runWorker({ config, env, connection, namespace, taskQueue, logger, signal });
 }
 
 function begin(job: RestoreJob, temporal: Temporal, taskQueue: string): Promise<BegunRestore> {

@@ -1,13 +1,12 @@
-import { formatBytes } from '../client/byte-size.ts';
 import type { RestoreInput } from '../client/restore-input.ts';
 import { previewRestore, type TablePreview } from '../client/restore-preview.ts';
 import { toRestoreRequest } from '../client/restore-request.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { RestoreRequest } from '../contract/restore-request.ts';
+import { formatBytes, formatCount } from '../restore/format.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import { flagNaming } from './flags.ts';
 import type { Printer } from './printer.ts';
-import { formatCount } from './summary.ts';
 
 /** One `thaw restore --dry-run`. */
 export interface DryRunJob {

@@ -5,6 +5,7 @@ import { type Exported, type ExportJob, exportArchives } from '../export/export-
 import { FileTarget, StreamTarget } from '../export/export-target.ts';
 import type { ExportFormat } from '../export/row-writer.ts';
 import { quoteIdentifier } from '../postgres/identifier.ts';
+import { formatCount } from '../restore/format.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
 import { type FoundArchive, findNamedArchive, takeInventory } from '../validate/inventory.ts';
@@ -13,7 +14,6 @@ import { chosenDatabase } from './chosen-database.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import { Interrupt } from './interrupt.ts';
 import type { Printer } from './printer.ts';
-import { formatCount } from './summary.ts';
 
 /** One `thaw export`. */
 export interface ExportCommand {

@@ -1,13 +1,12 @@
 import { listTableArchives } from '../client/archive-list.ts';
-import { formatBytes } from '../client/byte-size.ts';
 import type { RestoreInput } from '../client/restore-input.ts';
 import { findDatabase } from '../config/database-config.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
+import { formatBytes, formatCount } from '../restore/format.ts';
 import type { ObjectInfo } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import type { Printer } from './printer.ts';
-import { formatCount } from './summary.ts';
 
 /** What is asked of the store. */
 export interface ListJob {

@@ -1,13 +1,12 @@
 import { tablePrefix } from '../archive/key.ts';
-import { formatBytes } from '../client/byte-size.ts';
 import { findDatabase } from '../config/database-config.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
+import { formatBytes, formatCount } from '../restore/format.ts';
 import { openStore } from '../store/open-store.ts';
 import { anyTime } from '../validate/period.ts';
 import { summarizeStore, type TableSummary } from '../validate/store-summary.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import type { Printer } from './printer.ts';
-import { formatCount } from './summary.ts';
 
 /** What is asked of the store. */
 export interface TablesJob {

@@ -1,6 +1,5 @@
-import { formatBytes } from '../client/byte-size.ts';
 import type { Extent, RestoreProgress } from '../contract/progress.ts';
-import { formatCount } from './summary.ts';
+import { formatBytes, formatCount } from '../restore/format.ts';
 
 /** Progress in one line: `running  412/1,035 archives  412,000 rows  61,200 rows/s  ETA 12 s`. */
 export function progressLine(progress: RestoreProgress): string {

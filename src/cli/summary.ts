@@ -1,13 +1,7 @@
 import type { RestoreOutcome, TableError } from '../contract/outcome.ts';
 import { maxFailuresKept } from '../contract/outcome.ts';
+import { formatCount } from '../restore/format.ts';
 import { rowsRestored } from '../restore/tally.ts';
-
-const counted = new Intl.NumberFormat('en-US');
-
-/** A count for people: `1,035,000`. */
-export function formatCount(count: number): string {
-  return counted.format(count);
-}
 
 /**
  * What a restore did, line by line: what the user should know, each failure, what was restored earlier, and at

@@ -1,8 +1,8 @@
-import { formatBytes } from '../client/byte-size.ts';
+import { formatBytes, formatCount } from '../restore/format.ts';
 import type { ValidationLevel } from '../validate/level.ts';
 import type { Report } from '../validate/report.ts';
 import type { ArchiveVerdict } from '../validate/verdict.ts';
-import { errorLines, formatCount } from './summary.ts';
+import { errorLines } from './summary.ts';
 
 /** Warnings that are shown. */
 const shownWarnings = 20;

@@ -1,8 +1,7 @@
 import cliProgress from 'cli-progress';
-import { formatBytes } from '../client/byte-size.ts';
+import { formatBytes, formatCount } from '../restore/format.ts';
 import type { Report } from '../validate/report.ts';
 import type { Printer } from './printer.ts';
-import { formatCount } from './summary.ts';
 
 /** A line for a pipe comes this often. */
 const lineEveryMs = 5_000;

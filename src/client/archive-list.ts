@@ -1,5 +1,4 @@
 import { compareArchiveOrder, isArchiveKey, parseArchiveKey, tablePrefix } from '../archive/key.ts';
-import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
 
@@ -33,28 +32,6 @@ export async function listTableArchives(
   }
   const wanted = filter.keys === null ? found : pick(found, filter.keys, prefix, store.name);
   return wanted.sort((a, b) => compareArchiveOrder(a.key, b.key));
-}
-
-/** The tables that there are archives of in a database, by their folders; configured ones come first. */
-export async function listTables(
-  store: ObjectStore,
-  config: ThawConfig,
-  database: string,
-): Promise<string[]> {
-  const configured = config.databases.find(({ name }) => name === database)?.tables ?? [];
-  const names = new Set(configured.map(({ name }) => name));
-  const folder = tablePrefix(config.store.prefix, database, '').replace(/\/$/, '');
-  let after: string | null = null;
-  do {
-    const page = await store.list({ prefix: folder, after, limit: 1 });
-    const [first] = page.objects;
-    const name = first?.key.slice(folder.length).split('/')[0];
-    if (first === undefined || name === undefined) break;
-    if (first.key.startsWith(`${folder}${name}/`)) names.add(name);
-    // On to the next folder: U+FFFF sorts behind whatever lies in this one.
-    after = `${folder}${name}/\uffff`;
-  } while (after !== null);
-  return [...names];
 }
 
 async function* objectsBelow(store: ObjectStore, prefix: string): AsyncGenerator<ObjectInfo> {

@@ -19,10 +19,3 @@ export function parseBytes(text: string): number | null {
   if (amount === undefined || factor === undefined) return null;
   return Math.round(Number(amount) * factor);
 }
-
-/** A size for people: `34.2 MiB`. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1024) return `${bytes} B`;
-  const step = Math.min(Math.floor(Math.log2(bytes) / 10), 4);
-  return `${(bytes / 1024 ** step).toFixed(1)} ${['B', 'KiB', 'MiB', 'GiB', 'TiB'][step]}`;
-}

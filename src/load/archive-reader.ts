@@ -1,4 +1,5 @@
 import { type Digests, readArchive } from '../archive/decompress.ts';
+import { metadataKeys } from '../archive/key.ts';
 import { type ArchiveMetadata, parseMetadata } from '../archive/metadata.ts';
 import type { ArchiveRef } from '../contract/activities.ts';
 import { ThawError } from '../contract/thaw-error.ts';
@@ -97,7 +98,8 @@ export class ArchiveReader {
 
   async #metadata(archive: ArchiveRef): Promise<ArchiveMetadata | null> {
     if (archive.metadata === 'none') return null;
-    const key = metadataKey(this.keyOf(archive), archive.metadata);
+    const [sibling = '', suffixed = ''] = metadataKeys(this.keyOf(archive));
+    const key = archive.metadata === 'sibling' ? sibling : suffixed;
     const bytes = await this.#store.read(key, { signal: this.#signal });
     return bytes === null ? null : parseMetadata(bytes, key);
   }
@@ -124,11 +126,4 @@ export class ArchiveReader {
   ): Promise<AsyncIterable<Uint8Array>> {
     return (await this.#store.open(key, read)).chunks;
   }
-}
-
-/** Key of an archive's metadata: in place of its extension or behind it. */
-function metadataKey(key: string, place: 'sibling' | 'suffixed'): string {
-  return place === 'suffixed'
-    ? `${key}.metadata.json`
-    : key.replace(/\.jsonl(\.[a-z0-9]+)?$/, '.metadata.json');
 }

@@ -1,4 +1,4 @@
-import { compareArchiveOrder, isArchiveKey, metadataKeys, parseArchiveKey } from '../archive/key.ts';
+import { inArchiveOrder, isArchiveKey, metadataKeys, parseArchiveKey } from '../archive/key.ts';
 import type { ArchiveRef } from '../contract/activities.ts';
 import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
 
@@ -121,15 +121,13 @@ function inOrder(
   metadata: ReadonlySet<string>,
   { folder }: ListingScope,
 ): ArchiveRef[] {
-  return [...objects]
-    .sort((a, b) => compareArchiveOrder(a.key, b.key))
-    .map(({ key, bytes, etag }) => {
-      const [sibling = '', suffixed = ''] = metadataKeys(key);
-      return {
-        name: key.slice(folder.length),
-        bytes,
-        etag,
-        metadata: metadata.has(sibling) ? 'sibling' : metadata.has(suffixed) ? 'suffixed' : 'none',
-      };
-    });
+  return inArchiveOrder(objects, ({ key }) => key).map(({ key, bytes, etag }) => {
+    const [sibling = '', suffixed = ''] = metadataKeys(key);
+    return {
+      name: key.slice(folder.length),
+      bytes,
+      etag,
+      metadata: metadata.has(sibling) ? 'sibling' : metadata.has(suffixed) ? 'suffixed' : 'none',
+    };
+  });
 }

@@ -2,6 +2,7 @@ import type { LoadInput, LoadOutcome } from '../contract/activities.ts';
 import type { ArchiveFailure, Tally } from '../contract/outcome.ts';
 import type { Extent, RestoreProgress, TableProgress } from '../contract/progress.ts';
 import { byteLength, clip } from './clip.ts';
+import { formatBytes, formatCount } from './format.ts';
 import { rowsRestored } from './tally.ts';
 
 /** Current details of a workflow stay below 16 KB in all. */
@@ -69,23 +70,6 @@ export function describeRestore(progress: RestoreProgress, errors: readonly stri
     tableBytes,
   );
   return withFailures([top], failures, tally.archives.failed);
-}
-
-/** A number with thousands separated: `1,035,000`. */
-export function formatCount(value: number): string {
-  return value.toString().replace(/\B(?=(\d{3})+$)/g, ',');
-}
-
-/** Bytes in the unit that gives up to four digits. */
-export function formatBytes(bytes: number): string {
-  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
 /** What became of archives that were not simply restored, by their place in the load. */

@@ -1,7 +1,6 @@
 import { JsonNumber, JsonObject, type JsonValue } from '../../archive/json-value.ts';
 import type { ArchivedColumn } from '../../archive/metadata.ts';
-import { formatBytes } from '../../client/byte-size.ts';
-import { formatCount } from '../summary.ts';
+import { formatBytes, formatCount } from '../../restore/format.ts';
 import type { ArchivePeek, PeekedValue } from './archive-peek.ts';
 
 /** What is seen of an archive, for people. */

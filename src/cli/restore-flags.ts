@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { parseRestoreInput, type RestoreInput } from '../client/restore-input.ts';
+import { fieldError, parseRestoreInput, type RestoreInput } from '../client/restore-input.ts';
 import {
   collect,
   flagNaming,
@@ -23,6 +23,22 @@ export interface RestoreFlags extends TemporalFlags, LogFlags {
   readonly endDate?: string;
   readonly conflictStrategy?: string;
   readonly schemaMigrationStrategy?: string;
+  readonly key?: string;
+  readonly columns?: string;
+  /** Of `old=new`. */
+  readonly mapColumn?: readonly string[];
+  readonly createTable?: boolean;
+  readonly disableTriggers?: boolean;
+  readonly unrestorable?: string;
+  readonly infinity?: string;
+  readonly rowsFrom?: string;
+  readonly rowsTo?: string;
+  readonly maxRejects?: string;
+  readonly batchSize?: string;
+  readonly verifyFirst?: boolean;
+  readonly trustWatermark?: boolean;
+  /** false: a dry run reads no archive. */
+  readonly detectConflicts: boolean;
   readonly dropIndexes?: boolean;
   readonly commitFrequency?: string;
   readonly dryRun?: boolean;
@@ -57,9 +73,30 @@ export function withRestoreFlags(command: Command): Command {
       '--schema-migration-strategy <strategy>',
       'columns that differ: strict, lenient, transform or none (default: lenient)',
     )
+    .option('--key <columns>', 'columns that tell rows apart, a,b (default: the key of the table)')
+    .option('--columns <columns>', 'archived columns to restore, a,b (default: all)')
+    .option(
+      '--map-column <old=new>',
+      'archived column that has another name in the table; repeatable',
+      collect,
+    )
+    .option('--create-table', 'make a table that is not there from its archived schema')
+    .option('--disable-triggers', "keep the table's triggers from firing on what is restored")
+    .option('--unrestorable <choice>', 'values that the archiver destroyed: fail or null (default: fail)')
+    .option(
+      '--infinity <choice>',
+      'times at the end of the calendar: keep, or map to infinity (default: keep)',
+    )
+    .option('--rows-from <time>', "only rows from this time on, by the table's own timestamp column")
+    .option('--rows-to <time>', 'only rows before this time; a day alone is included')
+    .option('--max-rejects <n>', 'bad rows of an archive that are put aside before it fails (default: 0)')
+    .option('--batch-size <n>', 'rows merged by one statement (default: an archive at once)')
+    .option('--verify-first', 'read every archive to its end before any is loaded')
+    .option('--trust-watermark', "believe a watermark that the archiver's own tool wrote")
     .option('--drop-indexes', 'drop indexes for the load and build them again')
     .option('--commit-frequency <n>', 'archives in one transaction (default: as many as --pack-bytes allows)')
     .option('--dry-run', 'tell what would be restored and change nothing')
+    .option('--no-detect-conflicts', 'a dry run reads no archive and counts no conflicts')
     .option('--ignore-watermark', 'restore again what was restored before')
     .option('--no-validate-checksum', 'load archives whose checksum is wrong')
     .option('--lanes <n>', 'concurrent loads for each table (default: 4)')
@@ -92,6 +129,20 @@ export function restoreInputOf(flags: RestoreFlags): RestoreInput {
     end_date: flags.endDate,
     conflict_strategy: flags.conflictStrategy,
     schema_migration_strategy: flags.schemaMigrationStrategy,
+    key: flags.key,
+    columns: flags.columns,
+    map_column: mappings(flags.mapColumn),
+    create_table: flags.createTable,
+    disable_triggers: flags.disableTriggers,
+    unrestorable: flags.unrestorable,
+    infinity: flags.infinity,
+    rows_from: flags.rowsFrom,
+    rows_to: flags.rowsTo,
+    max_rejects: flags.maxRejects,
+    batch_size: flags.batchSize,
+    verify_first: flags.verifyFirst,
+    trust_watermark: flags.trustWatermark,
+    detect_conflicts: flags.detectConflicts,
     drop_indexes: flags.dropIndexes,
     commit_frequency: flags.commitFrequency,
     ignore_watermark: flags.ignoreWatermark,
@@ -102,4 +153,18 @@ export function restoreInputOf(flags: RestoreFlags): RestoreInput {
     dry_run: flags.dryRun,
   };
   return parseRestoreInput(asked, flagNaming);
+}
+
+/** @throws ThawError `InputInvalid` for what is not `old=new` */
+function mappings(pairs: readonly string[] | undefined): Record<string, string> | undefined {
+  if (pairs === undefined) return undefined;
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const [from = '', to = '', more] = pair.split('=');
+      if (from === '' || to === '' || more !== undefined) {
+        throw fieldError('--map-column', 'must be archived=column', pair);
+      }
+      return [from, to];
+    }),
+  );
 }

@@ -1,5 +1,10 @@
 import { z } from 'zod';
-import { conflictStrategies, schemaStrategies } from '../contract/restore-request.ts';
+import {
+  conflictStrategies,
+  infinityChoices,
+  schemaStrategies,
+  unrestorableChoices,
+} from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { parseBytes } from './byte-size.ts';
 
@@ -29,6 +34,12 @@ const day = text.refine(isDay, 'must be a day written YYYY-MM-DD');
 const bytes = z.preprocess(
   (value) => (typeof value === 'string' ? (parseBytes(value) ?? value) : value),
   z.int(must('must be a number of bytes such as 4MiB')).min(0, 'must be a number of bytes such as 4MiB'),
+);
+
+/** Names of columns; a flag brings them as `a,b`. */
+const names = z.preprocess(
+  (value) => (typeof value === 'string' ? value.split(',').map((name) => name.trim()) : value),
+  z.array(text, must('must be a list of columns')).min(1, 'must name at least one column'),
 );
 
 const archivedTable = z.union(
@@ -72,6 +83,30 @@ export const restoreInput = z.strictObject(
     schema_migration_strategy: oneOf(schemaStrategies)
       .default('lenient')
       .describe('What happens when archived columns are not those of the table.'),
+    key: names.optional().describe('Columns that tell rows apart; default: the key of the table.'),
+    columns: names.optional().describe('Archived columns to restore; default: all.'),
+    map_column: z
+      .record(text, text, must('must be an object of archived names to names of the table'))
+      .optional()
+      .describe('Archived column to column of the table, where their names differ.'),
+    create_table: flag.default(false).describe('Makes a table that is not there from its archived schema.'),
+    disable_triggers: flag
+      .default(false)
+      .describe('Keeps triggers of the table from firing on what is restored.'),
+    unrestorable: oneOf(unrestorableChoices)
+      .default('fail')
+      .describe('Values that the archiver destroyed: their rows fail, or they become NULL.'),
+    infinity: oneOf(infinityChoices)
+      .default('keep')
+      .describe('Times at the end of the calendar: kept, or mapped to the infinity that they may stand for.'),
+    rows_from: text.optional().describe("Only rows from this time on, by the table's own timestamp column."),
+    rows_to: text.optional().describe('Only rows before this time; a day alone is included.'),
+    max_rejects: whole(0, 1_000_000).default(0).describe('Bad rows of an archive that are put aside.'),
+    batch_size: whole(1, 10_000_000).optional().describe('Rows merged by one statement.'),
+    verify_first: flag.default(false).describe('Reads every archive to its end before any is loaded.'),
+    trust_watermark: flag
+      .default(false)
+      .describe("Believes a watermark that the archiver's own tool wrote for some target."),
     drop_indexes: flag.default(false).describe('Drops indexes for the load and builds them again.'),
     commit_frequency: whole(1, 100_000).optional().describe('Archives in one transaction.'),
     ignore_watermark: flag.default(false).describe('Restores again what was restored before.'),
@@ -82,6 +117,9 @@ export const restoreInput = z.strictObject(
       .describe('Compressed bytes of small archives that are loaded together; 0: none are.'),
     fail_fast: flag.default(false).describe('Starts nothing more after the first archive that failed.'),
     dry_run: flag.default(false).describe('Tells what would be restored and changes nothing.'),
+    detect_conflicts: flag
+      .default(true)
+      .describe('A dry run counts the rows that would be inserted, updated and skipped.'),
   },
   must('must be an object of settings'),
 );

@@ -6,12 +6,46 @@ export type ConflictStrategy = (typeof conflictStrategies)[number];
 export const schemaStrategies = ['strict', 'lenient', 'transform', 'none'] as const;
 export type SchemaStrategy = (typeof schemaStrategies)[number];
 
+/** What becomes of a value that the archiver destroyed, such as a path: its row fails, or it is NULL. */
+export const unrestorableChoices = ['fail', 'null'] as const;
+export type UnrestorableChoice = (typeof unrestorableChoices)[number];
+
+/** What a timestamp or date at the end of Python's calendar is: that value, or the infinity that it may stand for. */
+export const infinityChoices = ['keep', 'map'] as const;
+export type InfinityChoice = (typeof infinityChoices)[number];
+
 /** How a restore is done; every field has a value by the time a workflow sees it. */
 export interface RestoreOptions {
   /** @default 'skip' */
   readonly conflictStrategy: ConflictStrategy;
   /** @default 'lenient' */
   readonly schemaStrategy: SchemaStrategy;
+  /** Columns that tell rows apart, where the table's own key is not to; null: the table's own key. */
+  readonly keyColumns: readonly string[] | null;
+  /** Archived columns to restore, by their archived names; null: all. */
+  readonly columns: readonly string[] | null;
+  /** Archived column -> column of the table, where the names differ. */
+  readonly renamedColumns: Readonly<Record<string, string>>;
+  /** Makes a table that is not there from its archived schema. @default false */
+  readonly createTable: boolean;
+  /** Keeps the table's triggers from firing on what is restored. @default false */
+  readonly disableTriggers: boolean;
+  /** @default 'fail' */
+  readonly unrestorable: UnrestorableChoice;
+  /** @default 'keep' */
+  readonly infinity: InfinityChoice;
+  /** Only rows at or after this time by the table's own timestamp column, as PostgreSQL reads it; null: all. */
+  readonly rowsFrom: string | null;
+  /** Only rows before this time; a day alone means its end. Null: all. */
+  readonly rowsTo: string | null;
+  /** Rows of one archive that may be left out, into `thaw.rejected_rows`, before it fails. @default 0 */
+  readonly maxRejects: number;
+  /** Rows merged by one statement; null: an archive at once. @default null */
+  readonly batchSize: number | null;
+  /** Reads every archive to its end before anything is loaded. @default false */
+  readonly verifyFirst: boolean;
+  /** Believes a watermark that the archiver's own tool wrote, beside an empty ledger. @default false */
+  readonly trustWatermark: boolean;
   /** Concurrent loads for each table. @default 4 */
   readonly lanes: number;
   /** Compressed bytes of small archives that share one child workflow; 0: none share. @default 4 MiB */
@@ -38,6 +72,19 @@ export interface RestoreOptions {
 export const defaultRestoreOptions: RestoreOptions = {
   conflictStrategy: 'skip',
   schemaStrategy: 'lenient',
+  keyColumns: null,
+  columns: null,
+  renamedColumns: {},
+  createTable: false,
+  disableTriggers: false,
+  unrestorable: 'fail',
+  infinity: 'keep',
+  rowsFrom: null,
+  rowsTo: null,
+  maxRejects: 0,
+  batchSize: null,
+  verifyFirst: false,
+  trustWatermark: false,
   lanes: 4,
   packBytes: 4 * 1024 * 1024,
   commitFrequency: null,

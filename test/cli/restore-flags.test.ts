@@ -15,7 +15,7 @@ it('reads the flags of the archive guide', () => {
     ...['--schema-migration-strategy', 'transform', '--drop-indexes', '--commit-frequency', '10'],
     ...['--no-validate-checksum', '--ignore-watermark', '--pack-bytes', '512k'],
   );
-  expect(input).toEqual({
+  expect(input).toMatchObject({
     restore_all: true,
     database: 'production_db',
     tables: ['audit_logs', 'events'],
@@ -32,6 +32,17 @@ it('reads the flags of the archive guide', () => {
     fail_fast: false,
     dry_run: false,
   });
+});
+
+it('takes columns as a list, and renamed ones as pairs', () => {
+  const flags = ['--key', 'tenant, id', '--map-column', 'old=new', '--map-column', 'a=b'];
+  expect(parse('--restore-all', ...flags)).toMatchObject({
+    key: ['tenant', 'id'],
+    map_column: { old: 'new', a: 'b' },
+  });
+  expect(() => parse('--restore-all', '--map-column', 'old')).toThrow(
+    '--map-column: must be archived=column (got "old")',
+  );
 });
 
 it('takes several keys', () => {

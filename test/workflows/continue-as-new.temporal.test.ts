@@ -86,10 +86,11 @@ test('a pause is carried over, and one that comes while a run ends is not lost',
   };
   await it.start({ lanes: 4, packBytes: 0 });
   const paused: string[] = [];
+  await vi.waitFor(() => it.tableProgress('t'), 10_000);
   for (;;) {
-    const restore = await it.progress();
-    if (restore.state === 'completed') break;
-    const state = restore.tables[0]?.state;
+    // The table's own answer: what restore-all has been told may be a moment older.
+    const { state } = await it.tableProgress('t');
+    if (state === 'completed') break;
     if (state !== 'paused') continue;
     const { runId } = (await table.describe()) as { runId: string };
     runs = runs.add(runId);
@@ -98,7 +99,7 @@ test('a pause is carried over, and one that comes while a run ends is not lost',
     expect(await it.tableProgress('t')).toMatchObject({ state: 'paused', inFlight: [] });
     expect(it.fake.loads).toHaveLength(before);
     await table.signal('resume');
-    await vi.waitFor(async () => expect((await it.progress()).tables[0]?.state).not.toBe('paused'), 5000);
+    await vi.waitFor(async () => expect((await it.tableProgress('t')).state).not.toBe('paused'), 5000);
   }
 
   expect(await it.restores.outcome(it.restoreId)).toMatchObject({ tally: { archives: { restored: 120 } } });

@@ -231,6 +231,7 @@ class RestoreRun {
       failures: [],
       error: this.#tableErrorOf(error, table),
       notices: [],
+      columnNotes: [],
     };
   }
 

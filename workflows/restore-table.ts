@@ -220,6 +220,7 @@ class TableRun {
       failures: this.#results.failures,
       error: this.error,
       notices: this.#results.notices,
+      columnNotes: this.#results.columnNotes,
     };
   }
 

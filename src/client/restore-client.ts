@@ -280,6 +280,7 @@ function cancelledOutcome(progress: RestoreProgress): RestoreOutcome {
       failures,
       error: null,
       notices: [],
+      columnNotes: [],
     })),
     error: null,
     seconds: (Date.now() - Date.parse(progress.startedAt)) / 1000,

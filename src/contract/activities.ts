@@ -1,4 +1,4 @@
-import type { ArchiveFailure, RestoreOutcome, Tally } from './outcome.ts';
+import type { ArchiveFailure, ColumnNote, RestoreOutcome, Tally } from './outcome.ts';
 import type { RestoreState } from './progress.ts';
 import type { RestoreOptions, RestoreRequest, TableRequest } from './restore-request.ts';
 
@@ -96,8 +96,8 @@ export interface LoadOutcome {
   readonly failures: readonly ArchiveFailure[];
   /** Neither in the tally nor in the failures: what a later try may restore. */
   readonly deferred: readonly DeferredArchive[];
-  /** What the user should know besides, such as values of dropped columns. */
-  readonly notices: readonly string[];
+  /** Columns whose values did not all come back as they were. */
+  readonly columnNotes: readonly ColumnNote[];
 }
 
 /** An archive that broke a foreign key of the table to itself; it may succeed once the others are in. */

@@ -39,6 +39,26 @@ export interface Tally {
   readonly bytes: number;
 }
 
+/**
+ * How values of a column came back otherwise than they were, or may have:
+ *
+ * dropped          the table has no such column; they were left out.
+ * unrestorable     the archiver destroyed them; NULL was restored.
+ * overwritten      the archiver wrote its own over them; the column was left to its default.
+ * infinity_kept    they are the end of the archiver's calendar, which also stands for infinity; restored as they are.
+ * infinity_mapped  the same, restored as infinity.
+ */
+export type ColumnNoteKind = 'dropped' | 'unrestorable' | 'overwritten' | 'infinity_kept' | 'infinity_mapped';
+
+/** Values of one column that the user has to know of. */
+export interface ColumnNote {
+  /** Null: all the columns together that there are no notes of their own for. */
+  readonly column: string | null;
+  readonly kind: ColumnNoteKind;
+  /** How many values other than null. */
+  readonly values: number;
+}
+
 /** How many failures travel in results, progress and summaries; the ledger has them all. */
 export const maxFailuresKept = 20;
 
@@ -52,6 +72,8 @@ export interface TableOutcome {
   readonly error: TableError | null;
   /** What the user should know besides: an index left alone, a column left out. */
   readonly notices: readonly string[];
+  /** What the notices say of single columns, for programs. */
+  readonly columnNotes: readonly ColumnNote[];
 }
 
 /** An error about a table or a whole restore, as it travels in results. */

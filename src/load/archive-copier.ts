@@ -1,14 +1,26 @@
 import { RestartNested } from '../archive/slice-error.ts';
 import { Slicer } from '../archive/slicer.ts';
 import type { LoadInput } from '../contract/activities.ts';
+import type { ColumnNote } from '../contract/outcome.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
+import { addColumnNotes } from '../restore/column-notes.ts';
 import { isAboutArchive, isConflict } from './archive-error.ts';
 import type { ArchiveReader, OpenArchive } from './archive-reader.ts';
 import type { LoadProgress } from './load-progress.ts';
 import type { Sink } from './sink.ts';
 import { verifyChecksums, verifyCount, verifyOrigin } from './verify.ts';
+
+/** What came of reading an archive to its end. */
+export interface CopiedArchive {
+  /** Its records. */
+  readonly rows: number;
+  readonly columnNotes: readonly ColumnNote[];
+}
+
+/** Of an archive that was not read. */
+export const nothingCopied: CopiedArchive = { rows: 0, columnNotes: [] };
 
 /** Reads archives of a load to their ends, checks them, and gives their rows to a sink. */
 export class ArchiveCopier {
@@ -20,8 +32,6 @@ export class ArchiveCopier {
   readonly #ignoredKeys: ReadonlySet<string>;
   /** Columns of json found to hold nested values, by archive. */
   readonly #nested = new Map<number, Set<string>>();
-  /** Values of columns that the table does not have. */
-  readonly #unknown = new Map<string, number>();
 
   constructor(input: LoadInput, target: TargetTable, reader: ArchiveReader, progress: LoadProgress) {
     this.#input = input;
@@ -37,28 +47,19 @@ export class ArchiveCopier {
    * Copies archives into a sink, in order.
    *
    * @param indexes places in the load
-   * @returns the records of each
+   * @returns what came of each
    * @throws RestartNested when they have to be copied again from the start; ThawError for an archive that
    * cannot be read, is not what its metadata says, or has a row that the table cannot take
    */
-  async copy(indexes: readonly number[], sink: Sink): Promise<Map<number, number>> {
-    this.#unknown.clear();
-    const rows = new Map<number, number>();
-    for (const index of indexes) rows.set(index, await this.#copyArchive(index, sink));
+  async copy(indexes: readonly number[], sink: Sink): Promise<Map<number, CopiedArchive>> {
+    const copied = new Map<number, CopiedArchive>();
+    for (const index of indexes) copied.set(index, await this.#copyArchive(index, sink));
     this.#progress.enter('copy', this.#input.what);
     await sink.flush();
-    return rows;
+    return copied;
   }
 
-  /** What of the archives had no place in the table. */
-  notices(): string[] {
-    return [...this.#unknown].map(
-      ([column, values]) =>
-        `Column ${column} of the archives is not in the table and was left out: ${values} value(s) in ${this.#input.what}.`,
-    );
-  }
-
-  async #copyArchive(index: number, sink: Sink): Promise<number> {
+  async #copyArchive(index: number, sink: Sink): Promise<CopiedArchive> {
     const key = this.#reader.keyAt(index);
     this.#progress.enter('download', key);
     const archive = await this.#reader.open(index);
@@ -81,8 +82,7 @@ export class ArchiveCopier {
     }
     if (this.#input.options.validateChecksums) verifyChecksums(archive);
     verifyCount(archive, slicer.rows);
-    this.#checkColumns(key, slicer);
-    return slicer.rows;
+    return { rows: slicer.rows, columnNotes: addColumnNotes([], this.#droppedColumns(key, slicer)) };
   }
 
   #blamesArchive(error: unknown): boolean {
@@ -120,12 +120,12 @@ export class ArchiveCopier {
   }
 
   /** Columns that the table does not have are left out by lenient and transform, and refused otherwise. */
-  #checkColumns(key: string, slicer: Slicer): void {
+  #droppedColumns(key: string, slicer: Slicer): ColumnNote[] {
     const { schemaStrategy } = this.#input.options;
-    for (const [column, values] of slicer.unknownKeys) {
+    return [...slicer.unknownKeys].map(([column, values]) => {
       if (schemaStrategy === 'strict' || schemaStrategy === 'none') throw this.#unknownColumn(key, column);
-      this.#unknown.set(column, (this.#unknown.get(column) ?? 0) + values);
-    }
+      return { column, kind: 'dropped', values };
+    });
   }
 
   #unknownColumn(key: string, column: string): ThawError {

@@ -1,6 +1,13 @@
 import type { ArchiveRef, DeferredArchive, LoadOutcome } from '../contract/activities.ts';
-import { type ArchiveFailure, maxFailuresKept, type RowCounts, type Tally } from '../contract/outcome.ts';
+import {
+  type ArchiveFailure,
+  type ColumnNote,
+  maxFailuresKept,
+  type RowCounts,
+  type Tally,
+} from '../contract/outcome.ts';
 import type { DecidedArchive } from '../postgres/ledger.ts';
+import { addColumnNotes } from '../restore/column-notes.ts';
 import { addTallies, emptyTally } from '../restore/tally.ts';
 
 /** What a load has decided so far. */
@@ -8,18 +15,24 @@ export class LoadResults {
   #tally: Tally = emptyTally;
   readonly #failures: ArchiveFailure[] = [];
   readonly #deferred: DeferredArchive[] = [];
+  #columnNotes: readonly ColumnNote[] = [];
 
-  outcome(notices: readonly string[]): LoadOutcome {
+  outcome(): LoadOutcome {
     return {
       tally: this.#tally,
       failures: this.#failures.slice(0, maxFailuresKept),
       deferred: this.#deferred,
-      notices,
+      columnNotes: this.#columnNotes,
     };
   }
 
-  addRestored(archive: { readonly bytes: number }, rows: RowCounts): void {
-    this.#add({ archives: { restored: 1, earlier: 0, failed: 0 }, rows, bytes: archive.bytes });
+  addRestored(
+    { bytes }: Pick<ArchiveRef, 'bytes'>,
+    rows: RowCounts,
+    columnNotes: readonly ColumnNote[],
+  ): void {
+    this.#columnNotes = addColumnNotes(this.#columnNotes, columnNotes);
+    this.#add({ archives: { restored: 1, earlier: 0, failed: 0 }, rows, bytes });
   }
 
   addEarlier(archives: readonly { readonly bytes: number }[]): void {
@@ -35,7 +48,7 @@ export class LoadResults {
    */
   addDecided(archive: DecidedArchive, index: number): void {
     const { failure, bytes } = archive;
-    if (failure === null) this.addRestored(archive, archive.counts);
+    if (failure === null) this.addRestored(archive, archive.counts, archive.columnNotes);
     else if (archive.deferred) this.#deferred.push({ index, failure });
     else this.#addFailed({ bytes }, failure);
   }

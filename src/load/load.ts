@@ -18,7 +18,7 @@ import { databaseError, isSqlState, sqlState } from '../postgres/sqlstate.ts';
 import { endSessions, loadPrefix, readTurn } from '../postgres/targets.ts';
 import { emptyTally } from '../restore/tally.ts';
 import type { ObjectStore } from '../store/object-store.ts';
-import { ArchiveCopier } from './archive-copier.ts';
+import { ArchiveCopier, type CopiedArchive, nothingCopied } from './archive-copier.ts';
 import { isAboutArchive, isConflict } from './archive-error.ts';
 import { ArchiveReader } from './archive-reader.ts';
 import type { ConflictHints } from './conflict-hints.ts';
@@ -122,7 +122,7 @@ class Load {
       throw this.#translate(raw);
     });
     if (rest.from < rest.to) await this.#decide(rest);
-    return this.#results.outcome(this.#copier.notices());
+    return this.#results.outcome();
   }
 
   /** Takes over what an earlier attempt has decided, and gives what is left. */
@@ -167,8 +167,8 @@ class Load {
         await this.#client.query('begin');
         const claimed = await this.#claim(part);
         sink = this.#openSink(way);
-        const rows = await this.#copier.copy(claimed, sink);
-        await this.#commitPart(part, claimed, rows, sink, way);
+        const copied = await this.#copier.copy(claimed, sink);
+        await this.#commitPart(part, claimed, copied, sink, way);
         return true;
       } catch (raw) {
         const error = this.#translate(raw);
@@ -217,7 +217,7 @@ class Load {
   async #commitPart(
     part: Part,
     claimed: readonly number[],
-    rows: ReadonlyMap<number, number>,
+    copied: ReadonlyMap<number, CopiedArchive>,
     sink: Sink,
     way: 'direct' | 'staged',
   ): Promise<void> {
@@ -228,7 +228,7 @@ class Load {
     const counts = await sink.merge();
     const settled = claimed.map((index) => ({
       key: this.#reader.keyAt(index),
-      rows: rows.get(index) ?? 0,
+      ...(copied.get(index) ?? nothingCopied),
       counts: counts.get(index) ?? emptyTally.rows,
     }));
     await settleArchives(this.#client, this.#ledger, settled);
@@ -238,8 +238,9 @@ class Load {
     }
     for (const [place, index] of claimed.entries()) {
       const archive = this.#input.archives[index];
-      if (archive !== undefined)
-        this.#results.addRestored(archive, settled[place]?.counts ?? emptyTally.rows);
+      const done = settled[place];
+      if (archive !== undefined && done !== undefined)
+        this.#results.addRestored(archive, done.counts, done.columnNotes);
     }
     this.#results.addEarlier(this.#earlier);
     await this.#takeOver(this.#decided);

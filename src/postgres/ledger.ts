@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { HeldTarget } from '../contract/activities.ts';
 import type { ErrorCode } from '../contract/error-code.ts';
-import type { ArchiveFailure, RowCounts } from '../contract/outcome.ts';
+import type { ArchiveFailure, ColumnNote, RowCounts } from '../contract/outcome.ts';
 import type { Stage } from '../contract/thaw-error.ts';
 
 /** Whose archives are claimed, and for which table. */
@@ -92,6 +92,7 @@ export interface SettledArchive {
   /** Records read. */
   readonly rows: number;
   readonly counts: RowCounts;
+  readonly columnNotes: readonly ColumnNote[];
 }
 
 /** Writes the counts of claimed archives, in the transaction that claimed them. */
@@ -103,9 +104,10 @@ export async function settleArchives(
   await client.query(
     `update thaw.archives as own
      set state = 'restored', finished_at = clock_timestamp(), rows = done.rows, inserted = done.inserted,
-       updated = done.updated, skipped = done.skipped, rejected = done.rejected
-     from unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[])
-       as done (key, rows, inserted, updated, skipped, rejected)
+       updated = done.updated, skipped = done.skipped, rejected = done.rejected,
+       column_notes = nullif(done.column_notes, '[]')
+     from unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::jsonb[])
+       as done (key, rows, inserted, updated, skipped, rejected, column_notes)
      where own.restore_id = $1 and own.target_oid = $2 and own.key = done.key`,
     [
       scope.restoreId,
@@ -116,6 +118,7 @@ export async function settleArchives(
       archives.map(({ counts }) => counts.updated),
       archives.map(({ counts }) => counts.skipped),
       archives.map(({ counts }) => counts.failed),
+      archives.map(({ columnNotes }) => JSON.stringify(columnNotes)),
     ],
   );
 }
@@ -155,6 +158,7 @@ export interface DecidedArchive extends LedgerArchive {
   readonly state: 'restored' | 'failed';
   readonly rows: number;
   readonly counts: RowCounts;
+  readonly columnNotes: readonly ColumnNote[];
   readonly failure: ArchiveFailure | null;
   /** A later try may restore it. */
   readonly deferred: boolean;
@@ -168,7 +172,7 @@ export async function readDecided(
 ): Promise<DecidedArchive[]> {
   const { rows } = await client.query<DecidedRow>(
     `select key, etag, bytes, ordinal, state, coalesce(rows, 0) as rows, inserted, updated, skipped, rejected,
-       error_code, error_message, error_hint, error_stage, deferred
+       coalesce(column_notes, '[]') as column_notes, error_code, error_message, error_hint, error_stage, deferred
      from thaw.archives
      where restore_id = $1 and target_oid = $2 and key = any($3) and state <> 'claimed'`,
     [scope.restoreId, scope.target.oid, keys],
@@ -182,6 +186,7 @@ export async function readDecided(
     rows: row.rows,
     deferred: row.deferred,
     counts: { inserted: row.inserted, updated: row.updated, skipped: row.skipped, failed: row.rejected },
+    columnNotes: row.column_notes,
     failure:
       row.error_code === null
         ? null
@@ -229,6 +234,7 @@ interface DecidedRow {
   readonly updated: number;
   readonly skipped: number;
   readonly rejected: number;
+  readonly column_notes: readonly ColumnNote[];
   readonly error_code: ErrorCode | null;
   readonly error_message: string | null;
   readonly error_hint: string | null;

@@ -71,6 +71,8 @@ create table thaw.archives (
   updated bigint,
   skipped bigint,
   rejected bigint,
+  -- columns whose values did not all come back as they were
+  column_notes jsonb,
   error_code text,
   error_message text,
   error_hint text,

@@ -1,6 +1,7 @@
 import type { ArchiveRef, LoadOutcome } from '../contract/activities.ts';
-import { type ArchiveFailure, maxFailuresKept, type Tally } from '../contract/outcome.ts';
+import { type ArchiveFailure, type ColumnNote, maxFailuresKept, type Tally } from '../contract/outcome.ts';
 import { clip } from './clip.ts';
+import { addColumnNotes, describeColumnNote } from './column-notes.ts';
 import type { Load } from './packs.ts';
 import { addTallies, emptyTally } from './tally.ts';
 
@@ -26,6 +27,7 @@ export interface CarriedResults {
   readonly failures: readonly ArchiveFailure[];
   readonly notices: readonly string[];
   readonly moreNotices: number;
+  readonly columnNotes: readonly ColumnNote[];
   readonly deferred: readonly DeferredRef[];
   readonly deferredFailures: readonly ArchiveFailure[];
 }
@@ -36,6 +38,7 @@ export class TableResults {
   #failures: ArchiveFailure[];
   readonly #notices: Set<string>;
   #moreNotices: number;
+  #columnNotes: readonly ColumnNote[];
   #deferred: DeferredRef[];
   #deferredFailures: ArchiveFailure[];
 
@@ -44,6 +47,7 @@ export class TableResults {
     this.#failures = [...(carried?.failures ?? [])];
     this.#notices = new Set(carried?.notices);
     this.#moreNotices = carried?.moreNotices ?? 0;
+    this.#columnNotes = carried?.columnNotes ?? [];
     this.#deferred = [...(carried?.deferred ?? [])];
     this.#deferredFailures = [...(carried?.deferredFailures ?? [])];
   }
@@ -57,10 +61,15 @@ export class TableResults {
     return this.#failures;
   }
 
-  /** What the user should know, at most {@link maxNoticesKept} and a line that counts the others. */
+  /** What the user should know: the notes on columns, at most {@link maxNoticesKept} others, and a line that counts the rest. */
   get notices(): readonly string[] {
-    const notices = [...this.#notices];
+    const notices = [...this.#columnNotes.map(describeColumnNote), ...this.#notices];
     return this.#moreNotices === 0 ? notices : [...notices, `${this.#moreNotices} more notices.`];
+  }
+
+  /** Columns whose values did not all come back as they were, added up. */
+  get columnNotes(): readonly ColumnNote[] {
+    return this.#columnNotes;
   }
 
   /** How many archives wait for others. */
@@ -72,7 +81,7 @@ export class TableResults {
   record(load: Load, outcome: LoadOutcome): void {
     this.add(outcome.tally);
     this.#keep(outcome.failures);
-    this.notice(outcome.notices);
+    this.#columnNotes = addColumnNotes(this.#columnNotes, outcome.columnNotes);
     for (const { index, failure } of outcome.deferred) {
       const archive = load.archives[index];
       if (archive !== undefined) this.#defer(archive, failure);
@@ -112,6 +121,7 @@ export class TableResults {
       failures: this.#failures,
       notices: [...this.#notices],
       moreNotices: this.#moreNotices,
+      columnNotes: this.#columnNotes,
       deferred: this.#deferred,
       deferredFailures: this.#deferredFailures,
     };

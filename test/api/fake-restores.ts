@@ -117,6 +117,7 @@ export function failedOutcome(restoreId: string): RestoreOutcome {
     ],
     error: null,
     notices: [],
+    columnNotes: [],
   };
   const state = 'completed_with_failures';
   return { restoreId, state, database: 'production_db', tally, tables: [table], error: null, seconds: 12.5 };

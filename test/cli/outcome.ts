@@ -41,6 +41,7 @@ export function table(changes: TableChanges = {}): TableOutcome {
     failures,
     error,
     notices,
+    columnNotes: [],
   };
 }
 

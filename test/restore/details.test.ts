@@ -42,7 +42,7 @@ function load(archives: number, name: (index: number) => string): LoadInput {
   return { archives: refs, folder: 'archives/t/' } as unknown as LoadInput;
 }
 
-const outcome: LoadOutcome = { tally: emptyTally, failures: [], deferred: [], notices: [] };
+const outcome: LoadOutcome = { tally: emptyTally, failures: [], deferred: [], columnNotes: [] };
 
 describe('describeTable', () => {
   test('tells how far it is, what is in flight and what failed', () => {

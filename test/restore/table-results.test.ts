@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ArchiveRef, LoadOutcome } from '../../src/contract/activities.ts';
 import type { ArchiveFailure } from '../../src/contract/outcome.ts';
+import { maxColumnNotes } from '../../src/restore/column-notes.ts';
 import { maxDeferred, maxNoticesKept, TableResults } from '../../src/restore/table-results.ts';
 import { emptyTally } from '../../src/restore/tally.ts';
 
@@ -23,7 +24,7 @@ const failure: ArchiveFailure = {
   rows: 10,
 };
 
-const nothing: LoadOutcome = { tally: emptyTally, failures: [], deferred: [], notices: [] };
+const nothing: LoadOutcome = { tally: emptyTally, failures: [], deferred: [], columnNotes: [] };
 
 function defer(results: TableResults, count: number): void {
   const archives = Array.from({ length: count }, () => archive);
@@ -58,13 +59,19 @@ test('its size does not grow with the number of archives', () => {
   for (let load = 0; load < 100; load += 1) {
     defer(results, 100);
     const failures = Array.from({ length: 20 }, () => failure);
-    const notices = [`column x in load ${load}`, 'the same each time'];
-    results.record({ firstOrdinal: 0, archives: [] }, { ...nothing, failures, notices });
+    const columnNotes = [
+      { column: `column_${'x'.repeat(300)}_${load}`, kind: 'dropped', values: 1 },
+      { column: `c${load}`, kind: 'dropped', values: 1 },
+      { column: 'route', kind: 'unrestorable', values: 2 },
+    ] as const;
+    results.record({ firstOrdinal: 0, archives: [] }, { ...nothing, failures, columnNotes });
+    results.notice([`index x in load ${load}`, 'the same each time']);
   }
   expect(results.deferred).toBe(maxDeferred);
   expect(results.tally.archives.failed).toBe(100 * 100 - maxDeferred);
   expect(results.failures).toHaveLength(20);
-  expect(results.notices).toHaveLength(maxNoticesKept + 1);
+  expect(results.columnNotes).toHaveLength(maxColumnNotes + 1);
+  expect(results.notices).toHaveLength(maxColumnNotes + 1 + maxNoticesKept + 1);
   expect(results.notices.at(-1)).toBe('81 more notices.');
   expect(Buffer.byteLength(JSON.stringify(results.carry()))).toBeLessThan(payloadLimit * 0.75);
 });

@@ -174,7 +174,7 @@ export function restored({ archives }: LoadInput): LoadOutcome {
     },
     failures: [],
     deferred: [],
-    notices: [],
+    columnNotes: [],
   };
 }
 

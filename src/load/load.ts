@@ -16,6 +16,7 @@ import {
 } from '../postgres/ledger.ts';
 import { databaseError, isSqlState, sqlState } from '../postgres/sqlstate.ts';
 import { endSessions, loadPrefix, readTurn } from '../postgres/targets.ts';
+import { isPartial } from '../restore/partial.ts';
 import { emptyTally } from '../restore/tally.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { ArchiveCopier, type CopiedArchive, nothingCopied } from './archive-copier.ts';
@@ -99,6 +100,7 @@ class Load {
       store: tools.store.name,
       what: input.what,
       attempt: tools.attempt,
+      partial: isPartial(input.options),
     };
     this.#reader = new ArchiveReader(tools.store, input.folder, input.archives, {
       checksums: input.options.validateChecksums,

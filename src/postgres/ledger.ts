@@ -13,6 +13,8 @@ export interface LedgerScope {
   /** Name of the load. */
   readonly what: string;
   readonly attempt: number;
+  /** The restore takes only a part of each archive; see `isPartial`. */
+  readonly partial: boolean;
 }
 
 /** An archive as the ledger knows it. */
@@ -50,11 +52,11 @@ export async function claimArchives(
        where not $11 and exists (
          select from thaw.archives past
          where past.target_oid = $2 and past.key = wanted.key and past.etag = wanted.etag
-           and past.store = $4 and past.state = 'restored' and past.restore_id <> $1)
+           and past.store = $4 and past.state = 'restored' and not past.partial and past.restore_id <> $1)
      ), claimed as (
        insert into thaw.archives as own
-         (restore_id, target_oid, epoch, store, what, attempt, key, etag, bytes, ordinal, state)
-       select $1, $2, $3, $4, $5, $6, key, etag, bytes, ordinal, 'claimed'
+         (restore_id, target_oid, epoch, store, what, attempt, key, etag, bytes, ordinal, state, partial)
+       select $1, $2, $3, $4, $5, $6, key, etag, bytes, ordinal, 'claimed', $12
        from wanted where key not in (select key from earlier)
        on conflict (restore_id, target_oid, key) do update
        set epoch = excluded.epoch, what = excluded.what, attempt = excluded.attempt, etag = excluded.etag,
@@ -81,6 +83,7 @@ export async function claimArchives(
       archives.map(({ bytes }) => bytes),
       archives.map(({ ordinal }) => ordinal),
       passOverEarlier,
+      scope.partial,
     ],
   );
   return new Map(rows.map(({ key, claim }) => [key, claim]));
@@ -201,7 +204,7 @@ export async function readDecided(
   }));
 }
 
-/** Of some archives, those that another restore has restored into the target with the same entity tag. */
+/** Of some archives, those that another restore has restored into the target, whole and with the same entity tag. */
 export async function findEarlier(
   client: pg.Client,
   scope: Pick<LedgerScope, 'restoreId' | 'target' | 'store'>,
@@ -211,7 +214,7 @@ export async function findEarlier(
     `select distinct past.key
      from unnest($4::text[], $5::text[]) as wanted (key, etag)
      join thaw.archives past on past.target_oid = $2 and past.key = wanted.key and past.etag = wanted.etag
-     where past.store = $3 and past.state = 'restored' and past.restore_id <> $1`,
+     where past.store = $3 and past.state = 'restored' and not past.partial and past.restore_id <> $1`,
     [
       scope.restoreId,
       scope.target.oid,

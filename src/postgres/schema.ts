@@ -79,6 +79,8 @@ create table thaw.archives (
   error_stage text,
   -- failed by a foreign key of the table to itself: tried again once the others are in
   deferred boolean not null default false,
+  -- some of its rows or columns only: no later restore takes it for restored
+  partial boolean not null default false,
   what text,
   attempt integer,
   finished_at timestamptz,
@@ -86,7 +88,7 @@ create table thaw.archives (
 );
 
 -- Was this object, with this ETag, ever restored into this table?
-create index archives_restored on thaw.archives (target_oid, key, etag) where state = 'restored';
+create index archives_restored on thaw.archives (target_oid, key, etag) where state = 'restored' and not partial;
 
 -- Rows that PostgreSQL did not accept, where a restore allows some.
 create table thaw.rejected_rows (

@@ -24,11 +24,16 @@ const rules = {
   'src/load': { values: [...inner, 'src/config'] },
   'src/validate': { values: [...inner, 'src/config', 'src/load'] },
   'src/export': { values: [...inner, 'src/load', 'src/validate'] },
+  'src/control': { values: ['src/contract', 'src/postgres'] },
+  'src/bundle': { values: [...inner, 'src/config', 'src/load'] },
   workflows: { values: ['src/contract', 'src/restore'], packages: pure },
-  activities: { values: [...inner, 'src/config', 'src/load'] },
+  activities: { values: [...inner, 'src/config', 'src/load', 'src/control', 'src/bundle'] },
   'src/stack': { values: ['src/contract'] },
   'src/client': { values: [...inner, 'src/config'], types: ['workflows'] },
-  'src/api': { values: [...inner, 'src/config', 'src/client'], types: ['workflows'] },
+  'src/api': {
+    values: [...inner, 'src/config', 'src/client', 'src/control', 'src/bundle'],
+    types: ['workflows'],
+  },
   // `src`: the files that lie in it directly, such as worker.ts.
   'src/cli': {
     values: [
@@ -37,6 +42,7 @@ const rules = {
       'src/client',
       'src/validate',
       'src/export',
+      'src/control',
       'src/api',
       'src/stack',
       'src',

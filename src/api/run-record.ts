@@ -1,10 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { isEnded, type RestoreState, restoreStates } from '../contract/progress.ts';
+import { runStatus, runStatuses } from '../contract/run-status.ts';
 import { failureOf, percentDone, type Run } from './run.ts';
-
-/** The statuses of the documented run record. */
-export const runStatuses = ['pending', 'queued', 'running', 'completed', 'failed', 'cancelled'] as const;
-export type RunStatus = (typeof runStatuses)[number];
 
 const count = z.int().min(0);
 
@@ -40,21 +37,6 @@ export const runRecord = z
   })
   .openapi('RestoreRun');
 export type RunRecord = z.output<typeof runRecord>;
-
-/** The documented status of a state. Archives that failed make a run `failed`, with an `error` that says so. */
-export function runStatus(state: RestoreState): RunStatus {
-  switch (state) {
-    case 'queued':
-    case 'completed':
-    case 'failed':
-    case 'cancelled':
-      return state;
-    case 'completed_with_failures':
-      return 'failed';
-    default:
-      return 'running';
-  }
-}
 
 /** Writes a run as the documented record. */
 export function toRunRecord(run: Run): RunRecord {

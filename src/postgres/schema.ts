@@ -1,12 +1,5 @@
 import type pg from 'pg';
-import { ThawError } from '../contract/thaw-error.ts';
-import { databaseError, isSqlState, sqlState } from './sqlstate.ts';
-
-/** A step from one version of the schema `thaw` to the next. Released ones are never edited. */
-interface SchemaVersion {
-  readonly version: number;
-  readonly sql: string;
-}
+import { type SchemaVersion, VersionedSchema } from './versioned-schema.ts';
 
 /** Key of the advisory lock under which the schema is made: "thaw" in ASCII. */
 const schemaLock = 0x74686177;
@@ -124,8 +117,16 @@ insert into thaw.schema_version (version) values (1);
   },
 ];
 
+const thawSchema = new VersionedSchema({
+  name: 'thaw',
+  lock: schemaLock,
+  versions,
+  purpose: 'Thaw keeps its ledger here',
+  printedBy: '`thaw schema --sql`',
+});
+
 /** The version that this code reads and writes. */
-export const schemaVersion = versions.length;
+export const schemaVersion = thawSchema.version;
 
 /**
  * Makes the schema `thaw`, or brings it up to date, under an advisory lock. One query when it is there.
@@ -135,87 +136,10 @@ export const schemaVersion = versions.length;
  * may not be made, or may not be used, with the statements for an administrator as hint.
  */
 export async function ensureSchema(client: pg.Client): Promise<void> {
-  try {
-    if ((await currentVersion(client)) >= schemaVersion) return;
-    await migrate(client);
-  } catch (error) {
-    throw isSqlState(error, sqlState.insufficientPrivilege) ? mayNot() : databaseError(error, { object });
-  }
+  await thawSchema.ensure(client);
 }
 
 /** Everything that an administrator runs beforehand, where the user of Thaw may not create a schema. */
 export function schemaSql(): string {
-  return `-- Thaw keeps its ledger here, version ${schemaVersion}. For a database that does not have it yet.
-begin;
-create schema thaw;
-
-${versions.map(({ sql }) => sql).join('\n\n')}
-
--- For the user that Thaw connects as:
---   grant usage on schema thaw to <user>;
---   grant select, insert, update, delete on all tables in schema thaw to <user>;
-commit;
-`;
-}
-
-const object = 'schema thaw';
-
-/** 0 when there is nothing. */
-async function currentVersion(client: pg.Client): Promise<number> {
-  try {
-    const { rows } = await client.query<{ version: number | null }>(
-      'select max(version) as version from thaw.schema_version',
-    );
-    const version = rows[0]?.version ?? 0;
-    if (version > schemaVersion) throw newer(version);
-    return version;
-  } catch (error) {
-    if (isSqlState(error, sqlState.undefinedTable, sqlState.invalidSchemaName)) return 0;
-    throw error;
-  }
-}
-
-async function migrate(client: pg.Client): Promise<void> {
-  await client.query('begin');
-  try {
-    await client.query('select pg_advisory_xact_lock($1)', [schemaLock]);
-    await client.query(await pendingSql(client));
-    await client.query('commit');
-  } catch (error) {
-    await client.query('rollback').catch(() => {});
-    throw error;
-  }
-}
-
-/** What is still to be done, now that nobody else is doing it. */
-async function pendingSql(client: pg.Client): Promise<string> {
-  const { rows } = await client.query<{ schema: string | null; versions: string | null }>(
-    "select to_regnamespace('thaw') as schema, to_regclass('thaw.schema_version') as versions",
-  );
-  // `create schema if not exists` needs the right to create even where there is nothing to create.
-  const create = rows[0]?.schema === null ? ['create schema thaw'] : [];
-  const current = rows[0]?.versions === null ? 0 : await currentVersion(client);
-  return [...create, ...versions.filter(({ version }) => version > current).map(({ sql }) => sql)].join(
-    ';\n',
-  );
-}
-
-function newer(version: number): ThawError {
-  return new ThawError(
-    'ConfigInvalid',
-    `${object}: it has version ${version}, and this Thaw knows versions up to ${schemaVersion}`,
-    { object, hint: 'Use the newer release of Thaw that made it, or a database without it.' },
-  );
-}
-
-function mayNot(): ThawError {
-  return new ThawError(
-    'PermissionDenied',
-    `${object}: it cannot be made or used by the user that Thaw connects as`,
-    {
-      object,
-      sqlstate: sqlState.insufficientPrivilege,
-      hint: 'As an administrator, run what `thaw schema --sql` prints, and the grants at its end.',
-    },
-  );
+  return thawSchema.sql();
 }

@@ -6,9 +6,9 @@ import {
 } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import type { AppDependencies } from '../../src/api/app.ts';
-import { runStatus } from '../../src/api/run-record.ts';
 import type { Restores } from '../../src/api/runs.ts';
 import { type RestoreProgress, restoreStates } from '../../src/contract/progress.ts';
+import { runStatus } from '../../src/contract/run-status.ts';
 import { ThawError } from '../../src/contract/thaw-error.ts';
 import { failedOutcome, fakeRestores, post, read, testApp } from './fake-restores.ts';
 

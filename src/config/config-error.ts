@@ -3,7 +3,7 @@ import { ThawError } from '../contract/thaw-error.ts';
 import { hasReference, placeName } from './substitute.ts';
 
 const longestValue = 60;
-const secretKey = /password|secret|access_key|token/i;
+const secretKey = /password|secret|access_key|customer_key|token/i;
 
 /**
  * The error of a file that does not validate: a line `field: reason (got value)` for each thing wrong.

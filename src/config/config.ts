@@ -100,7 +100,9 @@ const s3 = z.object(
       .describe('Bucket in path or host name; absent: path where an endpoint is set.'),
     encryption: oneOf(['SSE-S3', 'SSE-KMS', 'SSE-C', 'none'])
       .default('SSE-S3')
-      .describe('Encryption of what is written to AWS; other stores are not asked for any.'),
+      .describe('Encryption of what is written to AWS; other stores are only asked for SSE-C.'),
+    sse_customer_key: optionalText.describe('Key of SSE-C: 32 bytes in base64.'),
+    sse_customer_key_env: optionalText.describe('Environment variable that holds the key of SSE-C.'),
     access_key_id: optionalText.describe('Access key; absent: environment, then the default chain of AWS.'),
     secret_access_key: optionalText.describe('Secret of the access key.'),
     aws_access_key_id: optionalText.describe('Other name of access_key_id.'),

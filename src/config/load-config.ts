@@ -5,8 +5,9 @@ import { parse, YAMLParseError } from 'yaml';
 import { ThawError } from '../contract/thaw-error.ts';
 import { type ConfigFile, configFile, configKeys, type SslMode, sslModes } from './config.ts';
 import { configError } from './config-error.ts';
+import { serverSideEncryption } from './encryption.ts';
 import { type ConfigPath, substituteTree } from './substitute.ts';
-import type { DatabaseConfig, S3Credentials, S3StoreConfig, StoreConfig, ThawConfig } from './thaw-config.ts';
+import type { DatabaseConfig, S3Credentials, StoreConfig, ThawConfig } from './thaw-config.ts';
 
 /**
  * Reads and validates a configuration file.
@@ -88,15 +89,9 @@ function storeConfig(data: ConfigFile, file: string, env: NodeJS.ProcessEnv): St
     prefix,
     region: s3?.region ?? (env.AWS_REGION || env.AWS_DEFAULT_REGION || 'us-east-1'),
     pathStyle: s3?.addressing_style === undefined ? url !== null : s3.addressing_style === 'path',
-    encryption: url === null ? serverSideEncryption(s3?.encryption) : null,
+    encryption: serverSideEncryption(s3, url, env),
     credentials: s3 === undefined ? null : credentials(s3, file),
   };
-}
-
-/** The archiver's words in those of S3. Its SSE-C does nothing. */
-function serverSideEncryption(word: string | undefined): S3StoreConfig['encryption'] {
-  if (word === 'SSE-KMS') return 'aws:kms';
-  return word === 'SSE-S3' ? 'AES256' : null;
 }
 
 /** A set one beats the environment; an explicit "" is AWS whatever the environment says. */

@@ -39,6 +39,12 @@ export interface S3Credentials {
   readonly sessionToken?: string;
 }
 
+/** SSE-C: objects are encrypted by a key that every request brings along. Secret. */
+export interface CustomerKey {
+  /** 32 bytes in base64. */
+  readonly customerKey: string;
+}
+
 /** An S3 bucket. */
 export interface S3StoreConfig {
   readonly kind: 's3';
@@ -51,8 +57,8 @@ export interface S3StoreConfig {
   readonly region: string;
   /** The bucket is in the path instead of the host name. @default true where an endpoint is set */
   readonly pathStyle: boolean;
-  /** How new objects are encrypted by the store; null: as the bucket says. Only AWS is asked for it. */
-  readonly encryption: 'AES256' | 'aws:kms' | null;
+  /** How new objects are encrypted by the store; null: as the bucket says. Of other stores than AWS only a key is asked. */
+  readonly encryption: 'AES256' | 'aws:kms' | CustomerKey | null;
   /** Keys that stand in the file; null: environment, then the default chain. */
   readonly credentials: S3Credentials | null;
 }

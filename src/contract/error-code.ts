@@ -21,6 +21,12 @@ export const errorTraits = {
     exit: 2,
     hint: 'List the archives with `thaw list` and check prefix, database and table.',
   },
+  ArchiveFrozen: {
+    retryable: false,
+    http: 409,
+    exit: 2,
+    hint: 'The object is in an archive storage class. Have a copy of it thawed with S3 RestoreObject, then restore again.',
+  },
   ArchiveCorrupt: {
     retryable: false,
     http: 422,

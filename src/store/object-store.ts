@@ -50,7 +50,7 @@ export interface ObjectBody {
 /**
  * Where archives lie: S3 or a folder of the same layout.
  *
- * Errors: `ArchiveNotFound`, `ArchiveChanged`, `PermissionDenied`, `StoreThrottled`, `StoreUnavailable`;
+ * Errors: `ArchiveNotFound`, `ArchiveFrozen`, `ArchiveChanged`, `PermissionDenied`, `StoreThrottled`, `StoreUnavailable`;
  * an aborted signal rejects with its reason.
  */
 export interface ObjectStore {

@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { S3StoreConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import { customerKeyHeaders } from './customer-key.ts';
 import type { Agents } from './s3-client.ts';
 import { GetSigner } from './sigv4.ts';
 import { S3Answer } from './store-error.ts';
@@ -53,6 +54,7 @@ export class S3Get {
   readonly #client: S3Client;
   readonly #agents: Agents;
   readonly #config: S3StoreConfig;
+  readonly #keyHeaders: Readonly<Record<string, string>>;
   #address: Promise<Address> | null = null;
   /** What the store's clock is ahead of ours, in milliseconds. */
   #clockOffset = 0;
@@ -61,6 +63,7 @@ export class S3Get {
     this.#config = config;
     this.#client = client;
     this.#agents = agents;
+    this.#keyHeaders = customerKeyHeaders(config);
   }
 
   /** @throws S3Answer for any answer but 200 and 206; errors of the network as Node raises them */
@@ -83,7 +86,7 @@ export class S3Get {
   async #send(address: Address, path: string, options: GetOptions): Promise<GetAnswer> {
     const keys = await this.#client.config.credentials();
     const now = new Date(Date.now() + this.#clockOffset);
-    const headers = address.signer.headers(address.host, path, keys, now);
+    const headers = address.signer.headers(address.host, path, keys, now, this.#keyHeaders);
     if (options.from) headers.range = `bytes=${options.from}-`;
     if (options.etag !== undefined) headers['if-match'] = `"${options.etag}"`;
     const { hostname, port, agent } = address;

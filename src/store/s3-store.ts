@@ -84,7 +84,7 @@ export class S3Store implements ObjectStore {
       Body: body,
       ContentLength: body.length,
       ContentType: contentType,
-      ...(this.#config.encryption === null ? {} : { ServerSideEncryption: this.#config.encryption }),
+      ...encryptionOf(this.#config),
     });
     await this.#ask(() => this.#client.send(command), new Backoff(undefined, fewTries), key);
   }
@@ -129,6 +129,12 @@ export class S3Store implements ObjectStore {
       previous = current;
     }
   }
+}
+
+function encryptionOf({ encryption }: S3StoreConfig) {
+  if (encryption === null) return {};
+  if (typeof encryption === 'string') return { ServerSideEncryption: encryption };
+  return { SSECustomerAlgorithm: 'AES256', SSECustomerKey: encryption.customerKey };
 }
 
 function objectInfo(object: ListedObject): ObjectInfo {

@@ -39,11 +39,7 @@ const byCode: Readonly<Record<string, Verdict>> = {
   NoSuchVersion: ['ArchiveNotFound', 'is not there'],
   NoSuchBucket: ['ConfigInvalid', 'bucket does not exist', 'Correct s3.bucket and s3.endpoint.'],
   InvalidBucketName: ['ConfigInvalid', 'is not a name that a bucket may have', 'Correct s3.bucket.'],
-  InvalidObjectState: [
-    'ArchiveNotFound',
-    'is frozen in an archive storage class and cannot be read yet',
-    'Thaw it first: ask for a temporary copy with S3 RestoreObject (`aws s3api restore-object`), wait until it is there, and restore again.',
-  ],
+  InvalidObjectState: ['ArchiveFrozen', 'is frozen in an archive storage class and cannot be read yet'],
   PreconditionFailed: ['ArchiveChanged', 'is not the object that it was when it was listed or first read'],
   InvalidAccessKeyId: unknownKey,
   // versitygw's word for it, with status 404.
@@ -109,11 +105,21 @@ export function storeError(error: unknown, context: StoreErrorContext): unknown 
   const name = isAboutStore ? context.store : `${context.store}/${context.key}`;
   const told = [answer.status, answer.code].filter(Boolean).join(' ');
   const options: ThawErrorOptions = {
-    hint,
+    hint: code === 'ArchiveFrozen' ? thawing(context) : hint,
     object: isAboutStore ? context.store : context.key,
     cause: error,
   };
   return new ThawError(code, `${name}: ${what}${told ? ` (${told})` : ''}`, options);
+}
+
+/** How a frozen object is made readable, with the object's own names. */
+function thawing({ store, key = '' }: StoreErrorContext): string {
+  const place = `--bucket ${store.replace('s3://', '')} --key '${key.replaceAll("'", `'\\''`)}'`;
+  return [
+    `Thaw it first: \`aws s3api restore-object ${place} --restore-request Days=7\` asks for a copy that can be read`,
+    "(in an archive tier of INTELLIGENT_TIERING: --restore-request '{}').",
+    'It is there after minutes to two days, as `aws s3api head-object` tells; then restore again.',
+  ].join(' ');
 }
 
 interface Answer {
@@ -167,13 +173,17 @@ function judge({ status, code, region }: Answer, error: Error): Verdict | undefi
   if (status === 429) return byCode.SlowDown;
   if (status === 401 || status === 403) return denied;
   if (status >= 500) return ['StoreUnavailable', 'answers with an error'];
-  return ['ConfigInvalid', 'does not accept the request', 'Check s3.endpoint, s3.bucket and s3.region.'];
+  return [
+    'ConfigInvalid',
+    'does not accept the request',
+    'Check s3.endpoint, s3.bucket and s3.region; for objects encrypted by SSE-C, s3.encryption and its key.',
+  ];
 }
 
 const denied: Verdict = [
   'PermissionDenied',
   'access denied',
-  'Grant s3:GetObject and s3:ListBucket. Without s3:ListBucket S3 answers so for objects that are not there, too.',
+  'Grant s3:GetObject and s3:ListBucket. Without s3:ListBucket S3 answers so for objects that are not there, too, and with SSE-C for a wrong key.',
 ];
 
 function wrongRegion(region: string | undefined): Verdict {

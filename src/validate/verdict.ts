@@ -29,6 +29,7 @@ export interface ArchiveVerdict {
 /** Errors that say something of the archive; any other says that it could not be looked at. */
 const aboutArchive: ReadonlySet<ErrorCode> = new Set([
   'ArchiveNotFound',
+  'ArchiveFrozen',
   'ArchiveCorrupt',
   'ChecksumMismatch',
   'CountMismatch',

@@ -92,6 +92,55 @@ describe('the endpoint', () => {
   });
 });
 
+describe('a key of SSE-C', () => {
+  const key = Buffer.alloc(32, 7).toString('base64');
+  const encryption = { customerKey: key };
+  test.each([
+    ['in the file', `{ bucket: b, encryption: SSE-C, sse_customer_key: "${key}" }`, {}, encryption],
+    ['in a variable', '{ bucket: b, encryption: SSE-C, sse_customer_key_env: K }', { K: key }, encryption],
+    [
+      'for another store than AWS',
+      `{ bucket: b, endpoint: "https://x", encryption: SSE-C, sse_customer_key: "${key}" }`,
+      {},
+      encryption,
+    ],
+    [
+      'that is not there is no encryption, as with the archiver',
+      '{ bucket: b, encryption: SSE-C }',
+      {},
+      null,
+    ],
+  ])('%s', (_, s3, env, expected) => {
+    expect(parsed(configText({ s3 }), env).store).toMatchObject({ encryption: expected });
+  });
+
+  const short = Buffer.alloc(31, 7).toString('base64');
+  test.each([
+    [`encryption: SSE-C, sse_customer_key: "${short}"`, 's3.sse_customer_key: must be 32 bytes in base64'],
+    [
+      `encryption: SSE-C, sse_customer_key: "${key}", endpoint: "http://x"`,
+      's3.endpoint: must be https:// with encryption: SSE-C',
+    ],
+    [
+      `sse_customer_key: "${key}", encryption: SSE-S3`,
+      's3.sse_customer_key: goes with encryption: SSE-C only',
+    ],
+    [
+      'encryption: SSE-C, sse_customer_key_env: NONE',
+      's3.sse_customer_key_env: environment variable NONE is not set',
+    ],
+    [
+      `sse_customer_key: "${key}", sse_customer_key_env: K`,
+      's3.sse_customer_key: and sse_customer_key_env must not both be set',
+    ],
+    [`sse_customer_key: [${key}]`, 's3.sse_customer_key: '],
+  ])('is refused, and not shown: %s', (line, message) => {
+    const error = failure(configText({ s3: `{ bucket: b, ${line} }` }), { K: key });
+    expect(error).toMatchObject({ code: 'ConfigInvalid', message: expect.stringContaining(message) });
+    expect(`${error.message} ${error.hint}`).not.toMatch(/BwcH/);
+  });
+});
+
 describe('access keys', () => {
   const keys = { accessKeyId: 'A', secretAccessKey: 'S' };
   test.each([

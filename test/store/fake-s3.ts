@@ -1,10 +1,14 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { onTestFinished } from 'vitest';
+import type { S3StoreConfig } from '../../src/config/thaw-config.ts';
 import { S3Store } from '../../src/store/s3-store.ts';
 
 /** A store before a server that answers as a test wants; both end with the test. */
-export async function storeBefore(answer: RequestListener): Promise<S3Store> {
+export async function storeBefore(
+  answer: RequestListener,
+  changes: Partial<S3StoreConfig> = {},
+): Promise<S3Store> {
   const server = createServer(answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const store = new S3Store(
@@ -17,6 +21,7 @@ export async function storeBefore(answer: RequestListener): Promise<S3Store> {
       pathStyle: true,
       encryption: null,
       credentials: { accessKeyId: 'id', secretAccessKey: 'secret' },
+      ...changes,
     },
     {},
   );

@@ -94,13 +94,19 @@ test('takes the time of the store when its own clock is wrong', async () => {
   expect(Math.abs(second - first - ahead)).toBeLessThan(5_000);
 });
 
-test('says that a frozen object must be thawed first', async () => {
+test('says how to thaw a frozen object, and never takes it for one that is not there', async () => {
   const store = await storeBefore((_, response) => refuse(response, 403, 'InvalidObjectState'));
-  await expect(store.open('a/b')).rejects.toMatchObject({
-    code: 'ArchiveNotFound',
-    message: expect.stringContaining('s3://bucket/a/b: is frozen'),
-    hint: expect.stringContaining('Thaw it first'),
-  });
+  const frozen = {
+    code: 'ArchiveFrozen',
+    message:
+      's3://bucket/a/b: is frozen in an archive storage class and cannot be read yet (403 InvalidObjectState)',
+    hint: expect.stringContaining(
+      "aws s3api restore-object --bucket bucket --key 'a/b' --restore-request Days=7",
+    ),
+  };
+  await expect(store.open('a/b')).rejects.toMatchObject(frozen);
+  // Metadata that is frozen must not pass for none: what it holds would not be checked.
+  await expect(store.read('a/b')).rejects.toMatchObject(frozen);
 });
 
 test('names the region that a bucket is in', async () => {

@@ -25,7 +25,7 @@ test.each([
   [403, 'InvalidAccessKeyId', 'PermissionDenied'],
   [403, 'SignatureDoesNotMatch', 'PermissionDenied'],
   [400, 'ExpiredToken', 'PermissionDenied'],
-  [403, 'InvalidObjectState', 'ArchiveNotFound'],
+  [403, 'InvalidObjectState', 'ArchiveFrozen'],
   [412, 'PreconditionFailed', 'ArchiveChanged'],
   [412, '', 'ArchiveChanged'],
   [503, 'SlowDown', 'StoreThrottled'],

@@ -26,7 +26,7 @@ async function bench(options: BenchOptions): Promise<void> {
   const host = machine();
   const psql = await psqlVersion();
   mkdirSync(options.folder, { recursive: true });
-  const lock = tryLock(path.join(options.folder, 'bench.lock'));
+  const lock = await tryLock(path.join(options.folder, 'bench.lock'));
   if ('heldBy' in lock) throw new Error(`a benchmark runs in ${options.folder} already: ${lock.heldBy}`);
   const servers = await startServers(options, log);
   try {

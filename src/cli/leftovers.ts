@@ -6,8 +6,8 @@ import { restoreWorkflowId, targetWorkflowId } from '../contract/names.ts';
 import type { RestoreRequest } from '../contract/restore-request.ts';
 import { connectDatabase } from '../postgres/connect-database.ts';
 import { readRestore, writeRestore } from '../postgres/restores.ts';
+import { isAlive, parseMark } from '../stack/process-identity.ts';
 import { makePlace } from '../stack/standalone-place.ts';
-import { isAlive, parseMark } from '../stack/standalone-process.ts';
 
 /** Where leftovers are looked for. */
 export interface LeftoverScope {
@@ -44,8 +44,7 @@ function targetsOf(config: ThawConfig, { database, tables }: RestoreRequest): st
 async function isShared(stateDir: string): Promise<boolean> {
   const { users } = await makePlace(stateDir);
   const marks = (await readdir(users)).flatMap((name) => parseMark(name) ?? []);
-  const alive = await Promise.all(marks.map((mark) => mark.pid !== process.pid && isAlive(mark)));
-  return alive.includes(true);
+  return marks.some((mark) => mark.pid !== process.pid && isAlive(mark));
 }
 
 async function runningHolder(

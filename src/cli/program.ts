@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { addApiCommand } from './command-api.ts';
+import { addConfigCommand } from './command-config.ts';
 import { addControlCommands } from './command-control.ts';
 import { addDevCommand } from './command-dev.ts';
 import { addExportCommand } from './command-export.ts';
@@ -36,6 +37,7 @@ export function createProgram(context: CommandContext): Command {
   addStatusCommand(program, context);
   addWatchCommand(program, context);
   addControlCommands(program, context);
+  addConfigCommand(program, context);
   addSchemaCommand(program, context);
   addWorkerCommand(program, context);
   addApiCommand(program, context);

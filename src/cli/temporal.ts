@@ -84,7 +84,7 @@ export async function findTemporal(flags: TemporalFlags, env: NodeJS.ProcessEnv)
   const cluster = clusterPlace(flags, env);
   if (cluster !== null) return openCluster(cluster, env);
   const record = await readRecord(await makePlace(stateDir(flags.stateDir, env).value));
-  if (record === null || !record.ready || !(await isRunning(record))) return null;
+  if (record === null || !record.ready || !isRunning(record)) return null;
   const place = standalonePlace(serverAddress(record), standaloneNamespace(flags, env));
   const uiUrl = `http://127.0.0.1:${record.uiPort}`;
   return open(place, { kind: 'standalone', uiUrl, release: async () => {} });

@@ -64,7 +64,7 @@ export interface DevStack {
  */
 export async function startDev(options: DevOptions): Promise<DevStack> {
   const folder = path.resolve(options.folder);
-  const lock = lockFolder(folder);
+  const lock = await lockFolder(folder);
   const envFile = path.join(folder, 'env');
   const started: Supervised[] = [];
   const stop = async () => {
@@ -137,8 +137,8 @@ async function keepUp<P extends { readonly process: RunningProcess }>(
   return part;
 }
 
-function lockFolder(folder: string): Lock {
-  const lock = tryLock(path.join(folder, 'lock'));
+async function lockFolder(folder: string): Promise<Lock> {
+  const lock = await tryLock(path.join(folder, 'lock'));
   if ('release' in lock) return lock;
   throw new ThawError('ConfigInvalid', `thaw dev runs in ${folder} already, as process ${lock.heldBy}`, {
     object: folder,

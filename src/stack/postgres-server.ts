@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
@@ -11,13 +10,12 @@ import { type PostgresBinaries, postgresBinaries } from './postgres-binaries.ts'
 import { folderOf, postgresUser } from './postgres-user.ts';
 import {
   endLeftover,
-  gone,
   type ProcessUser,
   type RunningProcess,
   startProcess,
   waitUntilReady,
 } from './process.ts';
-import { commandLine } from './process-identity.ts';
+import { describeProcess, endProcess } from './process-identity.ts';
 
 /** How to run PostgreSQL. */
 export interface PostgresServerOptions {
@@ -151,11 +149,8 @@ async function makeData(
 async function clearPidFile(data: string): Promise<void> {
   const file = path.join(data, 'postmaster.pid');
   if (!existsSync(file)) return;
-  const pid = Number(readFileSync(file, 'utf8').split('\n')[0]);
-  if (commandLine(pid)?.includes(data) === true) {
-    process.kill(pid, 'SIGINT');
-    await Promise.race([gone(pid), sleep(30_000, null, { ref: false })]);
-  }
+  const found = describeProcess(Number(readFileSync(file, 'utf8').split('\n')[0]));
+  if (found?.command.includes(data)) await endProcess(found, { signal: 'SIGINT', graceMs: 30_000 });
   rmSync(file, { force: true });
 }
 

@@ -12,7 +12,7 @@ import {
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ThawError } from '../contract/thaw-error.ts';
-import { isAlive, processStart } from './process-identity.ts';
+import { describeProcess, endProcess, isAlive, type ProcessIdentity } from './process-identity.ts';
 
 /** Another user to run a process as; only root can ask for one. */
 export interface ProcessUser {
@@ -49,9 +49,7 @@ export interface RunningProcess {
   stop(): Promise<void>;
 }
 
-interface ProcessRecord {
-  readonly pid: number;
-  readonly start: string;
+interface ProcessRecord extends ProcessIdentity {
   readonly stopSignal: NodeJS.Signals;
 }
 
@@ -82,7 +80,9 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   const pid = child.pid as number;
   const stopSignal = options.stopSignal ?? 'SIGTERM';
   const record = recordPath(options.folder, options.name);
-  writeRecord(record, { pid, start: processStart(pid) ?? '', stopSignal });
+  // One that has ended already lives under no start time.
+  const identity = { pid, startedAt: describeProcess(pid)?.startedAt ?? '' };
+  writeRecord(record, { ...identity, stopSignal });
 
   const ended = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => {
@@ -95,7 +95,10 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
     pid,
     logFile,
     ended,
-    stop: () => endProcess(pid, stopSignal, options.stopTimeoutMs ?? 10_000, ended),
+    stop: async () => {
+      await end({ ...identity, stopSignal }, options.stopTimeoutMs);
+      await ended;
+    },
   };
 }
 
@@ -107,15 +110,10 @@ export async function endLeftover(folder: string, name: string): Promise<boolean
   const file = recordPath(folder, name);
   const record = readRecord(file);
   if (record === null) return false;
-  const ours = isAlive(record.pid) && processStart(record.pid) === record.start;
-  if (ours) await endProcess(record.pid, record.stopSignal, 10_000, gone(record.pid));
+  const ours = isAlive(record);
+  if (ours) await end(record);
   rmSync(file, { force: true });
   return ours;
-}
-
-/** Resolves once no process has this pid any more. */
-export async function gone(pid: number): Promise<void> {
-  while (isAlive(pid)) await sleep(50);
 }
 
 /**
@@ -151,25 +149,8 @@ function notReady(process: RunningProcess, what: string): ThawError {
   });
 }
 
-async function endProcess(
-  pid: number,
-  signal: NodeJS.Signals,
-  timeoutMs: number,
-  ended: Promise<unknown>,
-): Promise<void> {
-  send(pid, signal);
-  const inTime = await Promise.race([ended.then(() => true), sleep(timeoutMs, false, { ref: false })]);
-  if (!inTime) send(-pid, 'SIGKILL');
-  await ended;
-}
-
-function send(target: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(target, signal);
-  } catch (error) {
-    // ESRCH: it has ended by itself in the meantime, which is what was wanted.
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-  }
+function end({ stopSignal, ...identity }: ProcessRecord, graceMs = 10_000): Promise<void> {
+  return endProcess(identity, { signal: stopSignal, graceMs, group: true });
 }
 
 /** Keeps the log of the run before beside the new one, since that is the one which tells of a crash. */

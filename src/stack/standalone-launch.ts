@@ -5,9 +5,9 @@ import { open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ThawError } from '../contract/thaw-error.ts';
 import { freePort } from './port.ts';
+import { describeProcess } from './process-identity.ts';
 import type { StandalonePlace } from './standalone-place.ts';
 import { waitForAnswer } from './standalone-probe.ts';
-import { describeProcess } from './standalone-process.ts';
 import { endServer, isRunning, type ServerRecord, serverAddress, writeRecord } from './standalone-record.ts';
 import { temporalServerVersion } from './temporal-server.ts';
 import { obtainTool } from './tool.ts';
@@ -117,7 +117,7 @@ async function spawnServer(
     // A shell that is gone already cannot be told; that it is gone is seen when the server does not answer.
     child.stdin?.on('error', () => undefined);
     child.unref();
-    const shell = await describeProcess(child.pid ?? 0);
+    const shell = describeProcess(child.pid ?? 0);
     if (shell === null) throw new ThawError('ConfigInvalid', 'the shell that starts Temporal ended at once');
     const record = { pid: shell.pid, startedAt: shell.startedAt, ...server, ready: false };
     await writeRecord(place, record);

@@ -7,7 +7,7 @@ export interface AnswerOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
   /** Asked between two tries; false ends the wait. */
-  stillRuns(): Promise<boolean>;
+  stillRuns(): boolean;
 }
 
 /** gRPC's status code for something that exists already. */
@@ -23,7 +23,7 @@ const tryMs = 2_000;
 export async function waitForAnswer(address: string, options: AnswerOptions): Promise<Error | null> {
   const deadline = Date.now() + options.timeoutMs;
   let reason = new Error('the process ended');
-  while (await options.stillRuns()) {
+  while (options.stillRuns()) {
     options.signal?.throwIfAborted();
     const failure = await askServer(address, tryMs);
     if (failure === null) return null;

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { z } from 'zod';
+import { describeProcess, endProcess } from './process-identity.ts';
 import { readJson, writeJson } from './standalone-file.ts';
 import type { StandalonePlace } from './standalone-place.ts';
-import { describeProcess, endProcess } from './standalone-process.ts';
 
 const serverRecord = z.object({
   pid: z.number().int().positive(),
@@ -30,8 +30,8 @@ export function writeRecord(place: StandalonePlace, record: ServerRecord): Promi
 }
 
 /** Tells whether the recorded process still is the server that was started, and nobody who has its pid now. */
-export async function isRunning(record: ServerRecord): Promise<boolean> {
-  const running = await describeProcess(record.pid);
+export function isRunning(record: ServerRecord): boolean {
+  const running = describeProcess(record.pid);
   return (
     running?.startedAt === record.startedAt &&
     running.command.includes(`start-dev --db-filename ${record.database} `)
@@ -40,7 +40,7 @@ export async function isRunning(record: ServerRecord): Promise<boolean> {
 
 /** Ends the recorded server, if it is one of ours. The record stays, for its ports. */
 export async function endServer(record: ServerRecord, graceMs: number): Promise<void> {
-  if (await isRunning(record)) await endProcess(record, graceMs);
+  if (isRunning(record)) await endProcess(record, { graceMs });
 }
 
 /** Stops the recorded server in an orderly way and removes its record. */

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { withServerLock } from './server-lock.ts';
+import { withLock } from './lock.ts';
 import { type LaunchOptions, launchServer } from './standalone-launch.ts';
 import { makePlace, type StandalonePlace, trimLog } from './standalone-place.ts';
 import { ensureNamespace, waitForAnswer } from './standalone-probe.ts';
@@ -38,6 +38,9 @@ export interface StandaloneServer {
 /** A server that is not heard of for so long hangs. Generous, since two loaded cores can be slow. */
 const hangsAfterMs = 10_000;
 
+/** What the holder of the lock does, for those who wait. */
+const holder = 'which is starting or stopping the Temporal server';
+
 /**
  * Gives the Temporal server of this user's state folder: the one that runs, even if the command that started
  * it was killed, or else a new one on the same database. There is never a second one on that database.
@@ -48,7 +51,7 @@ const hangsAfterMs = 10_000;
 export async function openStandaloneServer(options: StandaloneOptions): Promise<StandaloneServer> {
   const place = await makePlace(options.stateDir);
   const namespace = options.namespace ?? (process.env.TEMPORAL_NAMESPACE || 'default');
-  return await withServerLock(place.lock, options, async () => {
+  return await withLock(place.lock, { holder, ...options }, async () => {
     const user = await registerUser(place.users);
     try {
       const server = await findOrLaunch(place, options);
@@ -73,7 +76,7 @@ function openedServer(
     address: serverAddress(server),
     uiUrl: `http://127.0.0.1:${server.uiPort}`,
     release() {
-      released ??= withServerLock(place.lock, { log }, () => leave(place, user));
+      released ??= withLock(place.lock, { holder, log }, () => leave(place, user));
       return released;
     },
   };
@@ -83,7 +86,7 @@ function openedServer(
 async function findOrLaunch(place: StandalonePlace, options: LaunchOptions): Promise<ServerRecord> {
   await trimLog(place);
   const record = await readRecord(place);
-  if (record !== null && (await isRunning(record))) {
+  if (record !== null && isRunning(record)) {
     if (record.ready && (await answers(record, options.signal))) return record;
     options.log(`the Temporal server of process ${record.pid} does not answer: it is started anew`);
     await endServer(record, 2_000);

@@ -1,9 +1,8 @@
 import { accessSync, chmodSync, constants, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ThawError } from '../contract/thaw-error.ts';
 import { cacheFolder } from './cache.ts';
-import { type Lock, tryLock } from './lock.ts';
+import { withLock } from './lock.ts';
 import { buildTool } from './tool-build.ts';
 import { downloadTool } from './tool-download.ts';
 import { type ToolName, type ToolSource, toolSources } from './tool-source.ts';
@@ -53,19 +52,24 @@ async function cached(source: ToolSource, options: ObtainOptions): Promise<strin
   const folder = path.join(cacheFolder(), `${source.name}-${source.version}`);
   const file = path.join(folder, source.name);
   if (isExecutable(file)) return file;
-  const lock = await waitForLock(`${folder}.lock`, source, options);
-  const work = path.join(cacheFolder(), `${source.name}-${source.version}.work.${process.pid}`);
+  const holder = `which is obtaining ${source.title}`;
+  return await withLock(`${folder}.lock`, { holder, ...options }, async () => {
+    if (!isExecutable(file)) await fill(folder, source, options);
+    return file;
+  });
+}
+
+/** Puts the tool into its folder of the cache, whole or not at all. */
+async function fill(folder: string, source: ToolSource, options: ObtainOptions): Promise<void> {
+  const work = `${folder}.work.${process.pid}`;
   try {
-    if (isExecutable(file)) return file;
     mkdirSync(work, { recursive: true });
     const fresh = await make(source, work, options);
     chmodSync(fresh, 0o755);
     mkdirSync(folder, { recursive: true });
-    renameSync(fresh, file);
-    return file;
+    renameSync(fresh, path.join(folder, source.name));
   } finally {
     rmSync(work, { recursive: true, force: true });
-    lock.release();
   }
 }
 
@@ -77,16 +81,6 @@ async function make(source: ToolSource, work: string, options: ObtainOptions): P
     const reason = error instanceof Error ? error.message : String(error);
     options.log(`${source.title} ${source.version} cannot be downloaded (${reason}); building it with Go`);
     return buildTool(source, work, options, reason);
-  }
-}
-
-async function waitForLock(file: string, source: ToolSource, { log, signal }: ObtainOptions): Promise<Lock> {
-  for (let waited = 0; ; waited += 1) {
-    signal?.throwIfAborted();
-    const lock = tryLock(file);
-    if ('release' in lock) return lock;
-    if (waited % 15 === 0) log(`waiting for process ${lock.heldBy}, which is obtaining ${source.title}`);
-    await sleep(1_000);
   }
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
@@ -27,7 +27,7 @@ declare module 'vitest' {
   }
 }
 
-const prefix = 'thaw-test-';
+const prefix = 'thaw-tests-';
 
 /** Starts one Temporal, one S3 gateway and one PostgreSQL for the whole run, and stops them at its end. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -35,7 +35,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const folder = mkdtempSync(path.join(tmpdir(), prefix));
   // mkdtemp closes the folder, but root's PostgreSQL runs as another user and must get through.
   chmodSync(folder, 0o711);
-  const lock = tryLock(path.join(folder, 'lock'));
+  const lock = await tryLock(path.join(folder, 'lock'));
   const stack = await startStack({
     folder: path.join(folder, 'stack'),
     bucket: 'unused',
@@ -79,9 +79,10 @@ async function sweep(): Promise<void> {
   for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(prefix))) {
     const folder = path.join(tmpdir(), name);
     const file = path.join(folder, 'lock');
-    const found = statSync(file, { throwIfNoEntry: false });
+    const found = lstatSync(file, { throwIfNoEntry: false });
     // Another user's runs are that user's to sweep; without a lock file it is only being made.
-    if (found === undefined || found.uid !== process.getuid?.() || !('release' in tryLock(file))) continue;
+    if (found === undefined || found.uid !== process.getuid?.() || 'heldBy' in (await tryLock(file)))
+      continue;
     for (const server of ['temporal', 's3', 'postgres'])
       await endLeftover(path.join(folder, 'stack'), server);
     rmSync(folder, { recursive: true, force: true });

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { isAlive } from '../../src/stack/process-identity.ts';
+import { isAlive } from '../harness/process-alive.ts';
 
 /** Built by npm test before anything runs. */
 const main = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));

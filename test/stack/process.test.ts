@@ -3,11 +3,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { tryLock } from '../../src/stack/lock.ts';
 import { freePort, PortBook } from '../../src/stack/port.ts';
 import { endLeftover, startProcess, waitUntilReady } from '../../src/stack/process.ts';
-import { isAlive } from '../../src/stack/process-identity.ts';
 import { supervise } from '../../src/stack/supervisor.ts';
+import { isAlive } from '../harness/process-alive.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -66,7 +65,7 @@ describe('a process', () => {
   test('that only has the pid of one left behind is left alone', async () => {
     const one = await start('other', idle);
     const record = path.join(folder, 'processes', 'other.json');
-    writeFileSync(record, JSON.stringify({ ...JSON.parse(readFileSync(record, 'utf8')), start: '1' }));
+    writeFileSync(record, JSON.stringify({ ...JSON.parse(readFileSync(record, 'utf8')), startedAt: '1' }));
     expect(await endLeftover(folder, 'other')).toBe(false);
     expect(isAlive(one.pid)).toBe(true);
     await one.stop();
@@ -114,21 +113,5 @@ describe('ports', () => {
     expect(tried).toHaveLength(2);
     expect(started).not.toBe(tried[0]);
     await new Promise((resolve) => squatter.close(resolve));
-  });
-});
-
-describe('a lock', () => {
-  test('is held by one, and free after its release', () => {
-    const file = path.join(folder, 'lock');
-    const first = tryLock(file);
-    expect(tryLock(file)).toEqual({ heldBy: process.pid });
-    if ('release' in first) first.release();
-    expect('release' in tryLock(file)).toBe(true);
-  });
-
-  test('whose holder is dead is broken, also when its pid was given away', () => {
-    const file = path.join(folder, 'lock');
-    writeFileSync(file, JSON.stringify({ pid: process.pid, start: 'another time', mark: 'x' }));
-    expect('release' in tryLock(file)).toBe(true);
   });
 });

@@ -5,9 +5,9 @@ import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { Client, Connection } from '@temporalio/client';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { isAlive } from '../../src/stack/process-identity.ts';
 import { s3Client } from '../../src/stack/s3-gateway.ts';
 import { type Stack, startStack } from '../../src/stack/stack.ts';
+import { isAlive } from '../harness/process-alive.ts';
 
 let home: string;
 let running: Stack[];

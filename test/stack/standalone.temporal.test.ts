@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { describeProcess, endProcess } from '../../src/stack/standalone-process.ts';
+import { describeProcess, endProcess } from '../../src/stack/process-identity.ts';
 import { temporalServerVersion } from '../../src/stack/temporal-server.ts';
 import { obtainTool } from '../../src/stack/tool.ts';
 import { toolSources } from '../../src/stack/tool-source.ts';
@@ -39,8 +39,8 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const command of commands) await command.kill();
   for (const pid of await serversBelow(stateDir)) {
-    const server = await describeProcess(pid);
-    if (server !== null) await endProcess(server, 0);
+    const server = describeProcess(pid);
+    if (server !== null) await endProcess(server, { graceMs: 0 });
   }
   await rm(stateDir, { recursive: true, force: true });
 });
@@ -169,7 +169,7 @@ describe('the standalone server', { timeout: 60_000 }, () => {
     const stranger = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
     try {
       const pid = stranger.pid ?? 0;
-      const running = await eventually(() => describeProcess(pid));
+      const running = await eventually(async () => describeProcess(pid));
       const record = { pid, port: 0, uiPort: 0, database: join(folder, database), ready: true };
       // Another start time; then the same one, as coarse clocks may tell, but another program.
       for (const startedAt of ['long ago', running.startedAt]) {
@@ -179,7 +179,7 @@ describe('the standalone server', { timeout: 60_000 }, () => {
         expect(await serversBelow(stateDir)).toHaveLength(1);
         expect(await serversBelow(stateDir)).not.toContain(pid);
         await command.release();
-        expect(await describeProcess(pid)).not.toBeNull();
+        expect(describeProcess(pid)).not.toBeNull();
       }
     } finally {
       const ended = once(stranger, 'exit');

@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -8,11 +8,13 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { formatMark, markOfThisProcess } from '../../src/stack/process-identity.ts';
 import { obtainTool } from '../../src/stack/tool.ts';
 
 let folder: string;
@@ -118,9 +120,9 @@ describe('a build', () => {
   test('goes on when the one who held the lock is dead', async () => {
     fakeGo('go1.26.8', makesTemporal);
     release();
-    const dead = spawnSync('true').pid;
     mkdirSync(path.join(folder, 'cache', 'thaw'), { recursive: true });
-    writeFileSync(`${cacheOf('temporal-1.5.1')}.lock`, JSON.stringify({ pid: dead, start: '1', mark: 'x' }));
+    const dead = formatMark({ ...markOfThisProcess(), startedAt: 'long ago' });
+    symlinkSync(dead, `${cacheOf('temporal-1.5.1')}.lock`);
     await obtainTool('temporal', { log });
     expect(lines.filter((line) => line.startsWith('waiting'))).toEqual([]);
   });

@@ -11,20 +11,26 @@ export function listArchives(thaw: ThawContext): Activities['listArchives'] {
   return async (input) =>
     withHeartbeats(
       () => 'listing',
-      async () => {
-        const { cancellationSignal } = Context.current();
-        const folder = folderOf(thaw, input);
-        const page = await nextPage(thaw, input, folder, cancellationSignal);
-        const earlier = await earlierOf(thaw, input, folder, page.archives, cancellationSignal);
-        const left = page.archives.filter((archive) => !earlier.has(folder + archive.name));
-        return {
-          folder,
-          archives: left,
-          earlier: { archives: earlier.size, bytes: bytesOf(page.archives) - bytesOf(left) },
-          next: page.next,
-        } satisfies ArchivePage;
-      },
+      () => pendingPage(thaw, input, Context.current().cancellationSignal),
     );
+}
+
+/** Gives a page of archives, without those restored earlier. */
+export async function pendingPage(
+  thaw: ThawContext,
+  input: ListArchivesInput,
+  signal: AbortSignal,
+): Promise<ArchivePage> {
+  const folder = folderOf(thaw, input);
+  const page = await nextPage(thaw, input, folder, signal);
+  const earlier = await earlierOf(thaw, input, folder, page.archives, signal);
+  const left = page.archives.filter((archive) => !earlier.has(folder + archive.name));
+  return {
+    folder,
+    archives: left,
+    earlier: { archives: earlier.size, bytes: bytesOf(page.archives) - bytesOf(left) },
+    next: page.next,
+  };
 }
 
 /** Counts what is left to list, for totals. */

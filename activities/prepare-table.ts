@@ -6,10 +6,12 @@ import type { RestoreOptions } from '../src/contract/restore-request.ts';
 import { ThawError } from '../src/contract/thaw-error.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { readTarget, type TargetTable } from '../src/postgres/catalog.ts';
-import { dropIndexes, rebuildIndexes } from '../src/postgres/indexes.ts';
+import { type BuildProgress, rebuildIndexes } from '../src/postgres/rebuild-indexes.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
 import { takeTarget } from '../src/postgres/targets.ts';
+import { dropWhereItPays } from './drop-where-it-pays.ts';
 import { withHeartbeats } from './heartbeat.ts';
+import { indexBuilders } from './index-builders.ts';
 
 /** Reads the catalog, takes the target, drops indexes when asked. */
 export function prepareTable(thaw: ThawContext): Activities['prepareTable'] {
@@ -17,25 +19,30 @@ export function prepareTable(thaw: ThawContext): Activities['prepareTable'] {
     const { info } = Context.current();
     const { restoreId } = input.scope;
     const workflow = await temporalName();
+    // Broken off by a cancellation, it would leave a target taken and indexes dropped that nobody knows of.
+    const { signal } = new AbortController();
+    let indexes: BuildProgress | null = null;
+    const onProgress = (progress: BuildProgress) => {
+      indexes = progress;
+    };
     return withHeartbeats(
-      () => 'preparing',
+      () => (indexes === null ? 'preparing' : { stage: 'preparing', indexes }),
       () =>
-        thaw.withConnection(
-          input.scope,
-          `thaw/${restoreId}/prepare/${info.attempt}`,
-          // Broken off by a cancellation, it would leave a target taken and indexes dropped that nobody knows of.
-          new AbortController().signal,
-          (client) => prepare(client, input, workflow),
+        thaw.withConnection(input.scope, `thaw/${restoreId}/prepare/${info.attempt}`, signal, (client) =>
+          prepare(thaw, client, input, workflow, onProgress),
         ),
     );
   };
 }
 
 async function prepare(
+  thaw: ThawContext,
   client: pg.Client,
-  { scope, options }: PrepareTableInput,
+  input: PrepareTableInput,
   workflow: string,
+  onProgress: (progress: BuildProgress) => void,
 ): Promise<PreparedTable> {
+  const { scope, options } = input;
   const { restoreId, table } = scope;
   const target = await readTarget(client, table.intoSchema, table.intoTable);
   checkTarget(target, options);
@@ -46,8 +53,9 @@ async function prepare(
     { oid: target.rootOid, schema: target.schema, table: target.table, ordered: target.hasUnique },
   );
   // What a dead holder had dropped comes back first, as a second drop would not know of it.
-  const notices = await rebuildIndexes(client, target.oid);
-  if (options.dropIndexes) notices.push(...(await dropIndexes(client, target, restoreId)).notices);
+  const withBuilder = indexBuilders(thaw, scope, held.oid, new AbortController().signal);
+  const notices = await rebuildIndexes(client, target.oid, { withBuilder, onProgress });
+  notices.push(...(await dropWhereItPays(thaw, client, target, held, input)));
   return { target: held, notices: [...target.notices, ...keyNotice(target, options), ...notices] };
 }
 

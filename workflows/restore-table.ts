@@ -159,7 +159,8 @@ class TableRun {
 
   async prepare(): Promise<void> {
     if (this.#prepared !== null) return;
-    this.#prepared = await prepareTable({ scope: this.#input.scope, options: this.#input.options });
+    const { scope, options, keys } = this.#input;
+    this.#prepared = await prepareTable({ scope, options, keys });
     this.#results.notice(this.#prepared.notices);
   }
 

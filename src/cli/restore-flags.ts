@@ -39,7 +39,8 @@ export interface RestoreFlags extends TemporalFlags, LogFlags {
   readonly trustWatermark?: boolean;
   /** false: a dry run reads no archive. */
   readonly detectConflicts: boolean;
-  readonly dropIndexes?: boolean;
+  /** true: without a word. */
+  readonly dropIndexes?: boolean | string;
   readonly commitFrequency?: string;
   readonly dryRun?: boolean;
   readonly ignoreWatermark?: boolean;
@@ -93,7 +94,10 @@ export function withRestoreFlags(command: Command): Command {
     .option('--batch-size <n>', 'rows merged by one statement (default: an archive at once)')
     .option('--verify-first', 'read every archive to its end before any is loaded')
     .option('--trust-watermark', "believe a watermark that the archiver's own tool wrote")
-    .option('--drop-indexes', 'drop indexes for the load and build them again')
+    .option(
+      '--drop-indexes [when]',
+      'drop plain indexes for the load and build them again: auto, where that pays, or always (default: auto)',
+    )
     .option('--commit-frequency <n>', 'archives in one transaction (default: as many as --pack-bytes allows)')
     .option('--dry-run', 'tell what would be restored and change nothing')
     .option('--no-detect-conflicts', 'a dry run reads no archive and counts no conflicts')

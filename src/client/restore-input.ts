@@ -29,6 +29,12 @@ function oneOf<const T extends readonly string[]>(words: T) {
   );
 }
 
+/** The bare flag and the word `auto` are the same as true. */
+const dropIndexes = z.preprocess(
+  (value) => (typeof value === 'string' && value.toLowerCase() === 'auto' ? true : value),
+  z.union([z.boolean(), z.literal('always')], must('must be true, false, auto or always')),
+);
+
 const day = text.refine(isDay, 'must be a day written YYYY-MM-DD');
 
 const bytes = z.preprocess(
@@ -107,7 +113,11 @@ export const restoreInput = z.strictObject(
     trust_watermark: flag
       .default(false)
       .describe("Believes a watermark that the archiver's own tool wrote for some target."),
-    drop_indexes: flag.default(false).describe('Drops indexes for the load and builds them again.'),
+    drop_indexes: dropIndexes
+      .default(false)
+      .describe(
+        'Drops plain indexes for the load and builds them again: true where that pays, always in any case.',
+      ),
     commit_frequency: whole(1, 100_000).optional().describe('Archives in one transaction.'),
     ignore_watermark: flag.default(false).describe('Restores again what was restored before.'),
     validate_checksum: flag.default(true).describe('Compares archives with their checksums.'),

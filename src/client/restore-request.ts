@@ -3,6 +3,7 @@ import { findDatabase } from '../config/database-config.ts';
 import { fingerprint } from '../config/fingerprint.ts';
 import type { DatabaseConfig, ThawConfig } from '../config/thaw-config.ts';
 import {
+  type DropIndexesChoice,
   defaultRestoreOptions,
   type RestoreOptions,
   type RestoreRequest,
@@ -161,8 +162,13 @@ function restoreOptions(
     endDate: input.end_date ?? null,
     ignoreWatermark: input.ignore_watermark || passesLedger,
     validateChecksums: input.validate_checksum,
-    dropIndexes: input.drop_indexes,
+    dropIndexes: dropIndexesChoice(input.drop_indexes),
     failFast: input.fail_fast,
     heartbeatSeconds: settings.heartbeatSeconds ?? defaultRestoreOptions.heartbeatSeconds,
   };
+}
+
+function dropIndexesChoice(asked: RestoreInput['drop_indexes']): DropIndexesChoice {
+  if (asked === 'always') return 'always';
+  return asked ? 'when_it_pays' : 'never';
 }

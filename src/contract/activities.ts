@@ -112,6 +112,8 @@ export interface DeferredArchive {
 export interface PrepareTableInput {
   readonly scope: TableScope;
   readonly options: RestoreOptions;
+  /** Exactly these archives; null: all. */
+  readonly keys: readonly string[] | null;
 }
 
 /** A target that is ready, and what the user should know of it. */

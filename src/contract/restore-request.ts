@@ -14,6 +14,10 @@ export type UnrestorableChoice = (typeof unrestorableChoices)[number];
 export const infinityChoices = ['keep', 'map'] as const;
 export type InfinityChoice = (typeof infinityChoices)[number];
 
+/** When plain indexes are dropped for the load: never, where the archives bring much beside what is there, or always. */
+export const dropIndexesChoices = ['never', 'when_it_pays', 'always'] as const;
+export type DropIndexesChoice = (typeof dropIndexesChoices)[number];
+
 /** How a restore is done; every field has a value by the time a workflow sees it. */
 export interface RestoreOptions {
   /** @default 'skip' */
@@ -60,8 +64,8 @@ export interface RestoreOptions {
   readonly ignoreWatermark: boolean;
   /** @default true */
   readonly validateChecksums: boolean;
-  /** @default false */
-  readonly dropIndexes: boolean;
+  /** @default 'never' */
+  readonly dropIndexes: DropIndexesChoice;
   /** Starts nothing more after the first archive that failed. @default false */
   readonly failFast: boolean;
   /** Seconds without a sign of life after which a load is given to another worker. @default 20 */
@@ -92,7 +96,7 @@ export const defaultRestoreOptions: RestoreOptions = {
   endDate: null,
   ignoreWatermark: false,
   validateChecksums: true,
-  dropIndexes: false,
+  dropIndexes: 'never',
   failFast: false,
   heartbeatSeconds: 20,
 };

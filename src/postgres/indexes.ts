@@ -1,11 +1,12 @@
 import type pg from 'pg';
 import type { TargetTable } from './catalog.ts';
 import { qualifiedName, quoteLiteral } from './identifier.ts';
-import { databaseError, isAboutTarget } from './sqlstate.ts';
+import { databaseError } from './sqlstate.ts';
+import { inTransaction, lockTimeout } from './transaction.ts';
 
 /** What `dropIndexes` did. */
 export interface DroppedIndexes {
-  /** Names of the indexes that are gone until {@link rebuildIndexes}. */
+  /** Names of the indexes that are gone until `rebuildIndexes`. */
   readonly dropped: readonly string[];
   /** What was left alone, and why, for the user. */
   readonly notices: readonly string[];
@@ -21,18 +22,6 @@ interface PlainIndex {
   /** Why it stays; null where it may go. */
   readonly stays: string | null;
 }
-
-/** An index to be built again. */
-interface DroppedIndex {
-  readonly schema_name: string;
-  readonly index_name: string;
-  readonly definition: string;
-  readonly comment: string | null;
-  readonly tablespace: string | null;
-}
-
-/** How long a lock on the target may be waited for: whoever comes later waits behind us. */
-const lockTimeout = '15s';
 
 /**
  * Drops the plain indexes of the target and records how to build them again in `thaw.dropped_indexes`,
@@ -68,20 +57,20 @@ export async function dropIndexes(
   }
 }
 
-/**
- * Builds the indexes again that are recorded as dropped from a table, each in a transaction of its own;
- * doing it twice, or from two sessions, does it once. Call it outside a transaction.
- *
- * @returns The indexes that could not be built, with the statement that builds them: they stay recorded.
- * @throws ThawError of the retryable kinds.
- */
-export async function rebuildIndexes(client: pg.Client, targetOid: number): Promise<string[]> {
-  const notices: string[] = [];
-  for (const index of await droppedIndexes(client, targetOid)) {
-    const notice = await rebuildIndex(client, targetOid, index);
-    if (notice !== null) notices.push(notice);
-  }
-  return notices;
+/** Whether {@link dropIndexes} would drop any. */
+export async function hasDroppableIndexes(client: pg.Client, target: TargetTable): Promise<boolean> {
+  if (target.kind !== 'table') return false;
+  return (await plainIndexes(client, target.oid)).some(({ stays }) => stays === null);
+}
+
+/** Bytes that a table takes on disk, long values included, indexes not; 0 where it is empty. */
+export async function tableBytes(client: pg.Client, target: TargetTable): Promise<number> {
+  // Even an empty table has a page for its long values.
+  const { rows } = await client.query<{ bytes: number }>(
+    'select case when pg_relation_size($1::oid) = 0 then 0 else pg_table_size($1::oid) end as bytes',
+    [target.oid],
+  );
+  return rows[0]?.bytes ?? 0;
 }
 
 /** Refreshes the planner's statistics. Never on a still empty target: the plans that follow would be for an empty one. */
@@ -109,6 +98,11 @@ async function plainIndexes(client: pg.Client, targetOid: number): Promise<Plain
        obj_description(c.oid, 'pg_class') as comment, s.spcname as tablespace,
        case
          when not pg_has_role(t.relowner, 'usage') then 'only the owner of the table may drop it'
+         -- an owner needs more rights to make an index than to drop it
+         when not has_schema_privilege(t.relnamespace, 'create')
+           then 'to build it again takes the right to create in the schema'
+         when c.reltablespace <> 0 and not has_tablespace_privilege(c.reltablespace, 'create')
+           then 'to build it again takes the right to create in its tablespace'
          when c.relispartition then 'it belongs to a partitioned index'
          when i.indisreplident then 'it is the replica identity'
          when i.indisclustered then 'the table is clustered on it'
@@ -149,76 +143,4 @@ async function dropIndex(
     [targetOid, index.schema, index.name, index.definition, index.comment, index.tablespace, restoreId],
   );
   await client.query(`drop index ${qualifiedName(index.schema, index.name)}`);
-}
-
-async function droppedIndexes(client: pg.Client, targetOid: number): Promise<DroppedIndex[]> {
-  try {
-    // A table that was dropped took its indexes along, for good.
-    await client.query(
-      `delete from thaw.dropped_indexes
-       where target_oid = $1 and rebuilt_at is null and not exists (select from pg_class where oid = $1)`,
-      [targetOid],
-    );
-    const { rows } = await client.query<DroppedIndex>(
-      `select schema_name, index_name, definition, comment, tablespace
-       from thaw.dropped_indexes
-       where target_oid = $1 and rebuilt_at is null
-       order by dropped_at, schema_name, index_name`,
-      [targetOid],
-    );
-    return rows;
-  } catch (error) {
-    throw databaseError(error, { object: 'thaw.dropped_indexes' });
-  }
-}
-
-async function rebuildIndex(
-  client: pg.Client,
-  targetOid: number,
-  index: DroppedIndex,
-): Promise<string | null> {
-  try {
-    await inTransaction(client, () => build(client, targetOid, index));
-    return null;
-  } catch (error) {
-    const object = `${index.schema_name}.${index.index_name}`;
-    const classified = databaseError(error, { object });
-    if (classified.retryable && !isAboutTarget(classified)) throw classified;
-    return `Index ${classified.message} when it was built again. It stays recorded in thaw.dropped_indexes; run: ${index.definition}`;
-  }
-}
-
-async function build(client: pg.Client, targetOid: number, index: DroppedIndex): Promise<void> {
-  await client.query(`set local lock_timeout = ${quoteLiteral(lockTimeout)}`);
-  // Whoever rebuilds the same index at the same time waits here, and then finds it done.
-  const { rowCount } = await client.query(
-    `select from thaw.dropped_indexes
-     where target_oid = $1 and schema_name = $2 and index_name = $3 and rebuilt_at is null
-     for update`,
-    [targetOid, index.schema_name, index.index_name],
-  );
-  if (rowCount === 0) return;
-  await client.query(`set local default_tablespace = ${quoteLiteral(index.tablespace ?? '')}`);
-  await client.query(index.definition.replace(/^CREATE INDEX /, 'create index if not exists '));
-  if (index.comment !== null) {
-    const name = qualifiedName(index.schema_name, index.index_name);
-    await client.query(`comment on index ${name} is ${quoteLiteral(index.comment)}`);
-  }
-  await client.query(
-    `update thaw.dropped_indexes set rebuilt_at = now()
-     where target_oid = $1 and schema_name = $2 and index_name = $3`,
-    [targetOid, index.schema_name, index.index_name],
-  );
-}
-
-async function inTransaction<Result>(client: pg.Client, work: () => Promise<Result>): Promise<Result> {
-  await client.query('begin');
-  try {
-    const result = await work();
-    await client.query('commit');
-    return result;
-  } catch (error) {
-    await client.query('rollback').catch(() => {});
-    throw error;
-  }
 }

@@ -45,6 +45,12 @@ it('takes columns as a list, and renamed ones as pairs', () => {
   );
 });
 
+it('drops indexes where it pays, or as it is told', () => {
+  expect(parse('--restore-all', '--drop-indexes').drop_indexes).toBe(true);
+  expect(parse('--restore-all', '--drop-indexes=always').drop_indexes).toBe('always');
+  expect(parse('--restore-all').drop_indexes).toBe(false);
+});
+
 it('takes several keys', () => {
   expect(parse('--s3-key', 'a', '--s3-key', 'b').s3_keys).toEqual(['a', 'b']);
 });

@@ -177,7 +177,7 @@ describe('settings', () => {
       endDate: null,
       ignoreWatermark: false,
       validateChecksums: true,
-      dropIndexes: false,
+      dropIndexes: 'never',
       failFast: false,
       heartbeatSeconds: 20,
     });
@@ -201,6 +201,16 @@ describe('settings', () => {
   });
 
   it.each([
+    [true, 'when_it_pays'],
+    ['auto', 'when_it_pays'],
+    ['always', 'always'],
+    [false, 'never'],
+  ] as const)('drop_indexes %j: %s', (drop_indexes, choice) => {
+    const { options } = request({ database: 'production_db', restore_all: true, drop_indexes });
+    expect(options.dropIndexes).toBe(choice);
+  });
+
+  it.each([
     [
       { conflict_strategy: 'merge' },
       'conflict_strategy: must be skip, overwrite, fail or upsert (got "merge")',
@@ -212,6 +222,7 @@ describe('settings', () => {
       'start_date: must not be after end_date 2026-02-01 (got "2026-02-02")',
     ],
     [{ pack_bytes: 'much' }, 'pack_bytes: must be a number of bytes such as 4MiB (got "much")'],
+    [{ drop_indexes: 'sometimes' }, 'drop_indexes: must be true, false, auto or always (got "sometimes")'],
     [{ lane: 1 }, 'lane: is not known'],
     [{ database: 'nope' }, 'database "nope" is not in the configuration'],
   ])('refuses %j', (input, message) => {

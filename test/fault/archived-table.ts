@@ -116,6 +116,22 @@ export class ArchivedTable {
     expect(await this.restoredIn(restoreId)).toEqual(archives.map((archive) => this.keyOf(archive)).sort());
   }
 
+  /** Fails unless the table has its index, after it was dropped for a restore. */
+  async expectIndexed(): Promise<void> {
+    const { table } = this.shape;
+    const { rows } = await this.#thaw.pg.query<{ name: string; dropped: boolean }>(
+      `select indexname as name, exists (
+         select from thaw.dropped_indexes d where d.index_name = indexname and d.rebuilt_at is not null
+       ) as dropped
+       from pg_indexes where tablename = $1 order by indexname`,
+      [table],
+    );
+    expect(rows).toEqual([
+      { name: `${table}_archive`, dropped: true },
+      { name: `${table}_pkey`, dropped: false },
+    ]);
+  }
+
   /** Keys that a restore's ledger has as restored, sorted. */
   async restoredIn(restoreId: string): Promise<string[]> {
     const { rows } = await this.#thaw.pg.query<{ key: string }>(

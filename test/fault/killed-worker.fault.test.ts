@@ -28,7 +28,7 @@ test('workers that are killed again and again, under skip and overwrite', { time
   const shape = { archives: 120, rows: 500, repeated: 50 };
   const kept = await ArchivedTable.create(thaw, { ...shape, table: 'kept' });
   const replaced = await ArchivedTable.create(thaw, { ...shape, table: 'replaced' });
-  const options = { packBytes: 40_000, heartbeatSeconds: 2, lanes: 4 };
+  const options = { packBytes: 40_000, heartbeatSeconds: 2, lanes: 4, dropIndexes: 'always' } as const;
   const skip = thaw.request(['kept'], { ...options, conflictStrategy: 'skip' });
   const overwrite = thaw.request(['replaced'], { ...options, conflictStrategy: 'overwrite' });
   await thaw.restores.start(skip);
@@ -70,6 +70,8 @@ test('workers that are killed again and again, under skip and overwrite', { time
   await kept.expectLedger(skip.restoreId);
   await replaced.expectRestored('overwrite');
   await replaced.expectLedger(overwrite.restoreId);
+  await kept.expectIndexed();
+  await replaced.expectIndexed();
   await expectNoSessions(thaw.pg);
   // A worker answers for a workflow's history alone, so one that is gone does no harm here.
   expect(await expectSoundHistories(thaw.client, skip.restoreId)).toBeGreaterThan(10);

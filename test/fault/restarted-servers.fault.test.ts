@@ -40,7 +40,7 @@ test('PostgreSQL that is stopped, and that crashes, during a load', { timeout: 1
     const thaw = await createTestThaw('restarted', 'worker', { database });
     try {
       const table = await ArchivedTable.create(thaw, { table: 'restarted', ...shape });
-      const request = thaw.request(['restarted'], options);
+      const request = thaw.request(['restarted'], { ...options, dropIndexes: 'always' });
       await thaw.restores.start(request);
       for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
         await until('some archives are restored', () => restoredSome(database.client, request.restoreId));
@@ -55,6 +55,7 @@ test('PostgreSQL that is stopped, and that crashes, during a load', { timeout: 1
       const after = table.on(await database.client());
       await after.expectRestored('skip');
       await after.expectLedger(request.restoreId);
+      await after.expectIndexed();
       await expectSoundHistories(thaw.client, request.restoreId);
     } finally {
       await thaw.close();

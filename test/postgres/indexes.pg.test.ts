@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readTarget } from '../../src/postgres/catalog.ts';
-import { analyzeTable, dropIndexes, rebuildIndexes } from '../../src/postgres/indexes.ts';
+import { analyzeTable, dropIndexes } from '../../src/postgres/indexes.ts';
+import { type BuildProgress, rebuildIndexes } from '../../src/postgres/rebuild-indexes.ts';
 import { ensureSchema } from '../../src/postgres/schema.ts';
 import { openSession, type Session } from './session.ts';
 
@@ -15,6 +16,23 @@ beforeAll(async () => {
 });
 
 afterAll(() => session.close());
+
+/** Builds with sessions of its own, which have the search path of the one that asks. */
+async function rebuild(
+  asking: pg.Client,
+  oid: number,
+  onProgress: (progress: BuildProgress) => void = () => {},
+): Promise<string[]> {
+  const { rows } = await asking.query<{ path: string }>(`select current_setting('search_path') as path`);
+  return rebuildIndexes(asking, oid, {
+    onProgress,
+    withBuilder: async (_, action) => {
+      const builder = await session.open();
+      await builder.query(`select set_config('search_path', $1, false)`, [rows[0]?.path]);
+      return action(builder);
+    },
+  });
+}
 
 async function indexes(table: string): Promise<string[]> {
   const { rows } = await client.query<{ definition: string }>(
@@ -57,10 +75,10 @@ test('drops what is plain, keeps the rest, and builds the same again, once', asy
   // Other sessions may have another search path, and come at the same time.
   const others = [await session.open(), await session.open()];
   for (const other of others) await other.query('set search_path = pg_temp');
-  const rebuilt = await Promise.all(others.map((other) => rebuildIndexes(other, target.oid)));
+  const rebuilt = await Promise.all(others.map((other) => rebuild(other, target.oid)));
   expect(rebuilt).toEqual([[], []]);
   expect(await indexes('"In side"."T"')).toEqual(before);
-  expect(await rebuildIndexes(client, target.oid)).toEqual([]);
+  expect(await rebuild(client, target.oid)).toEqual([]);
   const { rows } = await client.query('select from thaw.dropped_indexes where rebuilt_at is null');
   expect(rows).toEqual([]);
 });
@@ -79,7 +97,7 @@ test('dropped a second time, recorded a second time', async () => {
   for (const restore of ['r1', 'r2']) {
     expect((await dropIndexes(client, target, restore)).dropped).toEqual(['atomic_a']);
     expect((await dropIndexes(client, target, restore)).dropped).toEqual([]);
-    await rebuildIndexes(client, target.oid);
+    await rebuild(client, target.oid);
     expect(await indexes('atomic')).toHaveLength(1);
   }
 });
@@ -90,13 +108,44 @@ test('what cannot be built stays recorded, and the others are built', async () =
   const target = await readTarget(client, 'public', 'broken');
   await dropIndexes(client, target, 'r1');
   await client.query('alter table broken drop column a');
-  expect(await rebuildIndexes(client, target.oid)).toEqual([
+  expect(await rebuild(client, target.oid)).toEqual([
     expect.stringContaining('run: CREATE INDEX broken_a ON public.broken USING btree (a)'),
   ]);
   expect(await indexes('broken')).toHaveLength(1);
   await client.query('alter table broken add column a int');
-  expect(await rebuildIndexes(client, target.oid)).toEqual([]);
+  expect(await rebuild(client, target.oid)).toEqual([]);
   expect(await indexes('broken')).toHaveLength(2);
+});
+
+test('several are built at a time, and it is told how far they are', async () => {
+  await client.query(`
+    create table many (a int, b int, c int, d int);
+    insert into many values (1, 1, 1, 1);
+    create function meet(value int) returns int immutable language sql as 'select value + 0';
+    create index many_a on many (meet(a)); create index many_b on many (meet(b));
+    create index many_c on many (c); create index many_d on many (d)`);
+  const before = await indexes('many');
+  const target = await readTarget(client, 'public', 'many');
+  await dropIndexes(client, target, 'r1');
+  await client.query(`
+    create or replace function meet(value int) returns int immutable language plpgsql as $$
+    begin
+      perform pg_advisory_lock_shared(77);
+      perform pg_advisory_unlock_shared(77);
+      return value;
+    end $$`);
+  const gate = await session.open();
+  await gate.query('select pg_advisory_lock(77)');
+  const told: BuildProgress[] = [];
+  const rebuilt = rebuild(client, target.oid, (progress) => {
+    told.push(progress);
+    const waiting = progress.building.filter((text) => /^many_[ab]: building index/.test(text));
+    if (waiting.length === 2) void gate.query('select pg_advisory_unlock(77)');
+  });
+
+  expect(await rebuilt).toEqual([]);
+  expect(told.at(-1)).toMatchObject({ total: 4, built: expect.any(Number) });
+  expect(await indexes('many')).toEqual(before);
 });
 
 test('a table that is gone leaves nothing to build', async () => {
@@ -104,7 +153,7 @@ test('a table that is gone leaves nothing to build', async () => {
   const target = await readTarget(client, 'public', 'gone');
   await dropIndexes(client, target, 'r1');
   await client.query('drop table gone');
-  expect(await rebuildIndexes(client, target.oid)).toEqual([]);
+  expect(await rebuild(client, target.oid)).toEqual([]);
   const { rows } = await client.query('select from thaw.dropped_indexes where target_oid = $1', [target.oid]);
   expect(rows).toEqual([]);
 });
@@ -116,11 +165,13 @@ test('partitioned tables, partitions, and tables of others keep theirs', async (
     create table parts_1 partition of parts for values in (1);
     create table others (a int); create index on others (a);
     grant insert on others to "${user}";
-    grant usage on schema thaw to "${user}";
+    create schema locked; create table locked.owned (a int); create index on locked.owned (a);
+    alter table locked.owned owner to "${user}";
+    grant usage on schema locked, thaw to "${user}";
     grant all on all tables in schema thaw to "${user}"`);
   const stranger = await session.open(user);
-  const drop = async (table: string, as: pg.Client) =>
-    dropIndexes(as, await readTarget(as, 'public', table), 'r1');
+  const drop = async (table: string, as: pg.Client, schema = 'public') =>
+    dropIndexes(as, await readTarget(as, schema, table), 'r1');
   expect(await drop('parts', client)).toMatchObject({
     dropped: [],
     notices: ['The indexes of public.parts stay: it is a partitioned table.'],
@@ -132,6 +183,10 @@ test('partitioned tables, partitions, and tables of others keep theirs', async (
   expect(await drop('others', stranger)).toMatchObject({
     dropped: [],
     notices: [expect.stringContaining('only the owner')],
+  });
+  expect(await drop('owned', stranger, 'locked'), 'could not make it again').toMatchObject({
+    dropped: [],
+    notices: [expect.stringContaining('the right to create in the schema')],
   });
 });
 

@@ -1,0 +1,17 @@
+import type pg from 'pg';
+
+/** How long a change of the target's indexes waits for a lock on it: whoever comes later waits behind us. */
+export const lockTimeout = '15s';
+
+/** Does something in a transaction: committed, or rolled back where it throws. */
+export async function inTransaction<Result>(client: pg.Client, work: () => Promise<Result>): Promise<Result> {
+  await client.query('begin');
+  try {
+    const result = await work();
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(() => {});
+    throw error;
+  }
+}

@@ -16,7 +16,7 @@ const pure = ['@temporalio/workflow', '@temporalio/common'];
  */
 const rules = {
   'src/contract': { values: [], packages: ['@temporalio/workflow'] },
-  'src/restore': { values: ['src/contract'], packages: [] },
+  'src/restore': { values: ['src/contract', 'src/archive'], types: ['src/postgres'], packages: [] },
   'src/archive': { values: ['src/contract'] },
   'src/config': { values: ['src/contract'] },
   'src/store': { values: ['src/contract'], types: ['src/config'] },

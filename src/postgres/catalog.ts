@@ -5,7 +5,7 @@ import { qualifiedName, quoteIdentifier } from './identifier.ts';
 import { type ConflictKey, chooseConflictKey, type Key, keysSql } from './keys.ts';
 import { databaseError, sqlState } from './sqlstate.ts';
 import { readTriggers, type Trigger, type TriggerRow, triggersSql } from './triggers.ts';
-import { refusesNull, resolveType, type TypeGraph, type TypeRow, typesSql } from './types.ts';
+import { baseTypeName, refusesNull, resolveType, type TypeGraph, type TypeRow, typesSql } from './types.ts';
 
 /** A column of the target. */
 export interface TargetColumn {
@@ -13,6 +13,8 @@ export interface TargetColumn {
   readonly type: ColumnType;
   /** The declared type as SQL, domain and modifier included, such as `numeric(10,2)`. */
   readonly typeName: string;
+  /** The same without its domain, at any depth. */
+  readonly baseTypeName: string;
   /** NULL is refused, by the column or by its domain. */
   readonly notNull: boolean;
   /** Has a value when a row does not name it: a default of the column or its domain, or an identity. */
@@ -106,7 +108,7 @@ interface CatalogRow {
   readonly self_references: readonly SelfReference[] | null;
 }
 
-interface ColumnRow extends Omit<TargetColumn, 'type'> {
+interface ColumnRow extends Omit<TargetColumn, 'type' | 'baseTypeName'> {
   readonly type: number;
 }
 
@@ -237,6 +239,7 @@ function describeColumns(row: CatalogRow): TargetColumn[] {
   return (row.columns ?? []).map((column) => ({
     ...column,
     type: resolveType(graph, column.type),
+    baseTypeName: baseTypeName(graph, column.type) ?? column.typeName,
     notNull: column.notNull || refusesNull(graph, column.type),
   }));
 }

@@ -9,6 +9,8 @@ export interface TypeRow {
   /** The type below a domain, the elements of an array, the subtype of a range or multirange. */
   readonly of: number | null;
   readonly delimiter: string;
+  /** Of a domain: what it is over, as SQL, with its modifier. */
+  readonly over: string | null;
   /** A domain that refuses NULL. */
   readonly notNull: boolean;
   readonly fields: readonly { readonly name: string; readonly type: number }[] | null;
@@ -21,6 +23,7 @@ export interface TypeRow {
 export const typesSql = `
   with recursive described as not materialized (
     select t.oid, t.typname, t.typtype, t.typdelim, t.typnotnull, t.typrelid,
+      case when t.typtype = 'd' then format_type(t.typbasetype, t.typtypmod) end as over_name,
       case
         when t.typtype = 'd' then t.typbasetype
         when t.typtype in ('r', 'm') then r.rngsubtype
@@ -49,6 +52,7 @@ export const typesSql = `
     'kind', d.typtype,
     'of', d.part::int8,
     'delimiter', d.typdelim,
+    'over', d.over_name,
     'notNull', d.typnotnull,
     'fields', (
       select json_agg(json_build_object('name', f.attname, 'type', f.atttypid::int8) order by f.attnum)
@@ -85,6 +89,12 @@ export function resolveType(graph: TypeGraph, oid: number): ColumnType {
     // array_in goes by the delimiter of the element; that of the array type is a copy.
     delimiter: element.delimiter,
   };
+}
+
+/** The type below a domain as SQL, modifier included; null for a type that is no domain. */
+export function baseTypeName(graph: TypeGraph, oid: number): string | null {
+  const row = typeRow(graph, oid);
+  return row.kind === 'd' ? (baseTypeName(graph, part(row)) ?? row.over) : null;
 }
 
 /** Tells whether a domain, or one that it is over, refuses NULL. */

@@ -5,6 +5,7 @@ import type { Activities, PreparedTable, PrepareTableInput } from '../src/contra
 import type { RestoreOptions } from '../src/contract/restore-request.ts';
 import { ThawError } from '../src/contract/thaw-error.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
+import { checkOverwritten, writtenColumns } from '../src/load/written-columns.ts';
 import { readTarget, type TargetTable } from '../src/postgres/catalog.ts';
 import { type BuildProgress, rebuildIndexes } from '../src/postgres/rebuild-indexes.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
@@ -69,10 +70,10 @@ async function temporalName(): Promise<string> {
 /** Refuses what every archive would fail with. */
 function checkTarget(target: TargetTable, options: RestoreOptions): void {
   const object = `${target.schema}.${target.table}`;
-  const writable = target.columns.filter((column) => column.generated === null);
+  checkOverwritten(target, options);
   // Names a column whose type cannot be encoded.
   new Slicer(
-    writable.map(({ name, type }) => ({ name, key: name, type })),
+    writtenColumns(target).map(({ name, type }) => ({ name, key: name, type })),
     {},
   );
   const updates = options.conflictStrategy === 'overwrite' || options.conflictStrategy === 'upsert';

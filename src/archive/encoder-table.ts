@@ -1,3 +1,4 @@
+import type { ColumnNoteKind } from '../contract/outcome.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { ArchiveColumn, ColumnType } from './column-type.ts';
 import { arrayText, encodePlainArray } from './encode-array.ts';
@@ -7,7 +8,17 @@ import { compositeText } from './encode-composite.ts';
 import { jsonEncoder, jsonText } from './encode-json.ts';
 import * as numbers from './encode-numbers.ts';
 import { multirangeText, rangeText } from './encode-range.ts';
-import { dayText, encodeMoment, intervalText, momentText, textOfScalar } from './encode-time.ts';
+import {
+  type CalendarEnds,
+  dayEnds,
+  encodeMoment,
+  encodeSaturated,
+  intervalText,
+  momentEnds,
+  momentText,
+  saturatedText,
+  textOfScalar,
+} from './encode-time.ts';
 import { type Encoder, encoderOfText, encodeScalar, type TextOf } from './encoder.ts';
 import { type JsonValue, scalarText } from './json-value.ts';
 import { BadValue } from './slice-error.ts';
@@ -24,6 +35,14 @@ export interface EncoderOptions {
   readonly infinity?: 'keep' | 'map' | undefined;
   /** What becomes of a value that the archiver destroyed (path, polygon): the row is rejected, or it is NULL. @default 'fail' */
   readonly unrestorable?: 'fail' | 'null' | undefined;
+}
+
+/** Is told of a value that is not, or may not be, what it was. */
+export type TellNote = (kind: ColumnNoteKind) => void;
+
+/** What the encoders of one column have to be told. */
+interface ColumnOptions extends EncoderOptions {
+  readonly note: TellNote;
 }
 
 /** How a base type is written, where it is not copied as it stands. */
@@ -66,10 +85,10 @@ const scalarRules: ReadonlyMap<string, ScalarRule> = new Map([
   ['pg_lsn', { text: numbers.lsnText }],
 ]);
 
-/** With `infinity: 'map'`. */
-const infinityRules: ReadonlyMap<string, ScalarRule> = new Map([
-  ['timestamp', moment],
-  ['date', { text: textOfScalar(dayText) }],
+/** Types whose infinity the archiver wrote as an end of its calendar. */
+const saturatedTypes: ReadonlyMap<string, CalendarEnds> = new Map([
+  ['timestamp', momentEnds],
+  ['date', dayEnds],
 ]);
 
 /** Types whose values the archiver destroyed: it wrote where in its memory they were. */
@@ -82,10 +101,16 @@ const unwritableTypes = new Set(['pg_node_tree', 'pg_ndistinct', 'pg_dependencie
 /**
  * The encoder of a column, chosen by its type and by nothing else.
  *
+ * @param note told of values that are not, or may not be, what they were
  * @throws ThawError `SchemaIncompatible` for a type that no value can be written to.
  */
-export function encoderOf(column: ArchiveColumn, options: EncoderOptions): Encoder {
+export function encoderOf(
+  column: ArchiveColumn,
+  choices: EncoderOptions,
+  note: TellNote = () => {},
+): Encoder {
   const { type } = column;
+  const options = { ...choices, note };
   const unwritable = unwritablePart(type);
   if (unwritable !== null) {
     throw new ThawError(
@@ -108,17 +133,22 @@ export function encoderOf(column: ArchiveColumn, options: EncoderOptions): Encod
 }
 
 /** The rule of a base type; null for those that are copied as they stand. */
-function ruleOf(name: string, options: EncoderOptions): ScalarRule | null {
-  if (destroyedTypes.has(name)) return { text: destroyedText(options.unrestorable === 'null') };
-  const rule = options.infinity === 'map' ? infinityRules.get(name) : undefined;
-  return rule ?? scalarRules.get(name) ?? null;
+function ruleOf(name: string, options: ColumnOptions): ScalarRule | null {
+  if (destroyedTypes.has(name)) return { text: destroyedText(options) };
+  const ends = saturatedTypes.get(name);
+  return ends === undefined ? (scalarRules.get(name) ?? null) : saturatedRule(ends, options);
 }
 
-function isPlain(type: ColumnType, options: EncoderOptions): boolean {
+function saturatedRule(ends: CalendarEnds, { infinity, note }: ColumnOptions): ScalarRule {
+  const change = saturatedText(ends, infinity === 'map', note);
+  return { text: textOfScalar(change), encoder: encodeSaturated(change) };
+}
+
+function isPlain(type: ColumnType, options: ColumnOptions): boolean {
   return type.kind === 'enum' || (type.kind === 'scalar' && ruleOf(type.name, options) === null);
 }
 
-function textOf(type: ColumnType, options: EncoderOptions): TextOf {
+function textOf(type: ColumnType, options: ColumnOptions): TextOf {
   switch (type.kind) {
     case 'scalar':
       return ruleOf(type.name, options)?.text ?? textOfScalar((text) => text);
@@ -138,18 +168,24 @@ function textOf(type: ColumnType, options: EncoderOptions): TextOf {
 }
 
 /** How many JSON arrays a value of the type is made of. */
-function depthOf(type: ColumnType, options: EncoderOptions): number {
+function depthOf(type: ColumnType, options: ColumnOptions): number {
   if (type.kind === 'multirange') return 1;
   return type.kind === 'scalar' ? (ruleOf(type.name, options)?.depth ?? 0) : 0;
 }
 
-function destroyedText(asNull: boolean): TextOf {
+function destroyedText({ unrestorable, note }: ColumnOptions): TextOf {
   return (value: JsonValue) => {
     if (value === null) return null;
     const text = scalarText(value);
     if (!memoryAddress.test(text)) return text;
-    if (asNull) return null;
-    throw new BadValue('has a value that the archiver destroyed: it wrote a memory address instead');
+    if (unrestorable === 'null') {
+      note('unrestorable');
+      return null;
+    }
+    throw new BadValue(
+      'has a value that the archiver destroyed: it wrote a memory address instead',
+      'With --unrestorable null the row is restored, with NULL in place of the value.',
+    );
   };
 }
 

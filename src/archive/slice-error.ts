@@ -19,6 +19,13 @@ export class Malformed extends Error {
  */
 export class BadValue extends Error {
   override readonly name = 'BadValue';
+  /** What to do about it, where that is more than for any bad value. */
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
 }
 
 /**

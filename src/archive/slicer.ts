@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer';
+import type { ColumnNote } from '../contract/outcome.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import { archiverKeys } from './archiver-keys.ts';
 import * as ascii from './ascii.ts';
 import { isSameOrder, isSameSet } from './column-order.ts';
 import type { ArchiveColumn } from './column-type.ts';
@@ -12,6 +14,7 @@ import { type Field, RecordParts } from './record.ts';
 import { RecordShape } from './record-shape.ts';
 import { BadValue, Malformed } from './slice-error.ts';
 import { checkUtf8 } from './utf8.ts';
+import { ValueNotes } from './value-notes.ts';
 
 /** How an archive is sliced. */
 export interface SlicerOptions extends EncoderOptions {
@@ -36,14 +39,6 @@ export interface RejectedLine {
   /** The line without its newline; to be copied if it is kept. */
   readonly bytes: Buffer;
 }
-
-/** The keys that the archiver adds to every record. */
-const archiverKeys: ReadonlySet<string> = new Set([
-  '_archived_at',
-  '_batch_id',
-  '_source_database',
-  '_source_table',
-]);
 
 const noOrder: readonly number[] = [];
 
@@ -74,6 +69,7 @@ export class Slicer {
   readonly #pieces = new PieceMaker();
   readonly #out = this.#pieces.out;
   readonly #parts = new RecordParts();
+  readonly #notes = new ValueNotes();
   #shape: RecordShape | null = null;
   /** Another order of the same columns, met in the record before. */
   #otherOrder = noOrder;
@@ -102,7 +98,8 @@ export class Slicer {
     this.#columns = columns;
     this.#options = options;
     for (const [index, column] of columns.entries()) {
-      this.#addField(column.key, index, encoderOf(column, options));
+      const encoder = encoderOf(column, options, (kind) => this.#notes.add(index, kind));
+      this.#addField(column.key, index, encoder);
     }
   }
 
@@ -123,6 +120,13 @@ export class Slicer {
       if (field.counted) unknown.set(field.key, field.values);
     }
     return unknown;
+  }
+
+  /** The columns, by their names in the table, with values that are not or may not be what they were. */
+  get columnNotes(): ColumnNote[] {
+    return this.#notes
+      .counts()
+      .map(({ column, kind, values }) => ({ column: this.#columns[column]?.name ?? null, kind, values }));
   }
 
   /** Takes decompressed bytes, cut anywhere; gives the pieces that became full. Keeps nothing of `chunk`. */
@@ -237,8 +241,14 @@ export class Slicer {
   }
 
   #unexpected(): -1 {
-    this.#out.length = this.#rowStart;
+    this.#rewind();
     return -1;
+  }
+
+  /** Gives up what was written of a row. */
+  #rewind(): void {
+    this.#out.length = this.#rowStart;
+    this.#notes.drop();
   }
 
   #writeValue(json: Buffer, at: number, field: Field, encoder: Encoder): number {
@@ -252,6 +262,7 @@ export class Slicer {
 
   #finishRow(): void {
     this.#pieces.finishRow(this.#lines);
+    this.#notes.keep();
     this.#rows += 1;
   }
 
@@ -333,12 +344,12 @@ export class Slicer {
    * comes twice the other may be the one that counts; leaves the line out if it is not.
    */
   #sliceAgain(json: Buffer): number {
-    this.#out.length = this.#rowStart;
+    this.#rewind();
     try {
       return this.#sliceAny(json, this.#lineStart);
     } catch (error) {
       if (!(error instanceof BadValue)) throw error;
-      this.#out.length = this.#rowStart;
+      this.#rewind();
       return this.#leaveOut(json, this.#rejection(error));
     }
   }
@@ -349,6 +360,7 @@ export class Slicer {
       object: this.#options.archive,
       stage: 'slice',
       line: this.#lines,
+      hint: error.hint,
     });
   }
 

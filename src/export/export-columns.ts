@@ -1,11 +1,11 @@
 import { archivedType } from '../archive/archived-type.ts';
+import { archiverKeys } from '../archive/archiver-keys.ts';
 import * as ascii from '../archive/ascii.ts';
 import { type Encoder, encodeScalar } from '../archive/encoder.ts';
 import { encoderOf } from '../archive/encoder-table.ts';
 import { skipValue } from '../archive/json-scan.ts';
 import type { ArchivedSchema } from '../archive/metadata.ts';
 import type { RecordParts } from '../archive/record.ts';
-import { archiverKeys } from './record-reader.ts';
 
 /** A column of an export, and how its values become COPY text. */
 export interface ExportColumn {

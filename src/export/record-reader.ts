@@ -1,17 +1,10 @@
 import { isUtf8 } from 'node:buffer';
+import { archiverKeys } from '../archive/archiver-keys.ts';
 import * as ascii from '../archive/ascii.ts';
 import { skipBlanks } from '../archive/json-scan.ts';
 import { type Field, RecordParts } from '../archive/record.ts';
 import { BadValue, Malformed } from '../archive/slice-error.ts';
 import { ThawError } from '../contract/thaw-error.ts';
-
-/** The keys that the archiver adds to every record. */
-export const archiverKeys: ReadonlySet<string> = new Set([
-  '_archived_at',
-  '_batch_id',
-  '_source_database',
-  '_source_table',
-]);
 
 /** Takes one record: its parts, which are valid until the call returns, and the bytes that they are places in. */
 export type TakeRecord = (json: Buffer, parts: RecordParts) => void;

@@ -11,6 +11,7 @@ import type { ArchiveReader, OpenArchive } from './archive-reader.ts';
 import type { LoadProgress } from './load-progress.ts';
 import type { Sink } from './sink.ts';
 import { verifyChecksums, verifyCount, verifyOrigin } from './verify.ts';
+import { overwrittenColumns, writtenColumns } from './written-columns.ts';
 
 /** What came of reading an archive to its end. */
 export interface CopiedArchive {
@@ -82,7 +83,13 @@ export class ArchiveCopier {
     }
     if (this.#input.options.validateChecksums) verifyChecksums(archive);
     verifyCount(archive, slicer.rows);
-    return { rows: slicer.rows, columnNotes: addColumnNotes([], this.#droppedColumns(key, slicer)) };
+    return {
+      rows: slicer.rows,
+      columnNotes: addColumnNotes(slicer.columnNotes, [
+        ...this.#droppedColumns(key, slicer),
+        ...this.#overwritten(slicer),
+      ]),
+    };
   }
 
   #blamesArchive(error: unknown): boolean {
@@ -107,10 +114,16 @@ export class ArchiveCopier {
   }
 
   #slicer(index: number, key: string): Slicer {
-    const columns = this.#target.columns.filter((column) => column.generated === null);
+    const { unrestorable, infinity } = this.#input.options;
     return new Slicer(
-      columns.map(({ name, type }) => ({ name, key: name, type })),
-      { archive: key, nestedJson: this.#nested.get(index), ignoredKeys: this.#ignoredKeys },
+      writtenColumns(this.#target).map(({ name, type }) => ({ name, key: name, type })),
+      {
+        archive: key,
+        nestedJson: this.#nested.get(index),
+        ignoredKeys: this.#ignoredKeys,
+        unrestorable,
+        infinity,
+      },
     );
   }
 
@@ -126,6 +139,14 @@ export class ArchiveCopier {
       if (schemaStrategy === 'strict' || schemaStrategy === 'none') throw this.#unknownColumn(key, column);
       return { column, kind: 'dropped', values };
     });
+  }
+
+  #overwritten({ rows }: Slicer): ColumnNote[] {
+    return overwrittenColumns(this.#target).map(({ name }) => ({
+      column: name,
+      kind: 'overwritten',
+      values: rows,
+    }));
   }
 
   #unknownColumn(key: string, column: string): ThawError {

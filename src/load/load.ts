@@ -27,6 +27,7 @@ import type { LoadProgress } from './load-progress.ts';
 import { LoadResults } from './load-results.ts';
 import { DirectSink, type Sink, StagedSink } from './sink.ts';
 import { awaitTurn, GiveWay } from './turn.ts';
+import { writtenColumns } from './written-columns.ts';
 
 /** What a load works with. */
 export interface LoadTools {
@@ -210,7 +211,7 @@ class Load {
 
   #openSink(way: 'direct' | 'staged'): Sink {
     const { target } = this.#tools;
-    const columns = target.columns.filter((column) => column.generated === null);
+    const columns = writtenColumns(target);
     return way === 'direct'
       ? new DirectSink(this.#client, target, columns)
       : new StagedSink(this.#client, target, columns, this.#input.options.conflictStrategy);

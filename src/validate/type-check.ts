@@ -2,6 +2,7 @@ import type pg from 'pg';
 import type { CopyPiece } from '../archive/copy-piece.ts';
 import { Slicer } from '../archive/slicer.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import { writtenColumns } from '../load/written-columns.ts';
 import type { TargetColumn, TargetTable } from '../postgres/catalog.ts';
 import { Copy } from '../postgres/copy.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
@@ -39,7 +40,7 @@ export class TypeCheck implements LineCheck {
     this.#client = client;
     this.#archive = archive;
     this.#target = target;
-    this.#columns = target.columns.filter(({ generated }) => generated === null);
+    this.#columns = writtenColumns(target);
     const generated = target.columns.filter((column) => column.generated !== null);
     this.#slicer = new Slicer(
       this.#columns.map(({ name, type }) => ({ name, key: name, type })),

@@ -243,6 +243,40 @@ test('hands out pieces of 64 KiB and more, and uses released buffers again', () 
   expect(buffers.size).toBeLessThanOrEqual(2);
 });
 
+test('counts the values that are not or may not be what they were, once for each row that is copied', () => {
+  const gone = '"<asyncpg.pgproto.types.Path object at 0x7fb2c3979750>"';
+  const route = column('route', 'path');
+  const day = column('day', 'date');
+  const days = column('days', {
+    kind: 'array',
+    name: '_date',
+    delimiter: ',',
+    element: { kind: 'scalar', name: 'date' },
+  });
+  const slicer = new Slicer([id, route, day, days], {
+    unrestorable: 'null',
+    skipLines: new Set([5]),
+    onReject: () => {},
+  });
+  const records = [
+    `{"id": 1, "route": ${gone}, "day": "9999-12-31", "days": ["9999-12-31", "0001-01-01"]}`,
+    // Begun as the one before, and given up for another order.
+    `{"id": 2, "route": ${gone}, "days": ["9999-12-30"], "day": "2026-01-01"}`,
+    // A value that its column cannot take comes behind one that would count.
+    `{"id": 3, "route": ${gone}, "days": 7, "day": {}}`,
+    `{"id": 4, "route": null, "days": [], "day": "0999-01-01"}`,
+    `{"id": 5, "route": ${gone}, "days": [], "day": "0001-01-01"}`,
+    `{"id": 6, "route": "((0,0),(1,1))", "days": [], "day": "0001-01-01"}`,
+  ];
+  slicer.push(Buffer.from(records.join('\n')));
+  slicer.end();
+  expect(slicer.columnNotes).toEqual([
+    { column: 'route', kind: 'unrestorable', values: 2 },
+    { column: 'day', kind: 'infinity_kept', values: 2 },
+    { column: 'days', kind: 'infinity_kept', values: 1 },
+  ]);
+});
+
 test('refuses a column of a type that takes no values, before anything is read', () => {
   const unwritable = column('tree', {
     kind: 'array',

@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { rowRangeOf } from '../src/config/row-range.ts';
 import type { Activities } from '../src/contract/activities.ts';
 import { loadArchives } from '../src/load/load.ts';
 import { LoadProgress } from '../src/load/load-progress.ts';
@@ -18,6 +19,7 @@ export function copyStageMerge(thaw: ThawContext): Activities['copyStageMerge'] 
           target: await thaw.target(input.scope, input.target, signal),
           progress,
           hints: thaw.hints,
+          range: rowRangeOf(thaw.config, input.scope, input.options),
           attempt: info.attempt,
           signal,
           connect: (applicationName) => thaw.connect(input.scope, applicationName, signal),

@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
-import { findDatabase } from '../src/config/database-config.ts';
+import { configuredTables, findDatabase } from '../src/config/database-config.ts';
 import type { Activities } from '../src/contract/activities.ts';
-import type { RestoreRequest, TableRequest } from '../src/contract/restore-request.ts';
+import type { TableRequest } from '../src/contract/restore-request.ts';
 import { ThawError } from '../src/contract/thaw-error.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { type ForeignKey, readForeignKeys, type TableName } from '../src/postgres/foreign-keys.ts';
@@ -19,7 +19,7 @@ export function planRestore(thaw: ThawContext, searchAttributes: boolean): Activ
   return async (request) => {
     const { cancellationSignal, info } = Context.current();
     thaw.checkFingerprint(request);
-    const tables = request.tables ?? configuredTables(thaw, request);
+    const tables = request.tables ?? configuredTables(findDatabase(thaw.config, request.database));
     if (tables.length === 0) {
       throw new ThawError('InputInvalid', `${request.database}: no table is asked for or configured.`, {
         object: request.database,
@@ -40,16 +40,6 @@ export function planRestore(thaw: ThawContext, searchAttributes: boolean): Activ
       tables: tables.map((table) => ({ table, parents: parentsOf(table, tables, keys) })),
     };
   };
-}
-
-/** Every table that the configuration has for the database. */
-function configuredTables(thaw: ThawContext, request: RestoreRequest): TableRequest[] {
-  return findDatabase(thaw.config, request.database).tables.map(({ name, schema }) => ({
-    table: name,
-    schema,
-    intoTable: name,
-    intoSchema: schema,
-  }));
 }
 
 /**

@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type pg from 'pg';
 import { Slicer } from '../src/archive/slicer.ts';
+import { rowRangeOf } from '../src/config/row-range.ts';
 import type { Activities, PreparedTable, PrepareTableInput } from '../src/contract/activities.ts';
 import type { RestoreOptions } from '../src/contract/restore-request.ts';
 import { ThawError } from '../src/contract/thaw-error.ts';
@@ -10,6 +11,7 @@ import { readTarget, type TargetTable } from '../src/postgres/catalog.ts';
 import { type BuildProgress, rebuildIndexes } from '../src/postgres/rebuild-indexes.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
 import { takeTarget } from '../src/postgres/targets.ts';
+import { readTimeRange } from '../src/postgres/time-range.ts';
 import { dropWhereItPays } from './drop-where-it-pays.ts';
 import { withHeartbeats } from './heartbeat.ts';
 import { indexBuilders } from './index-builders.ts';
@@ -47,6 +49,8 @@ async function prepare(
   const { restoreId, table } = scope;
   const target = await readTarget(client, table.intoSchema, table.intoTable);
   checkTarget(target, options);
+  const range = rowRangeOf(thaw.config, scope, options);
+  if (range !== null) await readTimeRange(client, target, range);
   await ensureSchema(client);
   const held = await takeTarget(
     client,

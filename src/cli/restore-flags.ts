@@ -64,8 +64,11 @@ export function withRestoreFlags(command: Command): Command {
     .option('--table <name>', 'table, as archived; repeatable (default: every table configured)', collect)
     .option('--schema <name>', 'schema that the rows go into (default: the configured one, then public)')
     .option('--into-table <name>', 'table that the rows go into (default: the one of the same name)')
-    .option('--start-date <day>', 'first day of archiving, YYYY-MM-DD, with --restore-all')
-    .option('--end-date <day>', 'last day of archiving, YYYY-MM-DD, with --restore-all')
+    .option(
+      '--start-date <day>',
+      'first day of archiving, YYYY-MM-DD, with --restore-all: when rows were archived, not when they were made',
+    )
+    .option('--end-date <day>', 'last day of archiving, YYYY-MM-DD, included; likewise')
     .option(
       '--conflict-strategy <strategy>',
       'rows whose key is there: skip, overwrite, fail or upsert; overwrite and upsert both update (default: skip)',
@@ -88,8 +91,11 @@ export function withRestoreFlags(command: Command): Command {
       '--infinity <choice>',
       'times at the end of the calendar: keep, or map to infinity (default: keep)',
     )
-    .option('--rows-from <time>', "only rows from this time on, by the table's own timestamp column")
-    .option('--rows-to <time>', 'only rows before this time; a day alone is included')
+    .option(
+      '--rows-from <time>',
+      "only rows from this time on, by their own: the table's timestamp_column, as configured",
+    )
+    .option('--rows-to <time>', 'only rows before this time by their own; a day alone is included')
     .option('--max-rejects <n>', 'bad rows of an archive that are put aside before it fails (default: 0)')
     .option('--batch-size <n>', 'rows merged by one statement (default: an archive at once)')
     .option('--verify-first', 'read every archive to its end before any is loaded')

@@ -1,5 +1,5 @@
 import { tableOfKey } from '../archive/key.ts';
-import { findDatabase } from '../config/database-config.ts';
+import { configuredTables, findDatabase } from '../config/database-config.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { RestoreRequest, TableRequest } from '../contract/restore-request.ts';
 import { readTarget } from '../postgres/catalog.ts';
@@ -32,14 +32,7 @@ export async function previewRestore(
   env: NodeJS.ProcessEnv,
 ): Promise<TablePreview[]> {
   const database = findDatabase(config, request.database);
-  const tables =
-    request.tables ??
-    database.tables.map(({ name, schema }) => ({
-      table: name,
-      schema,
-      intoTable: name,
-      intoSchema: schema,
-    }));
+  const tables = request.tables ?? configuredTables(database);
   const store = openStore(config.store, env);
   try {
     const previews: TablePreview[] = [];

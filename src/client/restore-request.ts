@@ -1,6 +1,7 @@
 import { type ArchivedTable, tableOfKey, tablePrefix } from '../archive/key.ts';
-import { findDatabase } from '../config/database-config.ts';
+import { configuredTables, findDatabase } from '../config/database-config.ts';
 import { fingerprint } from '../config/fingerprint.ts';
+import { rowRangeOf } from '../config/row-range.ts';
 import type { DatabaseConfig, ThawConfig } from '../config/thaw-config.ts';
 import {
   type DropIndexesChoice,
@@ -41,13 +42,17 @@ export function toRestoreRequest(
     throw fieldError(naming('restore_all'), `or ${naming('s3_key')} is required`);
   }
   const scope = keys === null ? wholeTables(input, config, naming) : archives(input, keys, config, naming);
+  const options = restoreOptions(input, keys !== null || !config.restoreWatermark.enabled, settings);
+  const { database } = scope;
+  const tables = scope.tables ?? configuredTables(findDatabase(config, database));
+  for (const table of tables) rowRangeOf(config, { database, table }, options);
   return {
     restoreId,
     fingerprint: fingerprint(config, scope.database),
     database: scope.database,
     tables: scope.tables,
     keys,
-    options: restoreOptions(input, keys !== null || !config.restoreWatermark.enabled, settings),
+    options,
   };
 }
 

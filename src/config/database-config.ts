@@ -1,3 +1,4 @@
+import type { TableRequest } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { substitute } from './substitute.ts';
 import type { DatabaseConfig, ThawConfig } from './thaw-config.ts';
@@ -31,4 +32,9 @@ export function databasePassword(database: DatabaseConfig, env: NodeJS.ProcessEn
     object: `${place}.password_env`,
     hint: `Set ${variable} to the password of ${database.user}.`,
   });
+}
+
+/** Every table that the configuration has for a database, as it stands. */
+export function configuredTables({ tables }: DatabaseConfig): TableRequest[] {
+  return tables.map(({ name, schema }) => ({ table: name, schema, intoSchema: schema, intoTable: name }));
 }

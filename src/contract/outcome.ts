@@ -1,7 +1,7 @@
 import type { ErrorCode } from './error-code.ts';
 import type { Stage } from './thaw-error.ts';
 
-/** Rows by what became of them; they add up to the rows read. */
+/** Rows by what became of them; they add up to the rows read, but for those that were not asked for. */
 export interface RowCounts {
   readonly inserted: number;
   readonly updated: number;
@@ -47,15 +47,24 @@ export interface Tally {
  * overwritten      the archiver wrote its own over them; the column was left to its default.
  * infinity_kept    they are the end of the archiver's calendar, which also stands for infinity; restored as they are.
  * infinity_mapped  the same, restored as infinity.
+ * out_of_range     they are times that were not asked for; their rows were left out.
+ * untimed          they are NULL where a time was asked for; their rows were left out.
  */
-export type ColumnNoteKind = 'dropped' | 'unrestorable' | 'overwritten' | 'infinity_kept' | 'infinity_mapped';
+export type ColumnNoteKind =
+  | 'dropped'
+  | 'unrestorable'
+  | 'overwritten'
+  | 'infinity_kept'
+  | 'infinity_mapped'
+  | 'out_of_range'
+  | 'untimed';
 
 /** Values of one column that the user has to know of. */
 export interface ColumnNote {
   /** Null: all the columns together that there are no notes of their own for. */
   readonly column: string | null;
   readonly kind: ColumnNoteKind;
-  /** How many values other than null. */
+  /** How many values other than null, but for `untimed`. */
   readonly values: number;
 }
 

@@ -5,7 +5,8 @@ import type { ColumnNote } from '../contract/outcome.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
-import { addColumnNotes } from '../restore/column-notes.ts';
+import { addColumnNotes, leftOutNotes } from '../restore/column-notes.ts';
+import { isDisjoint, type TimeRange } from '../restore/time-range.ts';
 import { isAboutArchive, isConflict } from './archive-error.ts';
 import type { ArchiveReader, OpenArchive } from './archive-reader.ts';
 import type { LoadProgress } from './load-progress.ts';
@@ -48,16 +49,41 @@ export class ArchiveCopier {
    * Copies archives into a sink, in order.
    *
    * @param indexes places in the load
+   * @param range leaves out archives of another time unread; null: none
    * @returns what came of each
    * @throws RestartNested when they have to be copied again from the start; ThawError for an archive that
    * cannot be read, is not what its metadata says, or has a row that the table cannot take
    */
-  async copy(indexes: readonly number[], sink: Sink): Promise<Map<number, CopiedArchive>> {
+  async copy(
+    indexes: readonly number[],
+    sink: Sink,
+    range: TimeRange | null,
+  ): Promise<Map<number, CopiedArchive>> {
     const copied = new Map<number, CopiedArchive>();
-    for (const index of indexes) copied.set(index, await this.#copyArchive(index, sink));
+    for (const index of indexes) {
+      copied.set(index, (await this.#outside(index, range)) ?? (await this.#copyArchive(index, sink)));
+    }
     this.#progress.enter('copy', this.#input.what);
     await sink.flush();
+    for (const [index, archive] of copied) {
+      copied.set(index, {
+        ...archive,
+        columnNotes: addColumnNotes(archive.columnNotes, sink.leftOut(index)),
+      });
+    }
     return copied;
+  }
+
+  /** What comes of an archive that has no row within the range, by its metadata; null: it has to be read. */
+  async #outside(index: number, range: TimeRange | null): Promise<CopiedArchive | null> {
+    if (range === null) return null;
+    const key = this.#reader.keyAt(index);
+    this.#progress.enter('metadata', key);
+    const metadata = await this.#reader.metadata(index);
+    verifyOrigin(key, metadata, this.#input.scope.table.schema);
+    if (metadata === null || !isDisjoint(range, metadata.timestampRange)) return null;
+    const rows = metadata.recordCount ?? 0;
+    return { rows, columnNotes: leftOutNotes(range.column, { rows, untimed: 0 }) };
   }
 
   async #copyArchive(index: number, sink: Sink): Promise<CopiedArchive> {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { RestartNested } from '../archive/slice-error.ts';
+import type { AskedRange } from '../config/row-range.ts';
 import type { LoadInput, LoadOutcome } from '../contract/activities.ts';
 import type { ArchiveFailure } from '../contract/outcome.ts';
 import { ThawError } from '../contract/thaw-error.ts';
@@ -16,8 +17,10 @@ import {
 } from '../postgres/ledger.ts';
 import { databaseError, isSqlState, sqlState } from '../postgres/sqlstate.ts';
 import { endSessions, loadPrefix, readTurn } from '../postgres/targets.ts';
+import { readTimeRange } from '../postgres/time-range.ts';
 import { isPartial } from '../restore/partial.ts';
 import { emptyTally } from '../restore/tally.ts';
+import type { TimeRange } from '../restore/time-range.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { ArchiveCopier, type CopiedArchive, nothingCopied } from './archive-copier.ts';
 import { isAboutArchive, isConflict } from './archive-error.ts';
@@ -35,6 +38,8 @@ export interface LoadTools {
   readonly target: TargetTable;
   readonly progress: LoadProgress;
   readonly hints: ConflictHints;
+  /** Only rows of this time; null: all. */
+  readonly range: AskedRange | null;
   /** Of the activity: names the session, so that a later attempt can end it. */
   readonly attempt: number;
   readonly signal: AbortSignal;
@@ -85,6 +90,8 @@ class Load {
   readonly #reader: ArchiveReader;
   readonly #copier: ArchiveCopier;
   readonly #results = new LoadResults();
+  /** Only rows of this time, which only staged ones can be asked for. */
+  #range: TimeRange | null = null;
   /** Under way. */
   #commit: Promise<unknown> | null = null;
   /** Found by the last claim. */
@@ -131,6 +138,8 @@ class Load {
   /** Takes over what an earlier attempt has decided, and gives what is left. */
   async #undecided(): Promise<Part> {
     const { archives, firstOrdinal, target, scope } = this.#input;
+    const { range, target: table } = this.#tools;
+    this.#range = range === null ? null : await readTimeRange(this.#client, table, range);
     const all = { from: 0, to: archives.length };
     const next = await readTurn(this.#client, scope.restoreId, target);
     if (!target.ordered) return all;
@@ -154,7 +163,7 @@ class Load {
   /** Loads a part in one transaction: straight into the target, or staged where that finds a conflict. */
   async #together(part: Part): Promise<void> {
     const { target, hints } = this.#tools;
-    if (target.stagedOnly === null && !hints.expectsConflict(this.#ledger)) {
+    if (target.stagedOnly === null && this.#range === null && !hints.expectsConflict(this.#ledger)) {
       const done = await this.#attempt(part, 'direct');
       if (done) return;
       hints.foundConflict(this.#ledger);
@@ -170,7 +179,7 @@ class Load {
         await this.#client.query('begin');
         const claimed = await this.#claim(part);
         sink = this.#openSink(way);
-        const copied = await this.#copier.copy(claimed, sink);
+        const copied = await this.#copier.copy(claimed, sink, this.#range);
         await this.#commitPart(part, claimed, copied, sink, way);
         return true;
       } catch (raw) {
@@ -214,7 +223,7 @@ class Load {
     const columns = writtenColumns(target);
     return way === 'direct'
       ? new DirectSink(this.#client, target, columns)
-      : new StagedSink(this.#client, target, columns, this.#input.options.conflictStrategy);
+      : new StagedSink(this.#client, target, columns, this.#input.options.conflictStrategy, this.#range);
   }
 
   async #commitPart(

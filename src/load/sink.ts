@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { CopyPiece } from '../archive/copy-piece.ts';
-import type { RowCounts } from '../contract/outcome.ts';
+import type { ColumnNote, RowCounts } from '../contract/outcome.ts';
 import type { ConflictStrategy } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { TargetColumn, TargetTable } from '../postgres/catalog.ts';
@@ -8,6 +8,9 @@ import { Copy } from '../postgres/copy.ts';
 import { qualifiedName } from '../postgres/identifier.ts';
 import { mergeStage } from '../postgres/merge.ts';
 import { createStage, indexStage, type Stage } from '../postgres/stage.ts';
+import { leaveOut } from '../postgres/time-range.ts';
+import { addColumnNotes, leftOutNotes } from '../restore/column-notes.ts';
+import type { TimeRange } from '../restore/time-range.ts';
 
 /** Where the rows of a load go, within its transaction. */
 export interface Sink {
@@ -15,6 +18,8 @@ export interface Sink {
   write(archive: number, piece: CopyPiece): Promise<void>;
   /** Ends the last COPY and compares PostgreSQL's count with the rows sent. @throws ThawError `CountMismatch` */
   flush(): Promise<void>;
+  /** What of an archive, now that all is flushed, goes no further. */
+  leftOut(archive: number): readonly ColumnNote[];
   /** Brings the rows into the target, where they are not there yet, and gives the counts by archive. */
   merge(): Promise<ReadonlyMap<number, RowCounts>>;
   /** Gives an open COPY up, so that the connection can roll back. */
@@ -93,6 +98,10 @@ export class DirectSink implements Sink {
     await this.#run.finish();
   }
 
+  leftOut(): readonly ColumnNote[] {
+    return [];
+  }
+
   async merge(): Promise<ReadonlyMap<number, RowCounts>> {
     return new Map(
       [...this.#rows].map(([archive, inserted]) => [
@@ -113,6 +122,8 @@ interface Segment {
   readonly stage: Stage;
   readonly first: number;
   last: number;
+  /** Of them, those that are to be merged. */
+  rows: number;
 }
 
 /** COPY into temporary tables, one for each set of columns, and a merge of each archive, in order. */
@@ -124,16 +135,21 @@ export class StagedSink implements Sink {
   readonly #run: CopyRun;
   readonly #stages = new Map<string, { readonly stage: Stage; rows: number }>();
   readonly #segments: Segment[] = [];
+  readonly #range: TimeRange | null;
+  readonly #leftOut = new Map<number, readonly ColumnNote[]>();
 
+  /** @param range leaves out rows of another time; null: none */
   constructor(
     client: pg.Client,
     target: TargetTable,
     columns: readonly TargetColumn[],
     strategy: ConflictStrategy,
+    range: TimeRange | null,
   ) {
     this.#client = client;
     this.#target = target;
     this.#strategy = strategy;
+    this.#range = range;
     this.#columns = columns;
     this.#run = new CopyRun(async (indexes) => {
       const { stage } = await this.#stageFor(indexes);
@@ -151,8 +167,12 @@ export class StagedSink implements Sink {
     const segment = this.#segments.at(-1);
     const first = entry.rows + 1;
     entry.rows += piece.rows;
-    if (segment?.archive === archive && segment.stage === entry.stage) segment.last = entry.rows;
-    else this.#segments.push({ archive, stage: entry.stage, first, last: entry.rows });
+    if (segment?.archive === archive && segment.stage === entry.stage) {
+      segment.last = entry.rows;
+      segment.rows += piece.rows;
+    } else {
+      this.#segments.push({ archive, stage: entry.stage, first, last: entry.rows, rows: piece.rows });
+    }
   }
 
   async flush(): Promise<void> {
@@ -161,18 +181,22 @@ export class StagedSink implements Sink {
       const merges = this.#segments.filter((segment) => segment.stage === stage).length;
       if (merges > 1) await indexStage(this.#client, stage);
     }
+    for (const segment of this.#segments) await this.#leaveOut(segment);
+  }
+
+  leftOut(archive: number): readonly ColumnNote[] {
+    return this.#leftOut.get(archive) ?? [];
   }
 
   async merge(): Promise<ReadonlyMap<number, RowCounts>> {
     const counts = new Map<number, RowCounts>();
     for (const segment of this.#segments) {
       const merged = await mergeStage(this.#client, this.#target, segment.stage, segment, this.#strategy);
-      const rows = segment.last - segment.first + 1;
       const before = counts.get(segment.archive) ?? { inserted: 0, updated: 0, skipped: 0, failed: 0 };
       counts.set(segment.archive, {
         inserted: before.inserted + merged.inserted,
         updated: before.updated + merged.updated,
-        skipped: before.skipped + rows - merged.inserted - merged.updated,
+        skipped: before.skipped + segment.rows - merged.inserted - merged.updated,
         failed: 0,
       });
     }
@@ -181,6 +205,16 @@ export class StagedSink implements Sink {
 
   async abandon(): Promise<void> {
     await this.#run.abandon();
+  }
+
+  async #leaveOut(segment: Segment): Promise<void> {
+    if (this.#range === null) return;
+    const gone = await leaveOut(this.#client, segment.stage, segment, this.#range);
+    segment.rows -= gone.rows;
+    this.#leftOut.set(
+      segment.archive,
+      addColumnNotes(this.leftOut(segment.archive), leftOutNotes(this.#range.column, gone)),
+    );
   }
 
   async #stageFor(indexes: readonly number[]): Promise<{ readonly stage: Stage; rows: number }> {

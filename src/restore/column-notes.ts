@@ -21,6 +21,22 @@ export function addColumnNotes(known: readonly ColumnNote[], more: readonly Colu
   return [...notes.values()];
 }
 
+/**
+ * Notes of rows that were left out by their time.
+ *
+ * @param column that has it
+ */
+export function leftOutNotes(
+  column: string,
+  { rows, untimed }: { readonly rows: number; readonly untimed: number },
+): ColumnNote[] {
+  const notes: ColumnNote[] = [
+    { column, kind: 'out_of_range', values: rows - untimed },
+    { column, kind: 'untimed', values: untimed },
+  ];
+  return notes.filter(({ values }) => values > 0);
+}
+
 /** A note as a line for the user. */
 export function describeColumnNote({ column, kind, values }: ColumnNote): string {
   const subject = column === null ? 'Further columns' : `Column ${column}`;
@@ -34,6 +50,8 @@ const wordings: Readonly<Record<ColumnNoteKind, string>> = {
   infinity_kept:
     "at the end of the archiver's calendar, restored as archived; it wrote infinity the same way (--infinity map).",
   infinity_mapped: "at the end of the archiver's calendar, restored as infinity.",
+  out_of_range: 'not within the time asked for; their rows were left out.',
+  untimed: 'that are NULL, which is within no time; their rows were left out.',
 };
 
 function placeOf({ column, kind }: ColumnNote): string {

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
+import type { AskedRange } from '../../src/config/row-range.ts';
 import type { ArchiveRef, HeldTarget, LoadOutcome } from '../../src/contract/activities.ts';
 import { defaultRestoreOptions, type RestoreOptions } from '../../src/contract/restore-request.ts';
 import { ConflictHints } from '../../src/load/conflict-hints.ts';
@@ -29,7 +30,7 @@ export interface LoadSite {
   archive(
     batch: number,
     rows: readonly ArchivedRow[],
-    options?: Partial<Pick<ArchiveOptions, 'corrupt'>> & { readonly metadata?: boolean },
+    options?: Partial<Pick<ArchiveOptions, 'corrupt' | 'timestampColumn'>> & { readonly metadata?: boolean },
   ): Promise<ArchiveRef>;
   /** A restore that has taken the table. */
   restore(table: string, options?: Partial<RestoreOptions>, restoreId?: string): Promise<SiteRestore>;
@@ -56,6 +57,8 @@ export interface LoadHow {
   readonly signal?: AbortSignal;
   /** Another epoch than the restore's. */
   readonly target?: HeldTarget;
+  /** Only rows of this time. */
+  readonly range?: AskedRange;
 }
 
 /** A load that was started. */
@@ -109,6 +112,7 @@ export async function createLoadSite(name: string): Promise<LoadSite> {
             target: catalog,
             progress: new LoadProgress(),
             hints,
+            range: how.range ?? null,
             attempt,
             signal: how.signal ?? new AbortController().signal,
             connect: async (applicationName) =>
@@ -143,7 +147,7 @@ async function writeRef(
   store: ObjectStore,
   batch: number,
   rows: readonly ArchivedRow[],
-  options: Partial<Pick<ArchiveOptions, 'corrupt'>> & { readonly metadata?: boolean },
+  options: Partial<Pick<ArchiveOptions, 'corrupt' | 'timestampColumn'>> & { readonly metadata?: boolean },
 ): Promise<ArchiveRef> {
   const put = async (key: string, body: Buffer) => {
     if (options.metadata === true || key.endsWith('.gz'))
@@ -159,6 +163,7 @@ async function writeRef(
     primaryKey: 'id',
     manifest: false,
     ...(options.corrupt === undefined ? {} : { corrupt: options.corrupt }),
+    ...(options.timestampColumn === undefined ? {} : { timestampColumn: options.timestampColumn }),
   });
   const folder = written.key.slice(0, written.key.lastIndexOf('/') + 1);
   const { objects } = await store.list({ prefix: folder, after: written.key.slice(0, -1), limit: 1 });

@@ -17,6 +17,9 @@ Examples:
   What was archived in January, replacing rows that are there:
     thaw restore --config config.yaml --restore-all --database production_db --table audit_logs \\
       --start-date 2026-01-01 --end-date 2026-01-31 --conflict-strategy overwrite
+  Rows that were made in the last quarter of 2025, whenever they were archived:
+    thaw restore --config config.yaml --restore-all --database production_db --table audit_logs \\
+      --rows-from 2025-10-01 --rows-to 2025-12-31
   What it would do:
     thaw restore --config config.yaml --restore-all --database production_db --table audit_logs --dry-run
   One archive:

@@ -236,3 +236,24 @@ describe('settings', () => {
     expect(refusal({ restore_all: true })).toBe('database: is required');
   });
 });
+
+describe('rows by their own time', () => {
+  const all = { database: 'production_db', restore_all: true, table: 'audit_logs' };
+  const timed = parseConfig(
+    `
+version: "1.0"
+s3: { bucket: archives, prefix: archives }
+databases:
+  - { name: production_db, host: localhost, user: thaw, password: none, tables: [{ name: audit_logs, timestamp_column: at }] }
+`,
+    '/etc/thaw/config.yaml',
+    {},
+  );
+  const asked = (input: object) => toRestoreRequest(parseRestoreInput(input), timed, 'r');
+
+  it('need the column that the configuration names, and not one that is left out', () => {
+    expect(refusal({ ...all, rows_from: '2026-01-01' })).toContain('which column has the time of its rows');
+    expect(asked({ ...all, rows_from: '2026-01-01' }).options.rowsFrom).toBe('2026-01-01');
+    expect(() => asked({ ...all, rows_to: '2026-01-01', columns: ['id'] })).toThrow('--columns leaves out');
+  });
+});

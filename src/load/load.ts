@@ -5,6 +5,7 @@ import type { AskedRange } from '../config/row-range.ts';
 import type { LoadInput, LoadOutcome } from '../contract/activities.ts';
 import type { ArchiveFailure } from '../contract/outcome.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import type { TimeRange } from '../contract/time-range.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
 import { disconnect } from '../postgres/connection.ts';
 import {
@@ -20,7 +21,6 @@ import { endSessions, loadPrefix, readTurn } from '../postgres/targets.ts';
 import { readTimeRange } from '../postgres/time-range.ts';
 import { isPartial } from '../restore/partial.ts';
 import { emptyTally } from '../restore/tally.ts';
-import type { TimeRange } from '../restore/time-range.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { ArchiveCopier, type CopiedArchive, nothingCopied } from './archive-copier.ts';
 import { isAboutArchive, isConflict } from './archive-error.ts';

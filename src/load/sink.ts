@@ -3,6 +3,7 @@ import type { CopyPiece } from '../archive/copy-piece.ts';
 import type { ColumnNote, RowCounts } from '../contract/outcome.ts';
 import type { ConflictStrategy } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import type { TimeRange } from '../contract/time-range.ts';
 import type { TargetColumn, TargetTable } from '../postgres/catalog.ts';
 import { Copy } from '../postgres/copy.ts';
 import { qualifiedName } from '../postgres/identifier.ts';
@@ -10,7 +11,6 @@ import { mergeStage } from '../postgres/merge.ts';
 import { createStage, indexStage, type Stage } from '../postgres/stage.ts';
 import { leaveOut } from '../postgres/time-range.ts';
 import { addColumnNotes, leftOutNotes } from '../restore/column-notes.ts';
-import type { TimeRange } from '../restore/time-range.ts';
 
 /** Where the rows of a load go, within its transaction. */
 export interface Sink {

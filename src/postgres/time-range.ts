@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { AskedRange } from '../config/row-range.ts';
 import { ThawError } from '../contract/thaw-error.ts';
-import type { TimeRange } from '../restore/time-range.ts';
+import type { TimeRange } from '../contract/time-range.ts';
 import type { TargetTable } from './catalog.ts';
 import { quoteIdentifier } from './identifier.ts';
 import type { StageRange } from './merge.ts';

@@ -1,14 +1,4 @@
-/** Rows to restore by the time that they have themselves. */
-export interface TimeRange {
-  /** Column of the target. */
-  readonly column: string;
-  /** Whether the column has a time zone, so that archived times need one to be compared. */
-  readonly zoned: boolean;
-  /** First time, `YYYY-MM-DDTHH:MM:SS.ffffff`, in UTC where there is a zone; null: no limit. */
-  readonly from: string | null;
-  /** The first time behind it, in the same form. */
-  readonly to: string | null;
-}
+import type { TimeRange } from '../contract/time-range.ts';
 
 const archivedTime = /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,6}))?)?(Z|\+00:00Z?|\+0000)?$/;
 

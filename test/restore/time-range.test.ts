@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { isDisjoint, type TimeRange } from '../../src/restore/time-range.ts';
+import type { TimeRange } from '../../src/contract/time-range.ts';
+import { isDisjoint } from '../../src/restore/time-range.ts';
 
 const october: TimeRange = {
   column: 'created_at',

@@ -47,6 +47,7 @@ test('columns: defaults, identities, generated ones, domains that refuse NULL, d
     name: 'Order Date',
     type: { kind: 'scalar', name: 'date' },
     typeName: 'date',
+    baseTypeName: 'date',
     notNull: true,
     hasDefault: false,
     generated: null,
@@ -54,7 +55,11 @@ test('columns: defaults, identities, generated ones, domains that refuse NULL, d
   });
   expect(column('price')).toMatchObject({ typeName: 'numeric(10,2)', hasDefault: true, notNull: false });
   expect(column('twice')).toMatchObject({ generated: 'stored', hasDefault: false });
-  expect(column('n')).toMatchObject({ notNull: true, typeName: 'small_positive' });
+  expect(column('n')).toMatchObject({
+    notNull: true,
+    typeName: 'small_positive',
+    baseTypeName: 'integer',
+  });
   expect(column('a')).toMatchObject({ hasDefault: true, type: { kind: 'scalar', name: 'int4' } });
 });
 

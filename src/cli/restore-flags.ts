@@ -27,7 +27,6 @@ export interface RestoreFlags extends TemporalFlags, LogFlags {
   readonly columns?: string;
   /** Of `old=new`. */
   readonly mapColumn?: readonly string[];
-  readonly createTable?: boolean;
   readonly disableTriggers?: boolean;
   readonly unrestorable?: string;
   readonly infinity?: string;
@@ -84,7 +83,6 @@ export function withRestoreFlags(command: Command): Command {
       'archived column that has another name in the table; repeatable',
       collect,
     )
-    .option('--create-table', 'make a table that is not there from its archived schema')
     .option('--disable-triggers', "keep the table's triggers from firing on what is restored")
     .option('--unrestorable <choice>', 'values that the archiver destroyed: fail or null (default: fail)')
     .option(
@@ -142,7 +140,6 @@ export function restoreInputOf(flags: RestoreFlags): RestoreInput {
     key: flags.key,
     columns: flags.columns,
     map_column: mappings(flags.mapColumn),
-    create_table: flags.createTable,
     disable_triggers: flags.disableTriggers,
     unrestorable: flags.unrestorable,
     infinity: flags.infinity,

@@ -95,7 +95,6 @@ export const restoreInput = z.strictObject(
       .record(text, text, must('must be an object of archived names to names of the table'))
       .optional()
       .describe('Archived column to column of the table, where their names differ.'),
-    create_table: flag.default(false).describe('Makes a table that is not there from its archived schema.'),
     disable_triggers: flag
       .default(false)
       .describe('Keeps triggers of the table from firing on what is restored.'),

@@ -150,7 +150,6 @@ function restoreOptions(
     keyColumns: input.key ?? null,
     columns: input.columns ?? null,
     renamedColumns: input.map_column ?? {},
-    createTable: input.create_table,
     disableTriggers: input.disable_triggers,
     unrestorable: input.unrestorable,
     infinity: input.infinity,

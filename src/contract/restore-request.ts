@@ -30,8 +30,6 @@ export interface RestoreOptions {
   readonly columns: readonly string[] | null;
   /** Archived column -> column of the table, where the names differ. */
   readonly renamedColumns: Readonly<Record<string, string>>;
-  /** Makes a table that is not there from its archived schema. @default false */
-  readonly createTable: boolean;
   /** Keeps the table's triggers from firing on what is restored. @default false */
   readonly disableTriggers: boolean;
   /** @default 'fail' */
@@ -79,7 +77,6 @@ export const defaultRestoreOptions: RestoreOptions = {
   keyColumns: null,
   columns: null,
   renamedColumns: {},
-  createTable: false,
   disableTriggers: false,
   unrestorable: 'fail',
   infinity: 'keep',

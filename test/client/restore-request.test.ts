@@ -160,7 +160,6 @@ describe('settings', () => {
       keyColumns: null,
       columns: null,
       renamedColumns: {},
-      createTable: false,
       disableTriggers: false,
       unrestorable: 'fail',
       infinity: 'keep',

@@ -8,6 +8,7 @@ import { planRestore } from './plan-restore.ts';
 import { prepareTable } from './prepare-table.ts';
 import { recordRestore } from './record-restore.ts';
 import { renewLease } from './renew-lease.ts';
+import { verifyArchives } from './verify-archives.ts';
 
 /**
  * Everything that a worker runs as an activity.
@@ -21,6 +22,7 @@ export function createActivities(thaw: ThawContext, searchAttributes: boolean): 
     prepareTable: prepareTable(thaw),
     listArchives: listArchives(thaw),
     countArchives: countArchives(thaw),
+    verifyArchives: verifyArchives(thaw),
     copyStageMerge: copyStageMerge(thaw),
     renewLease: renewLease(thaw),
     finishTable: finishTable(thaw),

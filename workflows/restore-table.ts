@@ -25,6 +25,7 @@ import type {
   LoadOutcome,
   PreparedTable,
   TableScope,
+  VerifiedArchives,
 } from '../src/contract/activities.ts';
 import { tableProgressQuery } from '../src/contract/messages.ts';
 import { loadWorkflowId } from '../src/contract/names.ts';
@@ -67,6 +68,9 @@ interface Carried {
 /** Archives in a page: its result, with 160 bytes for each, stays far below the limit of a payload. */
 const pageSize = 500;
 
+/** Archives that are read through before a worker that takes over has to begin anew with them. */
+const verifyPageSize = 200;
+
 /** A paused table shows in the target database that it is alive more often than its lease runs out. */
 const leaseRenewal = '2 minutes';
 
@@ -85,6 +89,12 @@ const { listArchives, countArchives } = proxyActivities<Activities>({
   heartbeatTimeout: '30s',
   retry: { initialInterval: '500ms', maximumInterval: '10s' },
 });
+const { verifyArchives } = proxyActivities<Activities>({
+  startToCloseTimeout: '24h',
+  heartbeatTimeout: '20s',
+  retry: { initialInterval: '500ms', maximumInterval: '10s' },
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+});
 const { finishTable } = proxyActivities<Activities>({
   startToCloseTimeout: '24h',
   heartbeatTimeout: '30s',
@@ -102,6 +112,8 @@ export async function restoreTable(input: RestoreTableInput): Promise<TableOutco
   try {
     // Take the target and make it ready.
     await table.prepare();
+    // Read every archive to its end first, where that is asked for.
+    await table.verifyFirst();
     // Load every archive, page by page, a window at a time.
     await table.loadPages();
     // Try again what broke a foreign key of the table to itself, until a round brings nothing.
@@ -162,6 +174,30 @@ class TableRun {
     const { scope, options, keys } = this.#input;
     this.#prepared = await prepareTable({ scope, options, keys });
     this.#results.notice(this.#prepared.notices);
+  }
+
+  /** Loads nothing of a table whose archives are not all sound; a later run of the workflow knows that they are. */
+  async verifyFirst(): Promise<void> {
+    const { scope, options, keys, carried } = this.#input;
+    if (!options.verifyFirst || carried !== null) return;
+    let archives = 0;
+    let cursor: string | null = null;
+    do {
+      const page: VerifiedArchives = await verifyArchives({
+        ...{ scope, target: this.#held, options, keys, cursor },
+        pageSize: verifyPageSize,
+      });
+      archives += page.archives;
+      this.#results.addUnsound(page);
+      cursor = page.next;
+    } while (cursor !== null);
+    const { failed } = this.#results.tally.archives;
+    if (failed === 0) return;
+    throw toFailure({
+      code: this.#results.failures[0]?.code ?? 'ArchiveCorrupt',
+      message: `${this.#target}: ${failed} of ${archives} archives did not pass --verify-first, so nothing was loaded.`,
+      hint: 'Bring back earlier versions of them, or restore without --verify-first: all others are loaded then.',
+    });
   }
 
   async loadPages(): Promise<void> {

@@ -96,7 +96,10 @@ export function withRestoreFlags(command: Command): Command {
     .option('--rows-to <time>', 'only rows before this time by their own; a day alone is included')
     .option('--max-rejects <n>', 'bad rows of an archive that are put aside before it fails (default: 0)')
     .option('--batch-size <n>', 'rows merged by one statement (default: an archive at once)')
-    .option('--verify-first', 'read every archive to its end before any is loaded')
+    .option(
+      '--verify-first',
+      'read every archive of a table to its end first, and load nothing of it if one is bad',
+    )
     .option('--trust-watermark', "believe a watermark that the archiver's own tool wrote")
     .option(
       '--drop-indexes [when]',

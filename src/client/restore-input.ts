@@ -108,7 +108,9 @@ export const restoreInput = z.strictObject(
     rows_to: text.optional().describe('Only rows before this time; a day alone is included.'),
     max_rejects: whole(0, 1_000_000).default(0).describe('Bad rows of an archive that are put aside.'),
     batch_size: whole(1, 10_000_000).optional().describe('Rows merged by one statement.'),
-    verify_first: flag.default(false).describe('Reads every archive to its end before any is loaded.'),
+    verify_first: flag
+      .default(false)
+      .describe('Reads every archive of a table to its end first, and loads nothing of it if one is bad.'),
     trust_watermark: flag
       .default(false)
       .describe("Believes a watermark that the archiver's own tool wrote for some target."),

@@ -70,6 +70,16 @@ export interface ArchivePage {
   readonly next: string | null;
 }
 
+/** What reading a page of archives to their ends has found. */
+export interface VerifiedArchives {
+  readonly archives: number;
+  readonly failed: number;
+  /** At most `maxFailuresKept` of them, in archive order. */
+  readonly failures: readonly ArchiveFailure[];
+  /** Pass it on as `cursor`; null at the end. */
+  readonly next: string | null;
+}
+
 /** How much there is to list from a cursor on. */
 export interface ArchiveExtent {
   readonly archives: number;
@@ -159,6 +169,8 @@ export interface Activities {
   listArchives(input: ListArchivesInput): Promise<ArchivePage>;
   /** Counts what is left to list, for totals. */
   countArchives(input: ListArchivesInput): Promise<ArchiveExtent>;
+  /** Reads a page of archives to their ends before anything is loaded, and tells which are bad. */
+  verifyArchives(input: ListArchivesInput): Promise<VerifiedArchives>;
   /** Download, decompress, slice, COPY, merge and ledger: one archive or pack, streamed, in one transaction. */
   copyStageMerge(input: LoadInput): Promise<LoadOutcome>;
   /** Keeps a target while the restore is paused. */

@@ -1,4 +1,4 @@
-import type { ArchiveRef, LoadOutcome } from '../contract/activities.ts';
+import type { ArchiveRef, LoadOutcome, VerifiedArchives } from '../contract/activities.ts';
 import { type ArchiveFailure, type ColumnNote, maxFailuresKept, type Tally } from '../contract/outcome.ts';
 import { clip } from './clip.ts';
 import { addColumnNotes, describeColumnNote } from './column-notes.ts';
@@ -86,6 +86,12 @@ export class TableResults {
       const archive = load.archives[index];
       if (archive !== undefined) this.#defer(archive, failure);
     }
+  }
+
+  /** Counts archives that were found bad before anything was loaded. */
+  addUnsound({ failed, failures }: Pick<VerifiedArchives, 'failed' | 'failures'>): void {
+    this.add({ ...emptyTally, archives: { ...emptyTally.archives, failed } });
+    this.#keep(failures);
   }
 
   add(tally: Tally): void {

@@ -66,6 +66,10 @@ export class FakeDatabase {
         const rest = this.#archivesOf(input).slice(Number(input.cursor));
         return { archives: rest.length, bytes: bytesOf(rest) };
       },
+      verifyArchives: async (input) => {
+        const page = await this.#list(input);
+        return { archives: page.archives.length, failed: 0, failures: [], next: page.next };
+      },
       copyStageMerge: (input) => this.#load(input),
       renewLease: async () => {},
       finishTable: async (input) => {

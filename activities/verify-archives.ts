@@ -1,0 +1,75 @@
+import { Context } from '@temporalio/activity';
+import type {
+  Activities,
+  ArchivePage,
+  ListArchivesInput,
+  VerifiedArchives,
+} from '../src/contract/activities.ts';
+import { type ArchiveFailure, maxFailuresKept } from '../src/contract/outcome.ts';
+import { isAboutArchive } from '../src/load/archive-error.ts';
+import { ArchiveReader } from '../src/load/archive-reader.ts';
+import { LoadProgress } from '../src/load/load-progress.ts';
+import type { ThawContext } from '../src/load/thaw-context.ts';
+import { verifyArchive } from '../src/load/verify-archive.ts';
+import { loadPrefix } from '../src/postgres/targets.ts';
+import { withHeartbeats } from './heartbeat.ts';
+import { listArchives } from './list-archives.ts';
+
+/** Reads a page of archives to their ends, as many at once as there are lanes, and loads nothing. */
+export function verifyArchives(thaw: ThawContext): Activities['verifyArchives'] {
+  const list = listArchives(thaw);
+  return async (input) => {
+    const { cancellationSignal: signal } = Context.current();
+    const { scope, target } = input;
+    const progress = new LoadProgress();
+    return withHeartbeats(
+      () => (progress.alive ? progress.snapshot() : null),
+      async () => {
+        const page = await list(input);
+        // Under the name of a load, so that the target counts as held for as long as this takes.
+        const name = `${loadPrefix(scope.restoreId, target.oid, 0)}verify`;
+        return thaw.withConnection(scope, name, signal, () =>
+          verifyPage(thaw, input, page, progress, signal),
+        );
+      },
+    );
+  };
+}
+
+async function verifyPage(
+  thaw: ThawContext,
+  { scope, options }: ListArchivesInput,
+  { folder, archives, next }: ArchivePage,
+  progress: LoadProgress,
+  signal: AbortSignal,
+): Promise<VerifiedArchives> {
+  const checksums = options.validateChecksums;
+  const reader = new ArchiveReader(thaw.store, folder, archives, { checksums, signal });
+  const failures: ArchiveFailure[] = [];
+  let begun = 0;
+  const lane = async () => {
+    for (let index = begun++; index < archives.length; index = begun++) {
+      const key = reader.keyAt(index);
+      progress.enter('download', key);
+      try {
+        await verifyArchive(await reader.open(index), {
+          schema: scope.table.schema,
+          checksums,
+          onRead: (bytes) => progress.move(bytes, 0),
+        });
+      } catch (error) {
+        if (!isAboutArchive(error)) throw error;
+        const { code, message, hint, stage = null } = error;
+        failures.push({ archive: key, code, message, hint, stage, rows: 0 });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: options.lanes }, lane));
+  failures.sort((a, b) => reader.indexOf(a.archive) - reader.indexOf(b.archive));
+  return {
+    archives: archives.length,
+    failed: failures.length,
+    failures: failures.slice(0, maxFailuresKept),
+    next,
+  };
+}

@@ -10,6 +10,7 @@ import { addSchemaCommand } from './command-schema.ts';
 import { addShowCommand } from './command-show.ts';
 import { addStatusCommand } from './command-status.ts';
 import { addValidateCommand } from './command-validate.ts';
+import { addVerifyCommand } from './command-verify.ts';
 import { addWatchCommand } from './command-watch.ts';
 import { addWorkerCommand } from './command-worker.ts';
 import type { CommandContext } from './context.ts';
@@ -34,6 +35,7 @@ export function createProgram(context: CommandContext): Command {
   addShowCommand(program, context);
   addExportCommand(program, context);
   addValidateCommand(program, context);
+  addVerifyCommand(program, context);
   addStatusCommand(program, context);
   addWatchCommand(program, context);
   addControlCommands(program, context);

@@ -75,19 +75,38 @@ export async function findArchives(
   const wanted = new Set(keys);
   const found: FoundObject[] = [];
   const metadata = new Set<string>();
-  for (const directory of new Set(keys.map((key) => key.slice(0, key.lastIndexOf('/') + 1)))) {
-    for (let after: string | null = null, more = true; more; ) {
+  for (const { directory, first, last } of stretches(keys)) {
+    for (let after: string | null = first, more = true; more; ) {
       const page = await store.list({ prefix: directory, after, signal });
       for (const object of page.objects) {
         if (object.key.endsWith('.metadata.json')) metadata.add(object.key);
         if (wanted.delete(object.key)) found.push(object);
       }
       after = page.next;
-      more = page.next !== null;
+      more = page.next !== null && stemOf(page.next) <= last;
     }
   }
   const missing = [...wanted].map((key) => ({ key, bytes: 0, etag: '' }));
   return inOrder([...found, ...missing], metadata, { folder, startDate: null, endDate: null });
+}
+
+/** The directories that keys lie in, and what their names there begin with from the first to the last one. */
+function stretches(keys: readonly string[]) {
+  const byDirectory = new Map<string, string[]>();
+  for (const key of keys) {
+    const directory = key.slice(0, key.lastIndexOf('/') + 1);
+    byDirectory.set(directory, [...(byDirectory.get(directory) ?? []), stemOf(key)]);
+  }
+  return [...byDirectory].map(([directory, stems]) => {
+    const ordered = stems.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    return { directory, first: ordered[0] ?? directory, last: ordered.at(-1) ?? directory };
+  });
+}
+
+/** What the keys of an archive and of its metadata both begin with. */
+function stemOf(key: string): string {
+  const dot = key.indexOf('.', key.lastIndexOf('/') + 1);
+  return dot === -1 ? key : key.slice(0, dot);
 }
 
 /** In the archiver's layout a listing can begin at a day; `day=04` sorts before all keys of that day. */

@@ -27,7 +27,7 @@ export interface Sink {
 }
 
 /** One COPY after another: a change of columns ends one and begins the next. */
-class CopyRun {
+export class CopyRun {
   #copy: Copy | null = null;
   #columns: readonly number[] | null = null;
   #rows = 0;
@@ -228,7 +228,8 @@ export class StagedSink implements Sink {
   }
 }
 
-function pick(columns: readonly TargetColumn[], indexes: readonly number[]): TargetColumn[] {
+/** Columns by their places. @throws ThawError `SchemaIncompatible` for none */
+export function pick(columns: readonly TargetColumn[], indexes: readonly number[]): TargetColumn[] {
   if (indexes.length === 0) {
     throw new ThawError('SchemaIncompatible', 'A record has no column of the table.', { stage: 'slice' });
   }

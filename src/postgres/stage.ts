@@ -19,16 +19,18 @@ export interface Stage {
  * the target by a query, since a user who may only insert cannot read it.
  *
  * @param place tells the stages of a transaction apart
+ * @param numbering how the column that numbers the rows gets its values
  */
 export async function createStage(
   client: pg.Client,
   columns: readonly TargetColumn[],
   place: number,
+  numbering = 'generated always as identity (cache 1000)',
 ): Promise<Stage> {
   const stage = { table: `pg_temp.thaw_stage_${place}`, columns, row: quoteIdentifier(rowColumn(columns)) };
   const list = [
     ...columns.map((column) => `${quoteIdentifier(column.name)} ${column.typeName}`),
-    `${stage.row} bigint generated always as identity (cache 1000)`,
+    `${stage.row} bigint ${numbering}`,
   ];
   await client.query(`create temp table thaw_stage_${place} (${list.join(', ')}) on commit drop`);
   return stage;

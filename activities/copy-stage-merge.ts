@@ -20,6 +20,7 @@ export function copyStageMerge(thaw: ThawContext): Activities['copyStageMerge'] 
           progress,
           hints: thaw.hints,
           range: rowRangeOf(thaw.config, input.scope, input.options),
+          sharedFolder: thaw.isShared(input.scope),
           attempt: info.attempt,
           signal,
           connect: (applicationName) => thaw.connect(input.scope, applicationName, signal),

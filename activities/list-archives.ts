@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
-import { tablePrefix } from '../src/archive/key.ts';
+import { tableFolders } from '../src/archive/key.ts';
 import type { Activities, ArchivePage, ArchiveRef, ListArchivesInput } from '../src/contract/activities.ts';
+import { archiveKey } from '../src/contract/names.ts';
 import { findArchives, type ListedPage, listPage } from '../src/load/listing.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { findEarlier } from '../src/postgres/ledger.ts';
@@ -21,10 +22,11 @@ export async function pendingPage(
   input: ListArchivesInput,
   signal: AbortSignal,
 ): Promise<ArchivePage> {
-  const folder = folderOf(thaw, input);
-  const page = await nextPage(thaw, input, folder, signal);
+  const folders = foldersOf(thaw, input);
+  const [folder = ''] = folders;
+  const page = await nextPage(thaw, input, folders, signal);
   const earlier = await earlierOf(thaw, input, folder, page.archives, signal);
-  const left = page.archives.filter((archive) => !earlier.has(folder + archive.name));
+  const left = page.archives.filter((archive) => !earlier.has(archiveKey(folder, archive.name)));
   return {
     folder,
     archives: left,
@@ -40,12 +42,12 @@ export function countArchives(thaw: ThawContext): Activities['countArchives'] {
       () => 'counting',
       async () => {
         const { cancellationSignal } = Context.current();
-        const folder = folderOf(thaw, input);
+        const folders = foldersOf(thaw, input);
         let archives = 0;
         let bytes = 0;
         let cursor = input.cursor;
         do {
-          const page = await nextPage(thaw, { ...input, cursor }, folder, cancellationSignal);
+          const page = await nextPage(thaw, { ...input, cursor }, folders, cancellationSignal);
           archives += page.archives.length;
           bytes += bytesOf(page.archives);
           cursor = page.next;
@@ -55,24 +57,27 @@ export function countArchives(thaw: ThawContext): Activities['countArchives'] {
     );
 }
 
-function folderOf(thaw: ThawContext, { scope }: ListArchivesInput): string {
+/** The first is the one that names are relative to. */
+function foldersOf(thaw: ThawContext, { scope }: ListArchivesInput): readonly string[] {
   thaw.checkFingerprint(scope);
-  return tablePrefix(thaw.config.store.prefix, scope.database, scope.table.table);
+  return tableFolders(thaw.config.store.prefix, scope.database, scope.table.table, scope.table.schema);
 }
 
 async function nextPage(
   thaw: ThawContext,
   input: ListArchivesInput,
-  folder: string,
+  folders: readonly string[],
   signal: AbortSignal,
 ): Promise<ListedPage> {
   const { startDate, endDate } = input.options;
   if (input.keys === null) {
-    return listPage(thaw.store, { folder, startDate, endDate, signal }, input.cursor, input.pageSize);
+    return listPage(thaw.store, { folders, startDate, endDate, signal }, input.cursor, input.pageSize);
   }
   const { prefix } = thaw.config.store;
-  const keys = input.keys.map((key) => withPrefix(key, prefix)).filter((key) => key.startsWith(folder));
-  return { archives: await findArchives(thaw.store, folder, keys, signal), next: null };
+  const keys = input.keys
+    .map((key) => withPrefix(key, prefix))
+    .filter((key) => folders.some((folder) => key.startsWith(folder)));
+  return { archives: await findArchives(thaw.store, folders, keys, signal), next: null };
 }
 
 /** A key may be given with the prefix or without it. */
@@ -93,7 +98,7 @@ async function earlierOf(
     findEarlier(
       client,
       { restoreId: scope.restoreId, target, store: thaw.store.name },
-      archives.map(({ name, etag }) => ({ key: folder + name, etag })),
+      archives.map(({ name, etag }) => ({ key: archiveKey(folder, name), etag })),
     ),
   );
 }

@@ -38,13 +38,18 @@ export function verifyArchives(thaw: ThawContext): Activities['verifyArchives'] 
 
 async function verifyPage(
   thaw: ThawContext,
-  { scope, options }: ListArchivesInput,
+  { scope, options, keys }: ListArchivesInput,
   { folder, archives, next }: ArchivePage,
   progress: LoadProgress,
   signal: AbortSignal,
 ): Promise<VerifiedArchives> {
   const checksums = options.validateChecksums;
   const reader = new ArchiveReader(thaw.store, folder, archives, { checksums, signal });
+  const origin = {
+    schema: scope.table.schema,
+    named: keys !== null,
+    sharedFolder: thaw.isShared(scope),
+  };
   const failures: ArchiveFailure[] = [];
   let begun = 0;
   const lane = async () => {
@@ -53,7 +58,8 @@ async function verifyPage(
       progress.enter('download', key);
       try {
         await verifyArchive(await reader.open(index), {
-          schema: scope.table.schema,
+          name: reader.nameAt(index),
+          origin,
           checksums,
           onRead: (bytes) => progress.move(bytes, 0),
         });

@@ -35,6 +35,7 @@ import type { RestoreOptions } from '../src/contract/restore-request.ts';
 import { ArchiveQueue, type CarriedQueue } from '../src/restore/archive-queue.ts';
 import { summaryText } from '../src/restore/clip.ts';
 import { describeTable } from '../src/restore/details.ts';
+import { onlyForeign } from '../src/restore/foreign.ts';
 import { type Load, loadName } from '../src/restore/packs.ts';
 import { type CarriedResults, TableResults } from '../src/restore/table-results.ts';
 import { archivesDone, emptyTally } from '../src/restore/tally.ts';
@@ -118,6 +119,8 @@ export async function restoreTable(input: RestoreTableInput): Promise<TableOutco
     await table.loadPages();
     // Try again what broke a foreign key of the table to itself, until a round brings nothing.
     await table.loadDeferred();
+    // A restore that found archives of another schema only is none.
+    table.refuseForeign();
   } catch (error) {
     if (error instanceof ContinueAsNew) throw error;
     if (isCancellation(error)) table.cancelled = true;
@@ -216,6 +219,10 @@ class TableRun {
       this.#queue.again(this.#results.takeDeferred());
       await this.loadPages();
     }
+  }
+
+  refuseForeign(): void {
+    this.error ??= onlyForeign(this.#results.tally.archives, this.#input.scope.table);
   }
 
   async finish(): Promise<void> {
@@ -373,13 +380,24 @@ class TableRun {
   }
 
   async #startLoad(load: Load, what: string): Promise<ChildWorkflowHandle<RestoreLoad>> {
-    const { scope, options, searchAttributes } = this.#input;
+    const { scope, options, keys, searchAttributes } = this.#input;
     const { archives, firstOrdinal } = load;
     const { folder } = this.#queue;
     for (;;) {
       try {
         return await startChild<RestoreLoad>(archives.length === 1 ? 'restoreArchive' : 'restorePack', {
-          args: [{ scope, target: this.#held, options, folder, archives, firstOrdinal, what }],
+          args: [
+            {
+              scope,
+              target: this.#held,
+              options,
+              folder,
+              archives,
+              named: keys !== null,
+              firstOrdinal,
+              what,
+            },
+          ],
           workflowId: loadWorkflowId(workflowInfo().workflowId, scope.restoreId, what),
           // A parent that is terminated still lets its loads roll back.
           parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,

@@ -14,6 +14,8 @@ export interface ArchiveKey {
 export interface ArchivedTable {
   readonly database: string;
   readonly table: string;
+  /** Where the key names it: most do not. */
+  readonly schema: string | null;
 }
 
 const dataObject = /\.jsonl(?:\.gz|\.zst)?$/;
@@ -107,15 +109,25 @@ export function tablePrefix(prefix: string, database: string, table: string): st
   return `${folderOf(prefix)}${database}/${table}/`;
 }
 
+/**
+ * Where the archives of a table may lie: `{database}/{table}/`, as the archiver writes, and
+ * `{database}/{schema}/{table}/`, which its own reader takes as well.
+ */
+export function tableFolders(prefix: string, database: string, table: string, schema: string): string[] {
+  return [tablePrefix(prefix, database, table), tablePrefix(prefix, database, `${schema}/${table}`)];
+}
+
 /** The database and table that a key names, given the prefix of the configuration; null if it names none. */
 export function tableOfKey(key: string, prefix: string): ArchivedTable | null {
   const folder = folderOf(prefix);
   const path = key.startsWith(folder) ? key.slice(folder.length) : key;
   const [database = '', second = '', third = ''] = path.split('/').slice(0, -1);
   if (database === '' || second === '') return null;
-  // `{database}/public/{table}/…` is a form that tests of the archiver write; a table may be called public, too.
-  const isSchema = second === 'public' && third !== '' && !/^(year=\d+|\d{4})$/.test(third);
-  return { database, table: isSchema ? third : second };
+  // A folder below the first one is a table where the archive is named after it; below `public` any is that is no day.
+  const isBelow = third !== '' && !/^(year=\d+|\d{4})$/.test(third);
+  const isSchema =
+    isBelow && (second === 'public' || (second !== third && parseArchiveKey(key).table === third));
+  return isSchema ? { database, table: third, schema: second } : { database, table: second, schema: null };
 }
 
 /** A prefix with one slash at its end; empty if there is none. */

@@ -4,6 +4,7 @@ import { toRestoreRequest } from '../client/restore-request.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { RestoreRequest } from '../contract/restore-request.ts';
 import { formatBytes, formatCount } from '../restore/format.ts';
+import { describeFrozen, frozenObjects } from '../store/storage-class.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import { flagNaming } from './flags.ts';
 import type { Printer } from './printer.ts';
@@ -41,6 +42,7 @@ export function previewLines(request: RestoreRequest, previews: readonly TablePr
     ...(archives.length > shownKeys ? [`  ... and ${archives.length - shownKeys} more`] : []),
     `Into: ${targets.join(', ')} of ${request.database}, ${formatBytes(bytes)} compressed`,
     ...earlierLines(earlier, request),
+    ...describeFrozen(frozenObjects(archives)),
   ];
 }
 
@@ -59,7 +61,7 @@ function previewJson(request: RestoreRequest, previews: readonly TablePreview[])
     tables: previews.map(({ table, archives, earlier }) => ({
       ...table,
       earlier,
-      archives: archives.map(({ key, bytes }) => ({ key, bytes })),
+      archives: archives.map(({ key, bytes, storageClass }) => ({ key, bytes, storageClass })),
     })),
   };
 }

@@ -1,4 +1,5 @@
-import { inArchiveOrder, tablePrefix } from '../archive/key.ts';
+import { inArchiveOrder } from '../archive/key.ts';
+import { foldersOfTable } from '../client/table-folders.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { type Exported, type ExportJob, exportArchives } from '../export/export-archives.ts';
@@ -86,10 +87,12 @@ async function chooseArchives(command: ExportCommand, store: ObjectStore): Promi
       hint: 'Name archives by their keys, as `thaw list --database … --table …` prints them, or a table.',
     });
   }
-  const { name } = chosenDatabase(config, command.database);
+  const folders = foldersOfTable(prefix, chosenDatabase(config, command.database), table);
   const archives: FoundArchive[] = [];
-  for await (const found of takeInventory(store, { folder: tablePrefix(prefix, name, table), period })) {
-    if (found.kind === 'archive') archives.push(found);
+  for (const folder of folders) {
+    for await (const found of takeInventory(store, { folder, period })) {
+      if (found.kind === 'archive') archives.push(found);
+    }
   }
   return inArchiveOrder(archives, ({ key }) => key);
 }

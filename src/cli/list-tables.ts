@@ -69,6 +69,7 @@ export function tableLines(tables: readonly TableSummary[], place: string): stri
     Math.max(...cells.map((row) => row[column]?.length ?? 0)),
   );
   const archives = tables.reduce((sum, table) => sum + table.archives, 0);
+  const frozen = tables.reduce((sum, table) => sum + table.frozen, 0);
   const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
   return [
     ...cells.map((row) =>
@@ -80,6 +81,9 @@ export function tableLines(tables: readonly TableSummary[], place: string): stri
         .trimEnd(),
     ),
     `${formatCount(tables.length)} tables, ${formatCount(archives)} archives, ${formatBytes(bytes)} below ${place}`,
+    ...(frozen === 0
+      ? []
+      : [`Note: ${formatCount(frozen)} of them are in an archive storage class and must be thawed first`]),
   ];
 }
 
@@ -99,7 +103,7 @@ function tablesJson(tables: readonly TableSummary[]) {
 }
 
 /** Without rows where they were not asked for. */
-function tableJson({ table, archives, bytes, firstDay, lastDay, rows, uncounted }: TableSummary) {
+function tableJson({ table, archives, bytes, firstDay, lastDay, rows, uncounted, frozen }: TableSummary) {
   const counts = rows === null ? {} : { rows, archivesWithoutCount: uncounted };
-  return { table, archives, bytes, ...counts, firstDay, lastDay };
+  return { table, archives, bytes, ...counts, firstDay, lastDay, ...(frozen === 0 ? {} : { frozen }) };
 }

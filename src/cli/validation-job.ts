@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { tablePrefix } from '../archive/key.ts';
+import { foldersOfTable } from '../client/table-folders.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { openStore } from '../store/open-store.ts';
 import type { CheckOptions, CheckTools } from '../validate/check-archive.ts';
@@ -128,9 +129,9 @@ function log({ key, faults, records }: ArchiveVerdict, logger: Logger): void {
 function scopesOf({ database, tables, period }: ValidationInput, config: ThawConfig): InventoryScope[] {
   const { prefix } = config.store;
   if (database === null && tables === null) return [{ folder: prefix === '' ? '' : `${prefix}/`, period }];
-  const { name } = chosenDatabase(config, database);
-  const folders = tables?.map((table) => tablePrefix(prefix, name, table)) ?? [
-    tablePrefix(prefix, name, '').replace(/\/\/$/, '/'),
+  const chosen = chosenDatabase(config, database);
+  const folders = tables?.flatMap((table) => foldersOfTable(prefix, chosen, table)) ?? [
+    tablePrefix(prefix, chosen.name, '').replace(/\/\/$/, '/'),
   ];
   return folders.map((folder) => ({ folder, period }));
 }

@@ -1,5 +1,6 @@
-import { compareArchiveOrder, isArchiveKey, parseArchiveKey, tablePrefix } from '../archive/key.ts';
+import { inArchiveOrder, isArchiveKey, parseArchiveKey } from '../archive/key.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import { mergedObjects } from '../store/merged-listing.ts';
 import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
 
 /** Which archives of a table are meant. */
@@ -17,30 +18,21 @@ export const noFilter: ArchiveFilter = { keys: null, startDate: null, endDate: n
 /**
  * The archives of a table, in archive order.
  *
+ * @param folders where they may lie
  * @throws ThawError `ArchiveNotFound` when one that is named is not there
  */
 export async function listTableArchives(
   store: ObjectStore,
   prefix: string,
-  database: string,
-  table: string,
+  folders: readonly string[],
   filter: ArchiveFilter = noFilter,
 ): Promise<ObjectInfo[]> {
   const found: ObjectInfo[] = [];
-  for await (const object of objectsBelow(store, tablePrefix(prefix, database, table))) {
+  for await (const { object } of mergedObjects(store, { folders })) {
     if (isArchiveKey(object.key) && isWithin(object.key, filter)) found.push(object);
   }
   const wanted = filter.keys === null ? found : pick(found, filter.keys, prefix, store.name);
-  return wanted.sort((a, b) => compareArchiveOrder(a.key, b.key));
-}
-
-async function* objectsBelow(store: ObjectStore, prefix: string): AsyncGenerator<ObjectInfo> {
-  let after: string | null = null;
-  do {
-    const page: Awaited<ReturnType<ObjectStore['list']>> = await store.list({ prefix, after });
-    yield* page.objects;
-    after = page.next;
-  } while (after !== null);
+  return inArchiveOrder(wanted, ({ key }) => key);
 }
 
 function isWithin(key: string, { startDate, endDate }: ArchiveFilter): boolean {

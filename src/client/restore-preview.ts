@@ -1,4 +1,4 @@
-import { tableOfKey } from '../archive/key.ts';
+import { tableFolders, tableOfKey } from '../archive/key.ts';
 import { configuredTables, findDatabase } from '../config/database-config.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { RestoreRequest, TableRequest } from '../contract/restore-request.ts';
@@ -53,7 +53,8 @@ async function previewTable(
   const { startDate, endDate } = options;
   const { prefix } = config.store;
   const own = keys?.filter((key) => tableOfKey(key, prefix)?.table === table.table) ?? null;
-  const listed = await listTableArchives(store, prefix, database, table.table, {
+  const folders = tableFolders(prefix, database, table.table, table.schema);
+  const listed = await listTableArchives(store, prefix, folders, {
     keys: own,
     startDate,
     endDate,

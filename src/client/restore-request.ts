@@ -1,4 +1,4 @@
-import { type ArchivedTable, tableOfKey, tablePrefix } from '../archive/key.ts';
+import { type ArchivedTable, tableFolders, tableOfKey, tablePrefix } from '../archive/key.ts';
 import { configuredTables, findDatabase } from '../config/database-config.ts';
 import { fingerprint } from '../config/fingerprint.ts';
 import { rowRangeOf } from '../config/row-range.ts';
@@ -94,7 +94,8 @@ function archives(
     const same = named.find((each) => each.table === table);
     // The old way of naming another target: the key tells where from, --table where to.
     const other = archived.length === 1 && named.length === 1 ? named[0] : undefined;
-    const schema = same?.schema ?? archivedSchema(table, input.schema, database.tables, naming);
+    const inKey = places.find((place) => place.table === table)?.schema;
+    const schema = same?.schema ?? inKey ?? archivedSchema(table, input.schema, database.tables, naming);
     return {
       table,
       schema,
@@ -118,8 +119,9 @@ function databaseOf(name: string | undefined, config: ThawConfig, naming: FieldN
 function placeOf(key: string, prefix: string, naming: FieldNaming): ArchivedTable & { readonly key: string } {
   const place = tableOfKey(key, prefix);
   const whole = prefix === '' || key.startsWith(`${prefix}/`) ? key : `${prefix}/${key}`;
-  if (place !== null && whole.startsWith(tablePrefix(prefix, place.database, place.table))) {
-    return { ...place, key };
+  if (place !== null) {
+    const folders = tableFolders(prefix, place.database, place.table, place.schema ?? '');
+    if (folders.some((folder) => whole.startsWith(folder))) return { ...place, key };
   }
   const folder = tablePrefix(prefix, '{database}', '{table}');
   throw fieldError(naming('s3_key'), `must lie below ${folder}`, key);

@@ -35,7 +35,7 @@ export interface HeldTarget {
 
 /** An archive as the workflows carry it. */
 export interface ArchiveRef {
-  /** Key relative to the folder of its table. */
+  /** Key relative to the folder of its table; behind a slash the whole key (`archiveName`). */
   readonly name: string;
   /** Compressed size. */
   readonly bytes: number;
@@ -93,6 +93,8 @@ export interface LoadInput {
   readonly options: RestoreOptions;
   readonly folder: string;
   readonly archives: readonly ArchiveRef[];
+  /** They were asked for by their keys. */
+  readonly named: boolean;
   /** Place of the first archive in archive order; the others follow it without a gap. */
   readonly firstOrdinal: number;
   /** Names the load in the UI, in `application_name` and in the ledger. */

@@ -34,6 +34,25 @@ export function loadWorkflowId(tableWorkflowId: string, restoreId: string, what:
   return `${tableWorkflowId}/${restoreId}/${what}`;
 }
 
+/**
+ * An archive's name as the workflows carry it: its key relative to the folder of its table or, where it lies
+ * elsewhere, the whole key behind a slash.
+ */
+export function archiveName(folder: string, key: string): string {
+  const name = key.slice(folder.length);
+  return key.startsWith(folder) && !isOutside(name) ? name : `/${key}`;
+}
+
+/** The key of an archive, given its name as the workflows carry it. */
+export function archiveKey(folder: string, name: string): string {
+  return isOutside(name) ? name.slice(1) : folder + name;
+}
+
+/** Tells whether an archive lies elsewhere than in the folder of its table, by its name as the workflows carry it. */
+export function isOutside(name: string): boolean {
+  return name.startsWith('/');
+}
+
 /** Percent-encodes a name, dots too, so that `schema.table` splits at its only dot. */
 export function encodeName(name: string): string {
   return encodeURIComponent(name).replaceAll('.', '%2E');

@@ -29,6 +29,11 @@ export interface ArchiveCounts {
   /** Restored by an earlier restore, or earlier by this one: not loaded again. */
   readonly earlier: number;
   readonly failed: number;
+  /**
+   * Archives of tables of the same name in other schemas, by schema: they lie in the same folder, and are left
+   * out. Absent where there are none.
+   */
+  readonly foreign?: Readonly<Record<string, number>>;
 }
 
 /** What loads add up to: of an archive, a pack, a table or a whole restore. */

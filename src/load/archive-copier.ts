@@ -9,21 +9,28 @@ import { databaseError } from '../postgres/sqlstate.ts';
 import { addColumnNotes, leftOutNotes } from '../restore/column-notes.ts';
 import { isDisjoint } from '../restore/time-range.ts';
 import { isAboutArchive, isConflict } from './archive-error.ts';
-import type { ArchiveReader, OpenArchive } from './archive-reader.ts';
+import { type ArchiveReader, letGo, type OpenArchive } from './archive-reader.ts';
+import type { LoadTools } from './load.ts';
 import type { LoadProgress } from './load-progress.ts';
+import { type Origin, type OriginRule, originOf } from './origin.ts';
 import type { Sink } from './sink.ts';
-import { verifyChecksums, verifyCount, verifyOrigin } from './verify.ts';
+import { verifyChecksums, verifyCount } from './verify.ts';
 import { overwrittenColumns, writtenColumns } from './written-columns.ts';
 
 /** What came of reading an archive to its end. */
-export interface CopiedArchive {
+export interface CopiedArchive extends Origin {
   /** Its records. */
   readonly rows: number;
   readonly columnNotes: readonly ColumnNote[];
 }
 
 /** Of an archive that was not read. */
-export const nothingCopied: CopiedArchive = { rows: 0, columnNotes: [] };
+export const nothingCopied: CopiedArchive = {
+  rows: 0,
+  columnNotes: [],
+  foreignSchema: null,
+  isUntold: false,
+};
 
 /** Reads archives of a load to their ends, checks them, and gives their rows to a sink. */
 export class ArchiveCopier {
@@ -35,12 +42,18 @@ export class ArchiveCopier {
   readonly #ignoredKeys: ReadonlySet<string>;
   /** Columns of json found to hold nested values, by archive. */
   readonly #nested = new Map<number, Set<string>>();
+  readonly #origin: OriginRule;
 
-  constructor(input: LoadInput, target: TargetTable, reader: ArchiveReader, progress: LoadProgress) {
+  constructor(
+    input: LoadInput,
+    { target, progress, sharedFolder }: Pick<LoadTools, 'target' | 'progress' | 'sharedFolder'>,
+    reader: ArchiveReader,
+  ) {
     this.#input = input;
     this.#target = target;
     this.#reader = reader;
     this.#progress = progress;
+    this.#origin = { schema: input.scope.table.schema, named: input.named, sharedFolder };
     this.#ignoredKeys = new Set(
       target.columns.flatMap((column) => (column.generated === null ? [] : [column.name])),
     );
@@ -81,17 +94,23 @@ export class ArchiveCopier {
     const key = this.#reader.keyAt(index);
     this.#progress.enter('metadata', key);
     const metadata = await this.#reader.metadata(index);
-    verifyOrigin(key, metadata, this.#input.scope.table.schema);
+    const origin = originOf({ key, name: this.#reader.nameAt(index), metadata }, this.#origin);
+    if (origin.foreignSchema !== null) return { ...nothingCopied, ...origin };
     if (metadata === null || !isDisjoint(range, metadata.timestampRange)) return null;
     const rows = metadata.recordCount ?? 0;
-    return { rows, columnNotes: leftOutNotes(range.column, { rows, untimed: 0 }) };
+    return { rows, columnNotes: leftOutNotes(range.column, { rows, untimed: 0 }), ...origin };
   }
 
   async #copyArchive(index: number, sink: Sink): Promise<CopiedArchive> {
     const key = this.#reader.keyAt(index);
     this.#progress.enter('download', key);
     const archive = await this.#reader.open(index);
-    verifyOrigin(key, archive.metadata, this.#input.scope.table.schema);
+    const { metadata } = archive;
+    const origin = originOf({ key, name: this.#reader.nameAt(index), metadata }, this.#origin);
+    if (origin.foreignSchema !== null) {
+      await letGo(archive);
+      return { ...nothingCopied, ...origin };
+    }
     this.#progress.enter('copy', key);
     const slicer = this.#slicer(index, key);
     const chunks = archive.chunks[Symbol.asyncIterator]();
@@ -116,6 +135,7 @@ export class ArchiveCopier {
         ...this.#droppedColumns(key, slicer),
         ...this.#overwritten(slicer),
       ]),
+      ...origin,
     };
   }
 

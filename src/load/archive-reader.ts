@@ -2,6 +2,7 @@ import { type Digests, readArchive } from '../archive/decompress.ts';
 import { metadataKeys } from '../archive/key.ts';
 import { type ArchiveMetadata, parseMetadata } from '../archive/metadata.ts';
 import type { ArchiveRef } from '../contract/activities.ts';
+import { archiveKey } from '../contract/names.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 
@@ -14,6 +15,14 @@ export interface OpenArchive {
   readonly chunks: AsyncIterable<Buffer>;
   /** Sizes and checksums, once all chunks were read. */
   digests(): Digests;
+}
+
+/** Closes an archive that is not read after all. */
+export async function letGo({ chunks }: OpenArchive): Promise<void> {
+  const content = chunks[Symbol.asyncIterator]();
+  // Only what has begun closes its connection. What may be wrong with it does not matter any more.
+  await content.next().catch(() => {});
+  await content.return?.();
 }
 
 /** Archives of at most this compressed size are fetched whole, ahead of their turn. */
@@ -45,12 +54,17 @@ export class ArchiveReader {
 
   /** Full key of an archive of the load. */
   keyOf(archive: ArchiveRef): string {
-    return this.#folder + archive.name;
+    return archiveKey(this.#folder, archive.name);
   }
 
   /** Full key of the archive at a place of the load. */
   keyAt(index: number): string {
     return this.keyOf(this.#archiveAt(index));
+  }
+
+  /** Name of the archive at a place of the load. */
+  nameAt(index: number): string {
+    return this.#archiveAt(index).name;
   }
 
   /** Place in the load of the archive with a full key. */

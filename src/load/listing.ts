@@ -1,11 +1,13 @@
 import { inArchiveOrder, isArchiveKey, metadataKeys, parseArchiveKey } from '../archive/key.ts';
 import type { ArchiveRef } from '../contract/activities.ts';
+import { archiveName } from '../contract/names.ts';
+import { mergedObjects } from '../store/merged-listing.ts';
 import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
 
 /** Which archives of a table to list. */
 export interface ListingScope {
-  /** The folder of the table, ending in `/`. */
-  readonly folder: string;
+  /** Where the table's archives may lie (`tableFolders`); names are relative to the first. */
+  readonly folders: readonly string[];
   /** First day of archiving, `YYYY-MM-DD`, inclusive; with a day given, keys without one are left out. */
   readonly startDate: string | null;
   readonly endDate: string | null;
@@ -25,7 +27,7 @@ export interface ListedPage {
  * Lists archives in archive order. The store lists `batch_1000` before `batch_101`, so a page ends only
  * where the second of archiving changes, and is sorted by time and batch.
  *
- * @param cursor where the page before ended; null at the start
+ * @param cursor where the page before ended, a name below the folders; null at the start
  * @param size archives that make a page full; it may hold more
  */
 export async function listPage(
@@ -36,30 +38,20 @@ export async function listPage(
 ): Promise<ListedPage> {
   const found: ObjectInfo[] = [];
   const metadata = new Set<string>();
-  let archives = 0;
   let group = '';
   let last = cursor ?? beforeFirst(scope);
-  for (;;) {
-    const page = await store.list({
-      prefix: scope.folder,
-      after: last,
-      ...(scope.signal === undefined ? {} : { signal: scope.signal }),
-    });
-    for (const object of page.objects) {
-      const second = groupOf(object.key);
-      if (archives >= size && second !== group)
-        return { archives: inOrder(found, metadata, scope), next: last };
-      if (isBehind(object.key, scope)) return { archives: inOrder(found, metadata, scope), next: null };
-      group = second;
-      last = object.key;
-      if (object.key.endsWith('.metadata.json')) metadata.add(object.key);
-      if (!isArchiveKey(object.key) || !isWanted(object.key, scope)) continue;
-      found.push(object);
-      archives += 1;
-    }
-    if (page.next === null) return { archives: inOrder(found, metadata, scope), next: null };
-    last = page.next;
+  const objects = mergedObjects(store, { folders: scope.folders, after: last, signal: scope.signal });
+  for await (const { object, name } of objects) {
+    const second = groupOf(name);
+    const isFull = found.length >= size && second !== group;
+    if (isFull) return { archives: inOrder(found, metadata, scope.folders), next: last };
+    if (isBehind(name, scope)) break;
+    group = second;
+    last = name;
+    if (name.endsWith('.metadata.json')) metadata.add(object.key);
+    if (isArchiveKey(name) && isWanted(name, scope)) found.push(object);
   }
+  return { archives: inOrder(found, metadata, scope.folders), next: null };
 }
 
 /**
@@ -68,7 +60,7 @@ export async function listPage(
  */
 export async function findArchives(
   store: ObjectStore,
-  folder: string,
+  folders: readonly string[],
   keys: readonly string[],
   signal: AbortSignal,
 ): Promise<readonly ArchiveRef[]> {
@@ -87,7 +79,7 @@ export async function findArchives(
     }
   }
   const missing = [...wanted].map((key) => ({ key, bytes: 0, etag: '' }));
-  return inOrder([...found, ...missing], metadata, { folder, startDate: null, endDate: null });
+  return inOrder([...found, ...missing], metadata, folders);
 }
 
 /** The directories that keys lie in, and what their names there begin with from the first to the last one. */
@@ -110,16 +102,16 @@ function stemOf(key: string): string {
 }
 
 /** In the archiver's layout a listing can begin at a day; `day=04` sorts before all keys of that day. */
-function beforeFirst({ folder, startDate }: ListingScope): string | null {
+function beforeFirst({ startDate }: ListingScope): string | null {
   if (startDate === null) return null;
   const [year, month, day] = startDate.split('-');
-  return `${folder}year=${year}/month=${month}/day=${day}`;
+  return `year=${year}/month=${month}/day=${day}`;
 }
 
 /** In that layout nothing after the last day is wanted. */
-function isBehind(key: string, { folder, endDate }: ListingScope): boolean {
-  if (endDate === null || !key.startsWith(`${folder}year=`)) return false;
-  const { day } = parseArchiveKey(key);
+function isBehind(name: string, { endDate }: ListingScope): boolean {
+  if (endDate === null || !name.startsWith('year=')) return false;
+  const { day } = parseArchiveKey(name);
   return day !== null && day > endDate;
 }
 
@@ -138,12 +130,12 @@ function groupOf(key: string): string {
 function inOrder(
   objects: readonly FoundObject[],
   metadata: ReadonlySet<string>,
-  { folder }: ListingScope,
+  [folder = '']: readonly string[],
 ): ArchiveRef[] {
   return inArchiveOrder(objects, ({ key }) => key).map(({ key, bytes, etag }) => {
     const [sibling = '', suffixed = ''] = metadataKeys(key);
     return {
-      name: key.slice(folder.length),
+      name: archiveName(folder, key),
       bytes,
       etag,
       metadata: metadata.has(sibling) ? 'sibling' : metadata.has(suffixed) ? 'suffixed' : 'none',

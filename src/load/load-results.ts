@@ -35,6 +35,10 @@ export class LoadResults {
     this.#add({ archives: { restored: 1, earlier: 0, failed: 0 }, rows, bytes });
   }
 
+  addForeign({ bytes }: Pick<ArchiveRef, 'bytes'>, schema: string): void {
+    this.#add({ ...emptyTally, archives: { ...emptyTally.archives, foreign: { [schema]: 1 } }, bytes });
+  }
+
   addEarlier(archives: readonly { readonly bytes: number }[]): void {
     for (const { bytes } of archives) {
       this.#add({ ...emptyTally, archives: { restored: 0, earlier: 1, failed: 0 }, bytes });
@@ -47,8 +51,9 @@ export class LoadResults {
    * @param index its place in the load
    */
   addDecided(archive: DecidedArchive, index: number): void {
-    const { failure, bytes } = archive;
-    if (failure === null) this.addRestored(archive, archive.counts, archive.columnNotes);
+    const { failure, foreignSchema, bytes } = archive;
+    if (foreignSchema !== null) this.addForeign(archive, foreignSchema);
+    else if (failure === null) this.addRestored(archive, archive.counts, archive.columnNotes);
     else if (archive.deferred) this.#deferred.push({ index, failure });
     else this.#addFailed({ bytes }, failure);
   }

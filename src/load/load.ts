@@ -11,6 +11,7 @@ import { disconnect } from '../postgres/connection.ts';
 import {
   claimArchives,
   failArchive,
+  hasForeign,
   type LedgerArchive,
   type LedgerScope,
   readDecided,
@@ -28,6 +29,7 @@ import { ArchiveReader } from './archive-reader.ts';
 import type { ConflictHints } from './conflict-hints.ts';
 import type { LoadProgress } from './load-progress.ts';
 import { LoadResults } from './load-results.ts';
+import { ambiguousOrigin } from './origin.ts';
 import { DirectSink, type Sink, StagedSink } from './sink.ts';
 import { awaitTurn, GiveWay } from './turn.ts';
 import { writtenColumns } from './written-columns.ts';
@@ -40,6 +42,8 @@ export interface LoadTools {
   readonly hints: ConflictHints;
   /** Only rows of this time; null: all. */
   readonly range: AskedRange | null;
+  /** The folder is configured for tables of several schemas. */
+  readonly sharedFolder: boolean;
   /** Of the activity: names the session, so that a later attempt can end it. */
   readonly attempt: number;
   readonly signal: AbortSignal;
@@ -114,7 +118,7 @@ class Load {
       checksums: input.options.validateChecksums,
       signal: tools.signal,
     });
-    this.#copier = new ArchiveCopier(input, tools.target, this.#reader, tools.progress);
+    this.#copier = new ArchiveCopier(input, tools, this.#reader);
   }
 
   /**
@@ -236,6 +240,7 @@ class Load {
     const { progress, signal } = this.#tools;
     progress.enter('commit', this.#input.what);
     await awaitTurn(this.#client, this.#turnClaim(part), way === 'direct' && claimed.length > 0, signal);
+    await this.#refuseUntold(claimed, copied);
     progress.enter('merge', this.#input.what);
     const counts = await sink.merge();
     const settled = claimed.map((index) => ({
@@ -251,11 +256,29 @@ class Load {
     for (const [place, index] of claimed.entries()) {
       const archive = this.#input.archives[index];
       const done = settled[place];
-      if (archive !== undefined && done !== undefined)
-        this.#results.addRestored(archive, done.counts, done.columnNotes);
+      if (archive === undefined || done === undefined) continue;
+      if (done.foreignSchema !== null) this.#results.addForeign(archive, done.foreignSchema);
+      else this.#results.addRestored(archive, done.counts, done.columnNotes);
     }
     this.#results.addEarlier(this.#earlier);
     await this.#takeOver(this.#decided);
+  }
+
+  /**
+   * Whose an archive without metadata is, is told by those before it: all of them are decided when its turn comes.
+   *
+   * @throws ThawError `MetadataInvalid`
+   */
+  async #refuseUntold(claimed: readonly number[], copied: ReadonlyMap<number, CopiedArchive>): Promise<void> {
+    if (![...copied.values()].some(({ isUntold }) => isUntold)) return;
+    let isShared = await hasForeign(this.#client, this.#ledger);
+    for (const index of claimed) {
+      const { foreignSchema, isUntold } = copied.get(index) ?? nothingCopied;
+      isShared ||= foreignSchema !== null;
+      if (isUntold && isShared) {
+        throw ambiguousOrigin(this.#reader.keyAt(index), this.#input.scope.table.schema);
+      }
+    }
   }
 
   async #commitTransaction(): Promise<void> {
@@ -292,7 +315,7 @@ class Load {
 
   /** The message of an error; PostgreSQL's knows the table only, and is about this archive. */
   #naming(key: string, { object, message }: ThawError): string {
-    return object?.startsWith(this.#input.folder) ? message : `${key}: ${message}`;
+    return object !== undefined && isBeside(object, key) ? message : `${key}: ${message}`;
   }
 
   /** Records of an archive that failed, by its metadata; 0 where that cannot be had. */
@@ -352,4 +375,9 @@ class Load {
       ordinal: this.#input.firstOrdinal + part.from + place,
     }));
   }
+}
+
+/** Whether an object of the store is an archive or what lies beside it, and no table of the database. */
+function isBeside(object: string, key: string): boolean {
+  return object.startsWith(key.slice(0, key.lastIndexOf('/') + 1)) && key.includes('/');
 }

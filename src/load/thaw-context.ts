@@ -44,6 +44,12 @@ export class ThawContext {
     );
   }
 
+  /** Tells whether tables of several schemas are configured whose archives lie in one folder. */
+  isShared({ database, table }: TableScope): boolean {
+    const configured = findDatabase(this.config, database).tables.filter(({ name }) => name === table.table);
+    return new Set([table.schema, ...configured.map(({ schema }) => schema)]).size > 1;
+  }
+
   /** Opens a connection to the database of a request, which the caller ends. */
   async connect(
     request: { readonly database: string; readonly fingerprint: string },

@@ -1,5 +1,4 @@
 import type { Digests } from '../archive/decompress.ts';
-import type { ArchiveMetadata } from '../archive/metadata.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { OpenArchive } from './archive-reader.ts';
 
@@ -29,22 +28,6 @@ export function verifyCount(archive: OpenArchive, records: number): void {
     `${archive.key}: it holds ${records} records, and its metadata says ${expected}.`,
     { object: archive.key, stage: 'slice' },
   );
-}
-
-/**
- * Refuses an archive of another schema: two schemas with a table of the same name share a folder, and
- * only the metadata tells them apart.
- *
- * @throws ThawError `SchemaIncompatible`
- */
-export function verifyOrigin(key: string, metadata: ArchiveMetadata | null, schema: string): void {
-  const origin = metadata?.schema ?? null;
-  if (origin === null || origin === schema) return;
-  throw new ThawError('SchemaIncompatible', `${key}: it was archived from schema ${origin}, not ${schema}.`, {
-    object: key,
-    stage: 'metadata',
-    hint: `Restore it with --schema ${origin}.`,
-  });
 }
 
 function compare(key: string, which: string, expected: string | null, found: Digests['jsonlSha256']): void {

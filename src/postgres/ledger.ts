@@ -96,9 +96,11 @@ export interface SettledArchive {
   readonly rows: number;
   readonly counts: RowCounts;
   readonly columnNotes: readonly ColumnNote[];
+  /** The schema that it was archived from, where that is another one and it was left out. */
+  readonly foreignSchema: string | null;
 }
 
-/** Writes the counts of claimed archives, in the transaction that claimed them. */
+/** Writes what became of claimed archives, in the transaction that claimed them. */
 export async function settleArchives(
   client: pg.Client,
   scope: LedgerScope,
@@ -106,11 +108,13 @@ export async function settleArchives(
 ): Promise<void> {
   await client.query(
     `update thaw.archives as own
-     set state = 'restored', finished_at = clock_timestamp(), rows = done.rows, inserted = done.inserted,
+     set state = case when done.foreign_schema is null then 'restored' else 'foreign' end,
+       finished_at = clock_timestamp(), rows = done.rows, inserted = done.inserted,
        updated = done.updated, skipped = done.skipped, rejected = done.rejected,
-       column_notes = nullif(done.column_notes, '[]')
-     from unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::jsonb[])
-       as done (key, rows, inserted, updated, skipped, rejected, column_notes)
+       column_notes = nullif(done.column_notes, '[]'), foreign_schema = done.foreign_schema
+     from unnest($3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::jsonb[],
+         $10::text[])
+       as done (key, rows, inserted, updated, skipped, rejected, column_notes, foreign_schema)
      where own.restore_id = $1 and own.target_oid = $2 and own.key = done.key`,
     [
       scope.restoreId,
@@ -122,6 +126,7 @@ export async function settleArchives(
       archives.map(({ counts }) => counts.skipped),
       archives.map(({ counts }) => counts.failed),
       archives.map(({ columnNotes }) => JSON.stringify(columnNotes)),
+      archives.map(({ foreignSchema }) => foreignSchema),
     ],
   );
 }
@@ -158,7 +163,9 @@ export async function failArchive(
 
 /** An archive that this restore has decided. */
 export interface DecidedArchive extends LedgerArchive {
-  readonly state: 'restored' | 'failed';
+  readonly state: 'restored' | 'failed' | 'foreign';
+  /** Of a foreign one. */
+  readonly foreignSchema: string | null;
   readonly rows: number;
   readonly counts: RowCounts;
   readonly columnNotes: readonly ColumnNote[];
@@ -175,7 +182,7 @@ export async function readDecided(
 ): Promise<DecidedArchive[]> {
   const { rows } = await client.query<DecidedRow>(
     `select key, etag, bytes, ordinal, state, coalesce(rows, 0) as rows, inserted, updated, skipped, rejected,
-       coalesce(column_notes, '[]') as column_notes, error_code, error_message, error_hint, error_stage, deferred
+       foreign_schema, coalesce(column_notes, '[]') as column_notes, error_code, error_message, error_hint, error_stage, deferred
      from thaw.archives
      where restore_id = $1 and target_oid = $2 and key = any($3) and state <> 'claimed'`,
     [scope.restoreId, scope.target.oid, keys],
@@ -186,6 +193,7 @@ export async function readDecided(
     bytes: row.bytes,
     ordinal: row.ordinal,
     state: row.state,
+    foreignSchema: row.foreign_schema,
     rows: row.rows,
     deferred: row.deferred,
     counts: { inserted: row.inserted, updated: row.updated, skipped: row.skipped, failed: row.rejected },
@@ -226,12 +234,26 @@ export async function findEarlier(
   return new Set(rows.map(({ key }) => key));
 }
 
+/** Tells whether archives of other schemas were found among those of a table, by any restore. */
+export async function hasForeign(
+  client: pg.Client,
+  { target, store }: Pick<LedgerScope, 'target' | 'store'>,
+): Promise<boolean> {
+  const { rows } = await client.query<{ found: boolean }>(
+    `select exists (
+       select from thaw.archives where target_oid = $1 and store = $2 and state = 'foreign') as found`,
+    [target.oid, store],
+  );
+  return rows[0]?.found ?? false;
+}
+
 interface DecidedRow {
   readonly key: string;
   readonly etag: string;
   readonly bytes: number;
   readonly ordinal: number;
-  readonly state: 'restored' | 'failed';
+  readonly state: 'restored' | 'failed' | 'foreign';
+  readonly foreign_schema: string | null;
   readonly rows: number;
   readonly inserted: number;
   readonly updated: number;

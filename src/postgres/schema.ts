@@ -58,12 +58,14 @@ create table thaw.archives (
   bytes bigint,
   epoch bigint not null,
   ordinal bigint not null,
-  state text not null check (state in ('claimed', 'restored', 'failed')),
+  state text not null check (state in ('claimed', 'restored', 'failed', 'foreign')),
   rows bigint,
   inserted bigint,
   updated bigint,
   skipped bigint,
   rejected bigint,
+  -- the schema that a foreign one was archived from: it lies in the same folder, and was left out
+  foreign_schema text,
   -- columns whose values did not all come back as they were
   column_notes jsonb,
   error_code text,
@@ -82,6 +84,9 @@ create table thaw.archives (
 
 -- Was this object, with this ETag, ever restored into this table?
 create index archives_restored on thaw.archives (target_oid, key, etag) where state = 'restored' and not partial;
+
+-- Do archives of other schemas lie in the folder of this table?
+create index archives_foreign on thaw.archives (target_oid) where state = 'foreign';
 
 -- Rows that PostgreSQL did not accept, where a restore allows some.
 create table thaw.rejected_rows (

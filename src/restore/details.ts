@@ -1,4 +1,5 @@
 import type { LoadInput, LoadOutcome } from '../contract/activities.ts';
+import { archiveKey } from '../contract/names.ts';
 import type { ArchiveFailure, Tally } from '../contract/outcome.ts';
 import type { Extent, RestoreProgress, TableProgress } from '../contract/progress.ts';
 import { byteLength, clip } from './clip.ts';
@@ -80,7 +81,7 @@ function statesOf(input: LoadInput, outcome: LoadOutcome): ReadonlyMap<number, s
   const unknown = outcome.tally.archives.failed > failures.size;
   const states = new Map<number, string>();
   input.archives.forEach((archive, index) => {
-    const failure = failures.get(input.folder + archive.name);
+    const failure = failures.get(archiveKey(input.folder, archive.name));
     if (failure !== undefined) states.set(index, `**${failure.code}** ${oneLine(failure.message)}`);
     else if (deferred.has(index)) states.set(index, 'waits for rows of other archives');
     else if (unknown) states.set(index, 'done or failed');

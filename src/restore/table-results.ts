@@ -2,6 +2,7 @@ import type { ArchiveRef, LoadOutcome, VerifiedArchives } from '../contract/acti
 import { type ArchiveFailure, type ColumnNote, maxFailuresKept, type Tally } from '../contract/outcome.ts';
 import { clip } from './clip.ts';
 import { addColumnNotes, describeColumnNote } from './column-notes.ts';
+import { describeForeign } from './foreign.ts';
 import type { Load } from './packs.ts';
 import { addTallies, emptyTally } from './tally.ts';
 
@@ -61,9 +62,10 @@ export class TableResults {
     return this.#failures;
   }
 
-  /** What the user should know: the notes on columns, at most {@link maxNoticesKept} others, and a line that counts the rest. */
+  /** What the user should know: archives of other schemas, the notes on columns, at most {@link maxNoticesKept} others, and a line that counts the rest. */
   get notices(): readonly string[] {
-    const notices = [...this.#columnNotes.map(describeColumnNote), ...this.#notices];
+    const foreign = describeForeign(this.#tally.archives);
+    const notices = [...foreign, ...this.#columnNotes.map(describeColumnNote), ...this.#notices];
     return this.#moreNotices === 0 ? notices : [...notices, `${this.#moreNotices} more notices.`];
   }
 

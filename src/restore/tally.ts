@@ -18,7 +18,13 @@ export function addTallies(a: Tally, b: Tally): Tally {
 
 /** Archives that are decided, whichever way. */
 export function archivesDone(tally: Tally): number {
-  return tally.archives.restored + tally.archives.earlier + tally.archives.failed;
+  const { restored, earlier, failed } = tally.archives;
+  return restored + earlier + failed + foreignArchives(tally.archives);
+}
+
+/** Archives of other schemas that were left out. */
+export function foreignArchives({ foreign = {} }: ArchiveCounts): number {
+  return Object.values(foreign).reduce((sum, count) => sum + count, 0);
 }
 
 /** Rows that came into the table or changed there: "Records restored" of the summary. */
@@ -31,7 +37,18 @@ function addArchives(a: ArchiveCounts, b: ArchiveCounts): ArchiveCounts {
     restored: a.restored + b.restored,
     earlier: a.earlier + b.earlier,
     failed: a.failed + b.failed,
+    ...addForeign(a.foreign, b.foreign),
   };
+}
+
+function addForeign(
+  a: ArchiveCounts['foreign'],
+  b: ArchiveCounts['foreign'],
+): Pick<ArchiveCounts, 'foreign'> {
+  if (a === undefined && b === undefined) return {};
+  const foreign: Record<string, number> = { ...a };
+  for (const [schema, count] of Object.entries(b ?? {})) foreign[schema] = (foreign[schema] ?? 0) + count;
+  return { foreign };
 }
 
 function addRows(a: RowCounts, b: RowCounts): RowCounts {

@@ -5,6 +5,7 @@ import { RestartNested } from '../archive/slice-error.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { verifyChecksums, verifyCount } from '../load/verify.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import { frozenObjects } from '../store/storage-class.ts';
 import type { FoundArchive } from './inventory.ts';
 import { reaches, type ValidationLevel } from './level.ts';
 import { LineCount } from './line-count.ts';
@@ -68,6 +69,12 @@ class ArchiveCheck {
       this.#warnings.push(
         `${key}: it has no deletion manifest, so its rows may still be in the source, or come again in a later archive.`,
       );
+    }
+    // Reading tells it by itself, and knows of a thawed copy.
+    if (!this.#wants('checksums')) {
+      for (const { storageClass } of frozenObjects([this.#archive])) {
+        this.#warnings.push(`${key}: it is in ${storageClass} and must be thawed before it can be restored.`);
+      }
     }
     const metadata = this.#wants('metadata') ? await this.#readMetadata(metadataKey) : null;
     if (this.#wants('checksums')) await this.#readThrough(metadata);

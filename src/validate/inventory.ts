@@ -10,6 +10,8 @@ export interface FoundArchive {
   /** Compressed size. */
   readonly bytes: number;
   readonly etag: string;
+  /** Null where the store knows none. */
+  readonly storageClass: string | null;
   /** Null where there is none. */
   readonly metadataKey: string | null;
   /** Of the deletion manifest; null where there is none. */
@@ -143,12 +145,12 @@ const manifestEnd = '.manifest.json';
 function* pair(group: readonly ObjectInfo[]): Generator<Found> {
   const keys = new Set(group.map(({ key }) => key));
   const owned = new Set<string>();
-  for (const { key, bytes, etag } of group) {
+  for (const { key, bytes, etag, storageClass } of group) {
     if (!isArchiveKey(key)) continue;
     const metadataKey = metadataKeys(key).find((candidate) => keys.has(candidate)) ?? null;
     const manifestKey = manifestKeys(key).find((candidate) => keys.has(candidate)) ?? null;
     for (const each of [...metadataKeys(key), ...manifestKeys(key)]) owned.add(each);
-    yield { kind: 'archive', key, bytes, etag, metadataKey, manifestKey };
+    yield { kind: 'archive', key, bytes, etag, storageClass, metadataKey, manifestKey };
   }
   for (const { key } of group) {
     const isPartner = key.endsWith(metadataEnd) || key.endsWith(manifestEnd);

@@ -2,6 +2,7 @@ import { parseArchiveKey, tableOfKey } from '../archive/key.ts';
 import { parseMetadata } from '../archive/metadata.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { ObjectStore } from '../store/object-store.ts';
+import { frozenObjects } from '../store/storage-class.ts';
 import { type FoundArchive, type InventoryScope, takeInventory } from './inventory.ts';
 
 /** What there is of one table in the store. */
@@ -18,6 +19,8 @@ export interface TableSummary {
   readonly rows: number | null;
   /** Archives whose metadata does not tell how many rows they hold. */
   readonly uncounted: number;
+  /** In a storage class whose objects must be thawed first, as far as the listing tells. */
+  readonly frozen: number;
 }
 
 /** Metadata read at a time, where rows are asked for. */
@@ -52,9 +55,10 @@ export async function summarizeStore(
   return [...tables.values()].sort((a, b) => compare(a.database, b.database) || compare(a.table, b.table));
 }
 
-const nothing = { archives: 0, bytes: 0, firstDay: null, lastDay: null, uncounted: 0 };
+const nothing = { archives: 0, bytes: 0, firstDay: null, lastDay: null, uncounted: 0, frozen: 0 };
 
-function add(summary: TableSummary, { key, bytes }: FoundArchive, rows: number | null): TableSummary {
+function add(summary: TableSummary, archive: FoundArchive, rows: number | null): TableSummary {
+  const { key, bytes } = archive;
   const { day } = parseArchiveKey(key);
   const isEarlier = day !== null && (summary.firstDay === null || day < summary.firstDay);
   const isLater = day !== null && (summary.lastDay === null || day > summary.lastDay);
@@ -65,6 +69,7 @@ function add(summary: TableSummary, { key, bytes }: FoundArchive, rows: number |
     firstDay: isEarlier ? day : summary.firstDay,
     lastDay: isLater ? day : summary.lastDay,
     rows: summary.rows === null ? null : summary.rows + (rows ?? 0),
+    frozen: summary.frozen + frozenObjects([archive]).length,
     uncounted: summary.uncounted + (summary.rows !== null && rows === null ? 1 : 0),
   };
 }

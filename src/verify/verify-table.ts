@@ -154,7 +154,7 @@ class TableVerification {
   async #find(archives: readonly RestoredArchive[]): Promise<ArchiveRef[]> {
     const { store, signal } = this.#tools;
     const keys = archives.map(({ key }) => key);
-    const found = new Map((await findArchives(store, '', keys, signal)).map((ref) => [ref.name, ref]));
+    const found = new Map((await findArchives(store, [''], keys, signal)).map((ref) => [ref.name, ref]));
     return archives.map(({ key, etag, bytes }) => {
       const { metadata } = found.get(key) ?? { metadata: 'none' as const };
       return { name: key, bytes, etag, metadata };
@@ -219,10 +219,10 @@ class TableVerification {
     const { store, signal } = this.#tools;
     const reader = new ArchiveReader(store, '', archives, { checksums: options.validateChecksums, signal });
     const input: LoadInput = {
-      ...{ scope, options, archives, folder: '', firstOrdinal: 0, what: 'verify' },
+      ...{ scope, options, archives, folder: '', named: true, firstOrdinal: 0, what: 'verify' },
       target: { oid: restored.oid, epoch: 0, ordered: false },
     };
-    return new ArchiveCopier(input, target, reader, new LoadProgress());
+    return new ArchiveCopier(input, { target, progress: new LoadProgress(), sharedFolder: false }, reader);
   }
 
   #add({ rows, equal, superseded }: { rows: number; equal: number; superseded: number }, archives: number) {

@@ -102,16 +102,25 @@ test("keeps siblings out whose name begins with the table's", () => {
 });
 
 test.for([
-  [key, 'archives', { database: 'db', table: 'audit_logs' }],
-  [key, 'archives/', { database: 'db', table: 'audit_logs' }],
-  [key.slice('archives/'.length), 'archives', { database: 'db', table: 'audit_logs' }],
-  ['a/b/db/t/2026/01/04/t.jsonl', 'a/b', { database: 'db', table: 't' }],
-  ['P/db/public/t/year=2026/month=01/day=04/x.jsonl', 'P', { database: 'db', table: 't' }],
-  ['P/db/public/year=2026/month=01/day=04/x.jsonl', 'P', { database: 'db', table: 'public' }],
-  ['P/db/public/2026/01/04/x.jsonl', 'P', { database: 'db', table: 'public' }],
-  ['db/t/t.jsonl', '', { database: 'db', table: 't' }],
-  ['P/t.jsonl', 'P', null],
-  ['t.jsonl', '', null],
-] as const)('reads database and table from %s with prefix %s', ([given, prefix, expected]) => {
-  expect(tableOfKey(given, prefix)).toEqual(expected);
+  [key, 'archives', 'audit_logs', null],
+  [key, 'archives/', 'audit_logs', null],
+  [key.slice('archives/'.length), 'archives', 'audit_logs', null],
+  ['a/b/db/t/2026/01/04/t.jsonl', 'a/b', 't', null],
+  ['P/db/public/t/year=2026/month=01/day=04/x.jsonl', 'P', 't', 'public'],
+  ['P/db/public/year=2026/month=01/day=04/x.jsonl', 'P', 'public', null],
+  ['P/db/public/2026/01/04/x.jsonl', 'P', 'public', null],
+  ['P/db/sales/t/year=2026/month=01/day=04/t_20260104T000000Z_batch_001.jsonl.gz', 'P', 't', 'sales'],
+  ['P/db/sales/t/t_20260104T000000Z_batch_001.jsonl.gz', 'P', 't', 'sales'],
+  ['P/db/t/old/t_20260104T000000Z_batch_001.jsonl.gz', 'P', 't', null],
+  ['P/db/t/t/t_20260104T000000Z_batch_001.jsonl.gz', 'P', 't', null],
+  ['db/t/t.jsonl', '', 't', null],
+] as const)('reads database, table and schema from %s with prefix %s', ([given, prefix, table, schema]) => {
+  expect(tableOfKey(given, prefix)).toEqual({ database: 'db', table, schema });
+});
+
+test.for([
+  ['P/t.jsonl', 'P'],
+  ['t.jsonl', ''],
+] as const)('reads no table from %s with prefix %s', ([given, prefix]) => {
+  expect(tableOfKey(given, prefix)).toBeNull();
 });

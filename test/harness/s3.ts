@@ -4,6 +4,7 @@ import {
   CreateBucketCommand,
   DeleteBucketCommand,
   DeleteObjectsCommand,
+  GetObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
   type S3Client,
@@ -21,6 +22,7 @@ export interface TestBucket {
   readonly secretAccessKey: string;
   readonly client: S3Client;
   put(key: string, body: Uint8Array | string): Promise<void>;
+  get(key: string): Promise<Uint8Array>;
   /**
    * Puts the objects of a set under their exact keys.
    *
@@ -44,6 +46,10 @@ export async function createTestBucket(): Promise<TestBucket> {
   const put = async (key: string, body: Uint8Array | string) => {
     await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
   };
+  const get = async (key: string) => {
+    const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    return (await Body?.transformToByteArray()) ?? new Uint8Array();
+  };
   const keys = async (prefix = '') => {
     const found: string[] = [];
     let token: string | undefined;
@@ -61,6 +67,7 @@ export async function createTestBucket(): Promise<TestBucket> {
     bucket,
     client,
     put,
+    get,
     putFixture: async (set, only = '', database) => {
       const objects = (await fixtureObjects(set)).filter(({ key }) => key.startsWith(only));
       const place = (key: string) =>

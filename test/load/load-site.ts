@@ -103,6 +103,7 @@ export async function createLoadSite(name: string): Promise<LoadSite> {
             target: how.target ?? target,
             options: { ...defaultRestoreOptions, ...options },
             folder: `${database}/items/`,
+            named: false,
             archives,
             firstOrdinal,
             what: `load ${firstOrdinal}`,
@@ -113,6 +114,7 @@ export async function createLoadSite(name: string): Promise<LoadSite> {
             progress: new LoadProgress(),
             hints,
             range: how.range ?? null,
+            sharedFolder: false,
             attempt,
             signal: how.signal ?? new AbortController().signal,
             connect: async (applicationName) =>

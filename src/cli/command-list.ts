@@ -11,14 +11,15 @@ interface ListFlags {
   readonly config?: string;
   readonly database?: string;
   readonly table?: readonly string[];
-  readonly rows?: boolean;
+  /** false: not counted. */
+  readonly rows: boolean;
   readonly json?: boolean;
 }
 
 const examples = `
 Examples:
     thaw list --config config.yaml                                                  all tables
-    thaw list --config config.yaml --database production_db --rows                  those of a database
+    thaw list --config config.yaml --database production_db --no-rows               those of a database
     thaw list --config config.yaml --database production_db --table audit_logs      archives of a table`;
 
 /** `thaw list`: what there is to restore. */
@@ -26,11 +27,11 @@ export function addListCommand(program: Command, context: CommandContext): void 
   withConfig(program.command('list'))
     .summary('list tables or archives')
     .description(
-      'Lists the archives of a table; without one, which databases and tables have archives, how many, and of which days.',
+      'Lists the archives of a table; without one, which databases and tables have archives, how many, with how many rows, and of which days.',
     )
     .option('--database <name>', 'only this database')
     .option('--table <name>', 'table, as archived, whose archives are listed; repeatable', collect)
-    .option('--rows', 'count rows too, by the metadata of every archive: a request each')
+    .option('--no-rows', 'count no rows, which takes the metadata of every archive: a request each')
     .option('--json', 'print one JSON object and nothing else')
     .addHelpText('after', examples)
     .action(async ({ database, table, rows, json, config: path }: ListFlags) => {
@@ -38,8 +39,7 @@ export function addListCommand(program: Command, context: CommandContext): void 
       const config = await loadConfig(configPath(path, env).value, env);
       const job = { config, json: json === true, env, printer };
       if (table === undefined) {
-        const withRows = rows === true;
-        context.end(await printTables({ ...job, database: database ?? null, withRows }));
+        context.end(await printTables({ ...job, database: database ?? null, withRows: rows }));
         return;
       }
       const input = { database: chosenDatabase(config, database ?? null).name, tables: [...table] };

@@ -51,7 +51,8 @@ test('20,000 archives, over many runs: each once, in order, with true totals and
   const done: number[] = [];
   const totals = new Set<number | null>();
   for (let ended = false; !ended; ) {
-    const { state, archives: extent } = await it.progress();
+    // On a busy machine a question may run out of time; nothing but the answers is asserted here.
+    const { state, archives: extent } = await vi.waitFor(() => it.progress(), 60_000);
     done.push(extent.done);
     if (extent.done > 500) totals.add(extent.total);
     ended = state === 'completed_with_failures';

@@ -1,3 +1,4 @@
+import { compareArchiveOrder, inArchiveOrder } from '../archive/key.ts';
 import type { ArchiveRef, LoadOutcome, VerifiedArchives } from '../contract/activities.ts';
 import { type ArchiveFailure, type ColumnNote, maxFailuresKept, type Tally } from '../contract/outcome.ts';
 import { clip } from './clip.ts';
@@ -57,7 +58,7 @@ export class TableResults {
     return this.#tally;
   }
 
-  /** The first ones, at most {@link maxFailuresKept}. */
+  /** The first ones in archive order, at most {@link maxFailuresKept}. */
   get failures(): readonly ArchiveFailure[] {
     return this.#failures;
   }
@@ -142,7 +143,7 @@ export class TableResults {
       return;
     }
     this.#deferred.push({ archive, rows: failure.rows });
-    if (this.#deferredFailures.length < maxFailuresKept) this.#deferredFailures.push(shortened(failure));
+    this.#deferredFailures = firstFailures(this.#deferredFailures, [failure]);
   }
 
   #addFailed({ bytes }: ArchiveRef, rows: number): void {
@@ -154,8 +155,20 @@ export class TableResults {
   }
 
   #keep(failures: readonly ArchiveFailure[]): void {
-    this.#failures = [...this.#failures, ...failures.map(shortened)].slice(0, maxFailuresKept);
+    this.#failures = firstFailures(this.#failures, failures);
   }
+}
+
+/** In archive order, whatever order they came in, so that two restores of the same archives name the same. */
+function firstFailures(kept: ArchiveFailure[], more: readonly ArchiveFailure[]): ArchiveFailure[] {
+  const last = kept[maxFailuresKept - 1];
+  // Mostly they come in order, and then a full list stays as it is.
+  const earlier = more.filter(
+    ({ archive }) => last === undefined || compareArchiveOrder(archive, last.archive) < 0,
+  );
+  if (earlier.length === 0) return kept;
+  const all = [...kept, ...earlier.map(shortened)];
+  return inArchiveOrder(all, ({ archive }) => archive).slice(0, maxFailuresKept);
 }
 
 function shortened(failure: ArchiveFailure): ArchiveFailure {

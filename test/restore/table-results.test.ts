@@ -83,3 +83,16 @@ test('it is the same after it was carried over as JSON', () => {
   const carried = new TableResults(JSON.parse(JSON.stringify(results.carry())));
   expect(carried.carry()).toEqual(results.carry());
 });
+
+test('failures come in archive order, whichever load ends first, and the first ones are kept', () => {
+  const results = new TableResults(null);
+  const key = (batch: number) => archive.name.replace('12345', String(batch).padStart(3, '0'));
+  // 1000 comes after 999, though not by the alphabet.
+  const batches = [1000, 101, 999, ...Array.from({ length: 18 }, (_, index) => 500 - index)];
+  for (const batch of batches) {
+    const failures = [{ ...failure, archive: key(batch) }];
+    results.record({ firstOrdinal: 0, archives: [] }, { ...nothing, failures });
+  }
+  const expected = batches.toSorted((a, b) => a - b).slice(0, 20);
+  expect(results.failures.map((each) => each.archive)).toEqual(expected.map(key));
+});

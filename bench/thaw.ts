@@ -3,6 +3,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { RestoreOutcome } from '../src/contract/outcome.ts';
 import { type RunningProcess, startProcess } from '../src/stack/process.ts';
+import { makePlace } from '../src/stack/standalone-place.ts';
+import { endServer, readRecord } from '../src/stack/standalone-record.ts';
 import { database, table } from './audit-log.ts';
 import { cleanEnvironment, runCommand } from './command.ts';
 import type { Contestant } from './contestant.ts';
@@ -64,10 +66,17 @@ export function standaloneRestore(setup: ThawSetup, lanes: number, profile: stri
       const node = [...profiling, '--import', usageHook, command, ...restoreArguments(setup, lanes)];
       const env = { ...setup.env, THAW_BENCH_USAGE: usageFile };
       const { seconds, stdout } = await runCommand(process.execPath, node, env);
+      await serverGone(setup.env.THAW_STATE_DIR ?? '');
       const usage = JSON.parse(readFileSync(usageFile, 'utf8')) as Usage;
       return { seconds, ...usage, parts: { 'the restore within it': outcomeOf(stdout).seconds } };
     },
   };
+}
+
+/** The command does not wait for its server to end; the next measurement must not run beside it. */
+async function serverGone(stateDir: string): Promise<void> {
+  const record = await readRecord(await makePlace(stateDir));
+  if (record !== null) await endServer(record, 10_000);
 }
 
 /** The restore's own time on a Temporal server and a worker that are there already. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DefaultLogger,
   NativeConnection,
@@ -23,7 +24,7 @@ export interface WorkerOptions {
   readonly namespace: string;
   readonly taskQueue: string;
   readonly logger: Logger;
-  /** Called once it takes work. */
+  /** Called once it polls for work. */
   readonly onReady?: () => void;
   /** Stops the worker: loads get {@link shutdownGrace} to finish, then roll back and are done again elsewhere. */
   readonly signal?: AbortSignal;
@@ -52,7 +53,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     options.signal?.addEventListener('abort', stop, { once: true });
     try {
       const running = worker.run();
-      options.onReady?.();
+      void whenPolling(worker).then(options.onReady);
       if (options.signal?.aborted) stop();
       await running;
     } finally {
@@ -92,6 +93,11 @@ async function createWorker(
 function withoutCompression(connection: NativeConnectionOptions): NativeConnectionOptions {
   const isLocal = /^(127\.|localhost|\[::1\])/.test(connection.address ?? '');
   return isLocal ? { ...connection, grpcCompression: { codec: 'none' } } : connection;
+}
+
+/** Resolves once the worker asks for work. */
+async function whenPolling(worker: Worker): Promise<void> {
+  while (worker.getState() === 'RUNNING' && !worker.getStatus().hasOutstandingWorkflowPoll) await sleep(5);
 }
 
 function shutDown(worker: Worker): void {

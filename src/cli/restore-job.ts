@@ -6,7 +6,7 @@ import { toRestoreRequest } from '../client/restore-request.ts';
 import { stateDir } from '../config/environment.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { RestoreOutcome } from '../contract/outcome.ts';
-import { defaultRestoreOptions } from '../contract/restore-request.ts';
+import { defaultRestoreOptions, type RestoreRequest } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { type BegunRestore, beginRestore } from './begin-restore.ts';
 import { type ExitCode, exitCodeOf, exitCodes } from './exit-code.ts';
@@ -14,6 +14,7 @@ import { flagNaming, type TemporalFlags } from './flags.ts';
 import { followRestore } from './follow.ts';
 import { Interrupt } from './interrupt.ts';
 import { endLeftovers } from './leftovers.ts';
+import { OwnWorker } from './own-worker.ts';
 import type { Printer } from './printer.ts';
 import { type ProgressView, progressView } from './progress-view.ts';
 import { summaryLines } from './summary.ts';
@@ -64,7 +65,7 @@ async function restoreInCluster(
 ): Promise<ExitCode> {
   try {
     const taskQueue = clusterTaskQueue(job.flags.taskQueue, job.env);
-    const begun = await begin(job, temporal, taskQueue);
+    const begun = await begin(job, temporal, taskQueue, async () => {});
     if (job.flags.detach === true) return detached(job, begun);
     const view = progressView(job.printer, job.flags.json === true);
     sayBegun(job, begun, view, temporal);
@@ -85,16 +86,21 @@ async function restoreStandalone(job: RestoreJob, interrupt: Interrupt): Promise
   // The SDK of workers takes most of a second to load: the time in which the server starts.
   const loading = import('../worker.ts');
   const temporal = await openStandalone(job.flags, job.env, job.logger, interrupt.signal);
+  const { config, env, logger, printer, flags } = job;
+  const { options: connection, namespace, client } = temporal;
+  const worker = new OwnWorker(loading, { config, env, logger, connection, namespace });
   const done = new AbortController();
-  let working: Promise<void> = Promise.resolve();
   try {
     interrupt.signal.throwIfAborted();
-    const begun = await begin(job, temporal, standaloneTaskQueue(job.config));
-    const { config, env, logger } = job;
-    working = (await loading).runWorker({
-      ...{ config, env, logger, connection: temporal.options, namespace: temporal.namespace },
-      ...{ taskQueue: begun.taskQueue, signal: done.signal },
+    const state = stateDir(flags.stateDir, env).value;
+    const taskQueue = standaloneTaskQueue(config);
+    const begun = await begin(job, temporal, taskQueue, async (request) => {
+      await endLeftovers({ client, stateDir: state, config, env, say: printer.aside }, request);
+      // A workflow that is started before anybody polls may wait for its first task for seconds.
+      await worker.start(taskQueue);
     });
+    // One that was joined may be on the queue of another configuration.
+    await worker.start(begun.taskQueue);
     const view = progressView(job.printer, job.flags.json === true);
     sayBegun(job, begun, view, temporal);
     cancelOnInterrupt(begun, view, interrupt);
@@ -103,32 +109,32 @@ async function restoreStandalone(job: RestoreJob, interrupt: Interrupt): Promise
       silence: 'The worker has not answered for a while.',
       signal: done.signal,
     });
-    const outcome = await Promise.race([followed, working.then(workerGone)]);
+    const outcome = await Promise.race([followed, worker.gone()]);
     return outcome === null ? exitCodes.failed : await tellEnd(job, begun, outcome);
   } finally {
     done.abort();
-    await working.catch(() => {});
+    await worker.stop();
     await temporal.close();
   }
 }
 
-function begin(job: RestoreJob, temporal: Temporal, taskQueue: string): Promise<BegunRestore> {
+function begin(
+  job: RestoreJob,
+  temporal: Temporal,
+  taskQueue: string,
+  prepare: (request: RestoreRequest) => Promise<void>,
+): Promise<BegunRestore> {
   const settings = {
     naming: flagNaming,
     heartbeatSeconds:
       temporal.kind === 'standalone' ? standaloneHeartbeatSeconds : defaultRestoreOptions.heartbeatSeconds,
   };
-  const { config, env, printer } = job;
-  const state = stateDir(job.flags.stateDir, env).value;
-  const leftovers = { client: temporal.client, stateDir: state, config, env, say: printer.aside };
   return beginRestore({
     temporal,
     taskQueue,
-    stateDir: state,
-    request: (restoreId) => toRestoreRequest(job.input, config, restoreId, settings),
-    prepare: async (request) => {
-      if (temporal.kind === 'standalone') await endLeftovers(leftovers, request);
-    },
+    stateDir: stateDir(job.flags.stateDir, job.env).value,
+    request: (restoreId) => toRestoreRequest(job.input, job.config, restoreId, settings),
+    prepare,
   });
 }
 
@@ -190,13 +196,6 @@ function leftGoing({ printer, flags }: RestoreJob, { restoreId }: BegunRestore):
   printer.aside(`Look at it with: thaw watch ${restoreId}`);
   printer.aside(`Cancel it with: thaw cancel ${restoreId}`);
   return exitCodes.interrupted;
-}
-
-/** A worker that ends before its restore has nobody to end it. */
-function workerGone(): never {
-  throw new ThawError('ConfigInvalid', 'the worker of this command has ended', {
-    hint: 'Look at the log with --verbose, then give the same command again: it goes on where it was.',
-  });
 }
 
 function noDetach(): ThawError {

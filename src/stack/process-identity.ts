@@ -85,6 +85,11 @@ export async function endProcess(identity: ProcessIdentity, options: EndOptions)
   });
 }
 
+/** Sends a process SIGTERM, and does not wait. */
+export function askToEnd(identity: ProcessIdentity): void {
+  if (isAlive(identity)) sendSignal(identity.pid, 'SIGTERM');
+}
+
 async function isGoneWithin(identity: ProcessIdentity, patienceMs: number): Promise<boolean> {
   const deadline = Date.now() + patienceMs;
   while (isAlive(identity)) {

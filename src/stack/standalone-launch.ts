@@ -119,7 +119,7 @@ async function spawnServer(
     child.unref();
     const shell = describeProcess(child.pid ?? 0);
     if (shell === null) throw new ThawError('ConfigInvalid', 'the shell that starts Temporal ended at once');
-    const record = { pid: shell.pid, startedAt: shell.startedAt, ...server, ready: false };
+    const record = { pid: shell.pid, startedAt: shell.startedAt, ...server, ready: false, ending: false };
     await writeRecord(place, record);
     child.stdin?.write('go\n');
     return record;

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { z } from 'zod';
-import { describeProcess, endProcess } from './process-identity.ts';
+import { askToEnd, describeProcess, endProcess } from './process-identity.ts';
 import { readJson, writeJson } from './standalone-file.ts';
 import type { StandalonePlace } from './standalone-place.ts';
 
@@ -11,6 +11,8 @@ const serverRecord = z.object({
   uiPort: z.number().int(),
   database: z.string().min(1),
   ready: z.boolean(),
+  /** It was told to end; with this written it may already be about to. */
+  ending: z.boolean().default(false),
 });
 
 /**
@@ -38,15 +40,23 @@ export function isRunning(record: ServerRecord): boolean {
   );
 }
 
-/** Ends the recorded server, if it is one of ours. The record stays, for its ports. */
+/** Ends the recorded server, if it is one of ours, and waits for that. The record stays, for its ports. */
 export async function endServer(record: ServerRecord, graceMs: number): Promise<void> {
   if (isRunning(record)) await endProcess(record, { graceMs });
 }
 
-/** Stops the recorded server in an orderly way and removes its record. */
-export async function stopServer(place: StandalonePlace, record: ServerRecord): Promise<void> {
-  // While it stops it still answers: should this process die now, nobody may take it for a live one.
-  await writeRecord(place, { ...record, ready: false });
+/**
+ * Tells the recorded server to end, and leaves it to that: it takes a second, for which no command need wait.
+ * The record stays, by which the next start finds it, waits for it and takes its ports.
+ */
+export async function dismissServer(place: StandalonePlace, record: ServerRecord): Promise<void> {
+  // While it ends it still answers, and nobody may take it for a live one.
+  await writeRecord(place, { ...record, ready: false, ending: true });
+  if (isRunning(record)) askToEnd(record);
+}
+
+/** Ends the recorded server, waits for that, and removes its record. */
+export async function discardServer(place: StandalonePlace, record: ServerRecord): Promise<void> {
   await endServer(record, 10_000);
   await rm(place.record, { force: true });
 }

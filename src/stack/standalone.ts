@@ -4,12 +4,13 @@ import { type LaunchOptions, launchServer } from './standalone-launch.ts';
 import { makePlace, type StandalonePlace, trimLog } from './standalone-place.ts';
 import { ensureNamespace, waitForAnswer } from './standalone-probe.ts';
 import {
+  discardServer,
+  dismissServer,
   endServer,
   isRunning,
   readRecord,
   type ServerRecord,
   serverAddress,
-  stopServer,
 } from './standalone-record.ts';
 import { hasLiveUser, registerUser } from './standalone-users.ts';
 
@@ -31,7 +32,10 @@ export interface StandaloneServer {
   readonly address: string;
   /** Its web UI. */
   readonly uiUrl: string;
-  /** Leaves the server, and stops it when nobody else uses it. What it knows stays on disk. */
+  /**
+   * Leaves the server, and tells it to end when nobody else uses it, without waiting for that. What it knows
+   * stays on disk.
+   */
   release(): Promise<void>;
 }
 
@@ -88,8 +92,10 @@ async function findOrLaunch(place: StandalonePlace, options: LaunchOptions): Pro
   const record = await readRecord(place);
   if (record !== null && isRunning(record)) {
     if (record.ready && (await answers(record, options.signal))) return record;
-    options.log(`the Temporal server of process ${record.pid} does not answer: it is started anew`);
-    await endServer(record, 2_000);
+    if (!record.ending) {
+      options.log(`the Temporal server of process ${record.pid} does not answer: it is started anew`);
+    }
+    await endServer(record, record.ending ? 10_000 : 2_000);
   }
   return await launchServer(place, record, options);
 }
@@ -103,10 +109,12 @@ async function answers(record: ServerRecord, signal: AbortSignal | undefined): P
   return failure === null;
 }
 
-/** Under the lock: the last one to leave stops the server; one that never became ready is of use to nobody. */
+/** Under the lock: the last one to leave ends the server; one that never became ready is of use to nobody. */
 async function leave(place: StandalonePlace, user: string): Promise<void> {
   await rm(user, { force: true });
   const record = await readRecord(place);
   const used = await hasLiveUser(place.users);
-  if (record !== null && !(used && record.ready)) await stopServer(place, record);
+  if (record === null || record.ending) return;
+  if (!record.ready) await discardServer(place, record);
+  else if (!used) await dismissServer(place, record);
 }

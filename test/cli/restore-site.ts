@@ -2,7 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type pg from 'pg';
-import { openStandaloneServer } from '../../src/stack/standalone.ts';
+import { makePlace } from '../../src/stack/standalone-place.ts';
+import { endServer, readRecord } from '../../src/stack/standalone-record.ts';
 import { expectEqualTable, expectedCsv, fixtureObjects, loadSchema } from '../harness/fixture.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.ts';
 import { createTestBucket, type TestBucket } from '../harness/s3.ts';
@@ -89,8 +90,8 @@ function environment(
   };
 }
 
-/** A command that was killed leaves its server running; the last one to leave stops it. */
+/** A command that was killed leaves its server running, and one that ends does not wait for its server. */
 async function stopServer(stateDir: string): Promise<void> {
-  const server = await openStandaloneServer({ stateDir, namespace: 'default', log: () => {} });
-  await server.release();
+  const record = await readRecord(await makePlace(stateDir));
+  if (record !== null) await endServer(record, 10_000);
 }

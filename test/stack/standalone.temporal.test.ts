@@ -51,6 +51,11 @@ function begin(namespace?: string, env?: NodeJS.ProcessEnv): Command {
   return command;
 }
 
+/** A command that leaves tells the server to end, and does not wait for that. */
+function noServer(): Promise<true> {
+  return eventually(async () => (await serversBelow(stateDir)).length === 0 || null);
+}
+
 /** A Temporal CLI whose server never answers, so that a start can be interrupted at leisure. */
 async function neverReady(): Promise<string> {
   const path = join(stateDir, 'temporal');
@@ -110,10 +115,11 @@ describe('the standalone server', { timeout: 60_000 }, () => {
     expect(await all[1]?.release()).toBe(0);
     expect(await serversBelow(stateDir)).toHaveLength(1);
     expect(await all[2]?.release()).toBe(0);
-    expect(await serversBelow(stateDir)).toEqual([]);
+    await noServer();
     expect((await readdir(folder)).toSorted()).toEqual([
       database,
       `${database}.complete`,
+      'server.json',
       'server.log',
       'users',
     ]);
@@ -133,16 +139,24 @@ describe('the standalone server', { timeout: 60_000 }, () => {
     expect(await workflowState(address, 'w')).toBe('RUNNING');
     // The killed one must not be waited for.
     await second.release();
-    expect(await serversBelow(stateDir)).toEqual([]);
+    await noServer();
   });
 
   it('keeps what it knows when it is stopped and started again', async () => {
     const first = begin();
-    await startWorkflow((await first.opened()).address, 'w');
+    const { address } = await first.opened();
+    await startWorkflow(address, 'w');
+    const [ending = 0] = await serversBelow(stateDir);
+    // It would still answer, had it not been told to end: the next command must not go on with it.
+    process.kill(ending, 'SIGSTOP');
     await first.release();
 
     const second = begin();
-    expect(await workflowState((await second.opened()).address, 'w')).toBe('RUNNING');
+    process.kill(ending, 'SIGCONT');
+    expect((await second.opened()).address).toBe(address);
+    expect(await serversBelow(stateDir)).not.toContain(ending);
+    expect(await workflowState(address, 'w')).toBe('RUNNING');
+    expect(second.log).toEqual(['starting a Temporal server']);
     await second.release();
   });
 

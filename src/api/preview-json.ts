@@ -16,6 +16,12 @@ export const previewJson = z
         into_table: z.string(),
         archives: count.openapi({ description: 'Archives that would be loaded.' }),
         bytes: count.openapi({ description: 'Compressed bytes of them.' }),
+        rows: count.openapi({ description: 'Rows of them, as their metadata says.' }),
+        uncompressed_bytes: count,
+        archives_without_metadata: count.openapi({
+          description:
+            'Archives whose metadata does not tell, and that rows and uncompressed_bytes leave out.',
+        }),
         archives_restored_earlier: count,
         keys: z.array(z.string()).openapi({ description: 'The first ten of them.' }),
       }),
@@ -33,12 +39,15 @@ export function toPreviewJson(
   return {
     dry_run: true,
     database: request.database,
-    tables: previews.map(({ table, archives, earlier }) => ({
+    tables: previews.map(({ table, archives, earlier, totals }) => ({
       table: table.table,
       into_schema: table.intoSchema,
       into_table: table.intoTable,
       archives: archives.length,
       bytes: archives.reduce((sum, archive) => sum + archive.bytes, 0),
+      rows: totals.rows,
+      uncompressed_bytes: totals.uncompressedBytes,
+      archives_without_metadata: totals.unknown,
       archives_restored_earlier: earlier,
       keys: archives.slice(0, shownKeys).map(({ key }) => key),
     })),

@@ -41,9 +41,25 @@ export function previewLines(request: RestoreRequest, previews: readonly TablePr
     ...archives.slice(0, shownKeys).map(({ key }) => `  - ${key}`),
     ...(archives.length > shownKeys ? [`  ... and ${archives.length - shownKeys} more`] : []),
     `Into: ${targets.join(', ')} of ${request.database}, ${formatBytes(bytes)} compressed`,
+    ...previews.map(targetLine),
+    ...unknownLines(previews.reduce((sum, { totals }) => sum + totals.unknown, 0)),
     ...earlierLines(earlier, request),
     ...describeFrozen(frozenObjects(archives)),
   ];
+}
+
+function targetLine({ table, archives, totals }: TablePreview): string {
+  const parts = [
+    `${formatCount(archives.length)} archive${archives.length === 1 ? '' : 's'}`,
+    `${formatCount(totals.rows)} rows`,
+    `${formatBytes(totals.uncompressedBytes)} uncompressed`,
+  ];
+  return `  ${table.intoSchema}.${table.intoTable}: ${parts.join(', ')}`;
+}
+
+function unknownLines(unknown: number): string[] {
+  if (unknown === 0) return [];
+  return [`Note: rows and sizes leave out ${formatCount(unknown)} of them, whose metadata does not tell`];
 }
 
 function earlierLines(earlier: number, { options, keys }: RestoreRequest): string[] {
@@ -58,9 +74,10 @@ function previewJson(request: RestoreRequest, previews: readonly TablePreview[])
     dryRun: true,
     database: request.database,
     ignoreWatermark: request.options.ignoreWatermark,
-    tables: previews.map(({ table, archives, earlier }) => ({
+    tables: previews.map(({ table, archives, earlier, totals }) => ({
       ...table,
       earlier,
+      ...totals,
       archives: archives.map(({ key, bytes, storageClass }) => ({ key, bytes, storageClass })),
     })),
   };

@@ -36,8 +36,6 @@ export interface RestoreFlags extends TemporalFlags, LogFlags {
   readonly batchSize?: string;
   readonly verifyFirst?: boolean;
   readonly trustWatermark?: boolean;
-  /** false: a dry run reads no archive. */
-  readonly detectConflicts: boolean;
   /** true: without a word. */
   readonly dropIndexes?: boolean | string;
   readonly commitFrequency?: string;
@@ -107,7 +105,6 @@ export function withRestoreFlags(command: Command): Command {
     )
     .option('--commit-frequency <n>', 'archives in one transaction (default: as many as --pack-bytes allows)')
     .option('--dry-run', 'tell what would be restored and change nothing')
-    .option('--no-detect-conflicts', 'a dry run reads no archive and counts no conflicts')
     .option('--ignore-watermark', 'restore again what was restored before')
     .option('--no-validate-checksum', 'load archives whose checksum is wrong')
     .option('--lanes <n>', 'concurrent loads for each table (default: 4)')
@@ -152,7 +149,6 @@ export function restoreInputOf(flags: RestoreFlags): RestoreInput {
     batch_size: flags.batchSize,
     verify_first: flags.verifyFirst,
     trust_watermark: flags.trustWatermark,
-    detect_conflicts: flags.detectConflicts,
     drop_indexes: flags.dropIndexes,
     commit_frequency: flags.commitFrequency,
     ignore_watermark: flags.ignoreWatermark,

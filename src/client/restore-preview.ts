@@ -9,6 +9,7 @@ import { isSqlState, sqlState } from '../postgres/sqlstate.ts';
 import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
 import { listTableArchives } from './archive-list.ts';
+import { type MetadataTotals, readMetadataTotals } from './metadata-totals.ts';
 
 /** What a restore would do to a table. */
 export interface TablePreview {
@@ -17,11 +18,13 @@ export interface TablePreview {
   readonly archives: readonly ObjectInfo[];
   /** Archives that the ledger has as restored into the target before. */
   readonly earlier: number;
+  /** Of the archives that would be loaded. */
+  readonly totals: MetadataTotals;
 }
 
 /**
- * Tells what a restore would load, by the listing and by the ledger of the target. Changes nothing, and does
- * not read the archives themselves.
+ * Tells what a restore would load, by the listing, the metadata of the archives and the ledger of the target. Changes
+ * nothing, and does not read the archives themselves.
  *
  * @param env where passwords and access keys are looked for
  * @throws ThawError what listing the archives and looking at the targets raise
@@ -61,7 +64,11 @@ async function previewTable(
   });
   const earlier = await restoredEarlier(listed, table, store.name, database, config, env);
   const archives = options.ignoreWatermark ? listed : listed.filter(({ key }) => !earlier.has(key));
-  return { table, archives, earlier: earlier.size };
+  const totals = await readMetadataTotals(
+    store,
+    archives.map(({ key }) => key),
+  );
+  return { table, archives, earlier: earlier.size, totals };
 }
 
 async function restoredEarlier(

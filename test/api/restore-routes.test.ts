@@ -56,7 +56,13 @@ describe('POST /api/restores', () => {
     const archives = Array.from({ length: 12 }, (_, place) => ({ ...archive, key: `a${place}` }));
     const { status, json } = await send(post({ ...body, dry_run: true }, { 'idempotency-key': 'k' }), {
       restores,
-      preview: async ({ tables }) => (tables ?? []).map((table) => ({ table, archives, earlier: 3 })),
+      preview: async ({ tables }) =>
+        (tables ?? []).map((table) => ({
+          table,
+          archives,
+          earlier: 3,
+          totals: { rows: 500, uncompressedBytes: 700, unknown: 1 },
+        })),
     });
     expect(status).toBe(200);
     expect(json.data).toEqual({
@@ -69,6 +75,9 @@ describe('POST /api/restores', () => {
           into_table: 'audit_logs',
           archives: 12,
           bytes: 120,
+          rows: 500,
+          uncompressed_bytes: 700,
+          archives_without_metadata: 1,
           archives_restored_earlier: 3,
           keys: ['a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7', 'a8', 'a9'],
         },

@@ -8,6 +8,7 @@ import { planRestore } from './plan-restore.ts';
 import { prepareTable } from './prepare-table.ts';
 import { recordRestore } from './record-restore.ts';
 import { renewLease } from './renew-lease.ts';
+import { updateWatermark } from './update-watermark.ts';
 import { verifyArchives } from './verify-archives.ts';
 
 /**
@@ -25,6 +26,7 @@ export function createActivities(thaw: ThawContext, searchAttributes: boolean): 
     verifyArchives: verifyArchives(thaw),
     copyStageMerge: copyStageMerge(thaw),
     renewLease: renewLease(thaw),
+    updateWatermark: updateWatermark(thaw),
     finishTable: finishTable(thaw),
     cancelWorkflow: cancelWorkflow(),
   };

@@ -1,17 +1,26 @@
 import { Context } from '@temporalio/activity';
 import type pg from 'pg';
+import { tableFolders } from '../src/archive/key.ts';
 import { Slicer } from '../src/archive/slicer.ts';
 import { rowRangeOf } from '../src/config/row-range.ts';
 import type { Activities, PreparedTable, PrepareTableInput } from '../src/contract/activities.ts';
 import type { RestoreOptions } from '../src/contract/restore-request.ts';
 import { ThawError } from '../src/contract/thaw-error.ts';
+import type { WatermarkUpdates } from '../src/contract/watermark.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
+import {
+  type ForeignWatermark,
+  readForeignWatermark,
+  trustWatermark,
+} from '../src/load/trusted-watermark.ts';
+import { WatermarkPlaces } from '../src/load/watermark-places.ts';
 import { checkOverwritten, writtenColumns } from '../src/load/written-columns.ts';
 import { readTarget, type TargetTable } from '../src/postgres/catalog.ts';
 import { type BuildProgress, rebuildIndexes } from '../src/postgres/rebuild-indexes.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
 import { takeTarget } from '../src/postgres/targets.ts';
 import { readTimeRange } from '../src/postgres/time-range.ts';
+import { isPartial } from '../src/restore/partial.ts';
 import { dropWhereItPays } from './drop-where-it-pays.ts';
 import { withHeartbeats } from './heartbeat.ts';
 import { indexBuilders } from './index-builders.ts';
@@ -52,6 +61,7 @@ async function prepare(
   const range = rowRangeOf(thaw.config, scope, options);
   if (range !== null) await readTimeRange(client, target, range);
   await ensureSchema(client);
+  const foreign = await foreignWatermark(thaw, client, input, target.rootOid);
   const held = await takeTarget(
     client,
     { restoreId, workflow },
@@ -60,8 +70,46 @@ async function prepare(
   // What a dead holder had dropped comes back first, as a second drop would not know of it.
   const withBuilder = indexBuilders(thaw, scope, held.oid, new AbortController().signal);
   const notices = await rebuildIndexes(client, target.oid, { withBuilder, onProgress });
+  notices.push(...foreign.notices);
+  if (foreign.watermark !== null) {
+    const ledger = { ...ledgerOf(thaw, input), target: held };
+    const { signal } = new AbortController();
+    notices.push(await trustWatermark(thaw.store, client, ledger, foreign.watermark, signal));
+  }
   notices.push(...(await dropWhereItPays(thaw, client, target, held, input)));
-  return { target: held, notices: [...target.notices, ...keyNotice(target, options), ...notices] };
+  return {
+    target: held,
+    watermark: watermarkUpdates(thaw, input),
+    notices: [...target.notices, ...keyNotice(target, options), ...notices],
+  };
+}
+
+/** What another tool wrote of the table counts for restores that leave out what was restored before. */
+async function foreignWatermark(
+  thaw: ThawContext,
+  client: pg.Client,
+  input: PrepareTableInput,
+  oid: number,
+): Promise<ForeignWatermark> {
+  const { scope, options, keys } = input;
+  const { enabled } = thaw.config.restoreWatermark;
+  if (!enabled || options.ignoreWatermark || keys !== null) return { watermark: null, notices: [] };
+  const places = new WatermarkPlaces(thaw.config, thaw.store, client, scope.database);
+  const ledger = { ...ledgerOf(thaw, input), target: { oid } };
+  return readForeignWatermark(client, places, ledger, scope, options);
+}
+
+/** Archives named by their keys, and parts of archives, say nothing of how far a table is restored. */
+function watermarkUpdates(thaw: ThawContext, { options, keys }: PrepareTableInput): WatermarkUpdates {
+  const { enabled, updateAfterEachArchive } = thaw.config.restoreWatermark;
+  if (!enabled || keys !== null || isPartial(options)) return 'never';
+  return updateAfterEachArchive ? 'each' : 'end';
+}
+
+function ledgerOf(thaw: ThawContext, { scope }: PrepareTableInput) {
+  const { table, schema } = scope.table;
+  const folders = tableFolders(thaw.config.store.prefix, scope.database, table, schema);
+  return { restoreId: scope.restoreId, store: thaw.store.name, folders };
 }
 
 /** Cluster, namespace and id of the workflow: the same again only once the one before has ended. */

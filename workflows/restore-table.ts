@@ -32,6 +32,7 @@ import { loadWorkflowId } from '../src/contract/names.ts';
 import type { TableError, TableOutcome } from '../src/contract/outcome.ts';
 import type { RestoreState, TableProgress } from '../src/contract/progress.ts';
 import type { RestoreOptions } from '../src/contract/restore-request.ts';
+import type { WatermarkPosition } from '../src/contract/watermark.ts';
 import { ArchiveQueue, type CarriedQueue } from '../src/restore/archive-queue.ts';
 import { summaryText } from '../src/restore/clip.ts';
 import { describeTable } from '../src/restore/details.ts';
@@ -44,6 +45,7 @@ import { toFailure, toTableError } from './failures.ts';
 import { LoadWindow } from './load-window.ts';
 import { ParentReport } from './parent-report.ts';
 import { SearchState, searchAttributesOf } from './search-attributes.ts';
+import { WatermarkUpdate } from './watermark-update.ts';
 
 /** What restore-all gives a table, and what it carries over continue-as-new. */
 export interface RestoreTableInput {
@@ -64,6 +66,7 @@ interface Carried {
   readonly results: CarriedResults;
   /** Archives of the present round of {@link TableRun.loadDeferred}; null before the first. */
   readonly round: number | null;
+  readonly watermark: WatermarkPosition;
 }
 
 /** Archives in a page: its result, with 160 bytes for each, stays far below the limit of a payload. */
@@ -141,6 +144,7 @@ class TableRun {
   readonly #results: TableResults;
   readonly #window = new LoadWindow();
   readonly #report = new ParentReport();
+  readonly #watermark: WatermarkUpdate;
   readonly #searchState: SearchState;
   #phase: 'planning' | 'running' | 'finishing' | 'ended';
   #prepared: PreparedTable | null;
@@ -154,6 +158,7 @@ class TableRun {
     this.#queue = new ArchiveQueue(options, carried?.queue ?? null);
     this.#results = new TableResults(carried?.results ?? null);
     this.#round = carried?.round ?? null;
+    this.#watermark = new WatermarkUpdate(input.scope, carried?.watermark ?? null);
     this.#counting = this.#queue.total !== null;
     this.#phase = carried === null ? 'planning' : 'running';
     this.#searchState = new SearchState(input.searchAttributes, carried === null ? 'planning' : null);
@@ -229,7 +234,7 @@ class TableRun {
     this.#window.rollBack();
     await this.#window.drain();
     this.#results.giveUpDeferred();
-    if (this.#prepared !== null) await this.#letGo(this.#prepared.target);
+    if (this.#prepared !== null) await this.#letGo(this.#prepared);
     if (this.cancelled) await this.#report.cancelled(this.#outcome());
     await condition(allHandlersFinished);
     this.#phase = 'ended';
@@ -244,9 +249,10 @@ class TableRun {
     return outcome;
   }
 
-  async #letGo(target: HeldTarget): Promise<void> {
+  async #letGo({ target, watermark }: PreparedTable): Promise<void> {
     this.#phase = 'finishing';
     this.#show();
+    if (watermark !== 'never') this.#results.notice(await this.#watermark.finish(target));
     const { scope, options } = this.#input;
     const { inserted, updated } = this.#results.tally.rows;
     try {
@@ -368,6 +374,7 @@ class TableRun {
         // Rolled back by `pause --now`: it comes again, in its place.
         if (isCancellation(error)) this.#queue.putBack(load);
         else if (error !== null) this.#stop(error);
+        else if (this.#prepared?.watermark === 'each') this.#watermark.follow(this.#held);
         this.#show();
       },
     );
@@ -424,23 +431,29 @@ class TableRun {
 
   async #continueAsNew(): Promise<void> {
     await this.#window.drain();
+    await this.#watermark.settle();
     await condition(allHandlersFinished);
     if (this.error !== null) throw toFailure(this.error);
     await continueAsNew<typeof restoreTable>({
       ...this.#input,
       control: this.#control.carry(),
       carried: {
-        prepared: { target: this.#held, notices: [] },
+        prepared: { ...this.#taken, notices: [] },
         queue: this.#queue.carry(),
         results: this.#results.carry(),
         round: this.#round,
+        watermark: this.#watermark.position,
       },
     });
   }
 
-  get #held(): HeldTarget {
+  get #taken(): PreparedTable {
     if (this.#prepared === null) throw new Error('The target is not taken yet.');
-    return this.#prepared.target;
+    return this.#prepared;
+  }
+
+  get #held(): HeldTarget {
+    return this.#taken.target;
   }
 
   get #target(): string {

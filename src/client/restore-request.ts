@@ -37,6 +37,7 @@ export function toRestoreRequest(
 ): RestoreRequest {
   const naming = settings.naming ?? asIs;
   refuseContradictions(input, naming);
+  refuseTrust(input, config, naming);
   const keys = input.restore_all ? null : keysOf(input);
   if (keys === null && !input.restore_all) {
     throw fieldError(naming('restore_all'), `or ${naming('s3_key')} is required`);
@@ -138,6 +139,20 @@ function refuseContradictions(input: RestoreInput, naming: FieldNaming): void {
   }
   if (start !== undefined && end !== undefined && start > end) {
     throw fieldError(naming('start_date'), `must not be after ${naming('end_date')} ${end}`, start);
+  }
+}
+
+/** A watermark can be believed only where one is read. */
+function refuseTrust(input: RestoreInput, config: ThawConfig, naming: FieldNaming): void {
+  if (!input.trust_watermark) return;
+  if (!input.restore_all) {
+    throw fieldError(naming('trust_watermark'), `goes with ${naming('restore_all')} only`);
+  }
+  if (input.ignore_watermark) {
+    throw fieldError(naming('trust_watermark'), `and ${naming('ignore_watermark')} must not both be there`);
+  }
+  if (!config.restoreWatermark.enabled) {
+    throw fieldError(naming('trust_watermark'), 'needs restore_watermark.enabled in the configuration');
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ArchiveFailure, ColumnNote, RestoreOutcome, Tally } from './outcome.ts';
 import type { RestoreState } from './progress.ts';
 import type { RestoreOptions, RestoreRequest, TableRequest } from './restore-request.ts';
+import type { WatermarkPosition, WatermarkUpdates } from './watermark.ts';
 
 /** What the activities of one table need to find their place: names only. */
 export interface TableScope {
@@ -131,7 +132,16 @@ export interface PrepareTableInput {
 /** A target that is ready, and what the user should know of it. */
 export interface PreparedTable {
   readonly target: HeldTarget;
+  readonly watermark: WatermarkUpdates;
   readonly notices: readonly string[];
+}
+
+/** Asks to write how far a table is restored. */
+export interface UpdateWatermarkInput {
+  readonly scope: TableScope;
+  readonly target: HeldTarget;
+  /** What the update before gave. */
+  readonly from: WatermarkPosition;
 }
 
 /** Ends the work on a target. */
@@ -177,6 +187,8 @@ export interface Activities {
   copyStageMerge(input: LoadInput): Promise<LoadOutcome>;
   /** Keeps a target while the restore is paused. */
   renewLease(input: { readonly scope: TableScope; readonly target: HeldTarget }): Promise<void>;
+  /** Writes how far the table is restored without a gap, by the ledger. Gives how far that is. */
+  updateWatermark(input: UpdateWatermarkInput): Promise<WatermarkPosition>;
   /** Rebuilds indexes, moves sequences, runs ANALYZE, lets the target go. Gives notices. */
   finishTable(input: FinishTableInput): Promise<readonly string[]>;
   /** Asks Temporal to cancel a workflow: how the `cancel` signal comes to be Temporal's own cancel. */

@@ -26,6 +26,10 @@ export interface LedgerArchive {
   readonly ordinal: number;
 }
 
+/** Of `past`: it was restored, whole, by another restore than $1, or counts as such. */
+const isEarlier = `past.state in ('restored', 'trusted') and not past.partial
+  and (past.state = 'trusted' or past.restore_id <> $1)`;
+
 /** What a claim found: the archive is now this transaction's, was restored by another restore, or was decided by this one. */
 export type Claim = 'claimed' | 'earlier' | 'decided';
 
@@ -52,7 +56,7 @@ export async function claimArchives(
        where not $11 and exists (
          select from thaw.archives past
          where past.target_oid = $2 and past.key = wanted.key and past.etag = wanted.etag
-           and past.store = $4 and past.state = 'restored' and not past.partial and past.restore_id <> $1)
+           and past.store = $4 and ${isEarlier})
      ), claimed as (
        insert into thaw.archives as own
          (restore_id, target_oid, epoch, store, what, attempt, key, etag, bytes, ordinal, state, partial)
@@ -222,7 +226,7 @@ export async function findEarlier(
     `select distinct past.key
      from unnest($4::text[], $5::text[]) as wanted (key, etag)
      join thaw.archives past on past.target_oid = $2 and past.key = wanted.key and past.etag = wanted.etag
-     where past.store = $3 and past.state = 'restored' and not past.partial and past.restore_id <> $1`,
+     where past.store = $3 and ${isEarlier}`,
     [
       scope.restoreId,
       scope.target.oid,

@@ -58,7 +58,8 @@ create table thaw.archives (
   bytes bigint,
   epoch bigint not null,
   ordinal bigint not null,
-  state text not null check (state in ('claimed', 'restored', 'failed', 'foreign')),
+  -- trusted: not restored by Thaw, but counted as such, since a watermark of the archiver's own tool says so
+  state text not null check (state in ('claimed', 'restored', 'failed', 'foreign', 'trusted')),
   rows bigint,
   inserted bigint,
   updated bigint,
@@ -83,7 +84,8 @@ create table thaw.archives (
 );
 
 -- Was this object, with this ETag, ever restored into this table?
-create index archives_restored on thaw.archives (target_oid, key, etag) where state = 'restored' and not partial;
+create index archives_restored on thaw.archives (target_oid, key, etag)
+  where state in ('restored', 'trusted') and not partial;
 
 -- Do archives of other schemas lie in the folder of this table?
 create index archives_foreign on thaw.archives (target_oid) where state = 'foreign';
@@ -115,6 +117,16 @@ create table thaw.dropped_indexes (
   dropped_at timestamptz not null default now(),
   rebuilt_at timestamptz,
   primary key (target_oid, schema_name, index_name)
+);
+
+-- Which rows of the archiver's table restore_watermarks Thaw wrote, and for which target: one that its own tool
+-- has changed since has another time.
+create table thaw.watermarks (
+  database_name text not null,
+  table_name text not null,
+  target text not null,
+  updated_at timestamptz not null,
+  primary key (database_name, table_name)
 );
 
 insert into thaw.schema_version (version) values (1);

@@ -70,12 +70,15 @@ export class FolderStore implements ObjectStore {
     return readWhole(this, key, options);
   }
 
-  async write(key: string, body: Uint8Array): Promise<void> {
+  async write(key: string, body: Uint8Array, _contentType?: string, replaces?: string | null): Promise<void> {
     await this.#classified(key, async () => {
       if (!isKey(key)) throw notThere(this.name, key);
       const path = join(await this.#realRoot(), key);
       await mkdir(dirname(path), { recursive: true });
       if ((await realpath(dirname(path))) !== dirname(path)) throw notThere(this.name, key);
+      // Between this look and the renaming somebody else may be faster: a file system has no conditions.
+      const found = replaces === undefined ? null : await this.#info(key);
+      if (replaces !== undefined && (found?.etag ?? null) !== replaces) throw changed(this.name, key);
       await replaceFile(path, body);
     });
   }

@@ -61,7 +61,12 @@ export interface ObjectStore {
   open(key: string, options?: ReadOptions): Promise<ObjectBody>;
   /** Reads a small object whole, such as metadata; `null` when it is not there. */
   read(key: string, options?: ReadOptions): Promise<Uint8Array | null>;
-  /** Writes a small object, replacing it whole. */
-  write(key: string, body: Uint8Array, contentType: string): Promise<void>;
+  /**
+   * Writes a small object, replacing it whole.
+   *
+   * @param replaces refuses to (`ArchiveChanged`) unless the object there has this entity tag, or for null
+   * unless there is none; absent: whatever is there. A server that knows no conditions writes anyway.
+   */
+  write(key: string, body: Uint8Array, contentType: string, replaces?: string | null): Promise<void>;
   close(): void;
 }

@@ -3,6 +3,7 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
   type S3Client,
+  S3ServiceException,
 } from '@aws-sdk/client-s3';
 import type { S3StoreConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
@@ -77,16 +78,25 @@ export class S3Store implements ObjectStore {
     return readWhole(this, key, options);
   }
 
-  async write(key: string, body: Uint8Array, contentType: string): Promise<void> {
-    const command = new PutObjectCommand({
+  async write(key: string, body: Uint8Array, contentType: string, replaces?: string | null): Promise<void> {
+    const input = {
       Bucket: this.#config.bucket,
       Key: key,
       Body: body,
       ContentLength: body.length,
       ContentType: contentType,
       ...encryptionOf(this.#config),
-    });
-    await this.#ask(() => this.#client.send(command), new Backoff(undefined, fewTries), key);
+    };
+    const put = (condition: object) => this.#client.send(new PutObjectCommand({ ...input, ...condition }));
+    await this.#ask(
+      () =>
+        put(writeCondition(replaces)).catch((error: unknown) => {
+          if (replaces === undefined || !isNotImplemented(error)) throw error;
+          return put({});
+        }),
+      new Backoff(undefined, fewTries),
+      key,
+    );
   }
 
   close(): void {
@@ -135,6 +145,16 @@ function encryptionOf({ encryption }: S3StoreConfig) {
   if (encryption === null) return {};
   if (typeof encryption === 'string') return { ServerSideEncryption: encryption };
   return { SSECustomerAlgorithm: 'AES256', SSECustomerKey: encryption.customerKey };
+}
+
+function writeCondition(replaces: string | null | undefined): object {
+  if (replaces === undefined) return {};
+  return replaces === null ? { IfNoneMatch: '*' } : { IfMatch: `"${replaces}"` };
+}
+
+/** The answer of a server that knows no conditions. */
+function isNotImplemented(error: unknown): boolean {
+  return error instanceof S3ServiceException && error.$metadata.httpStatusCode === 501;
 }
 
 function objectInfo(object: ListedObject): ObjectInfo {

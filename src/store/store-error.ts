@@ -41,6 +41,7 @@ const byCode: Readonly<Record<string, Verdict>> = {
   InvalidBucketName: ['ConfigInvalid', 'is not a name that a bucket may have', 'Correct s3.bucket.'],
   InvalidObjectState: ['ArchiveFrozen', 'is frozen in an archive storage class and cannot be read yet'],
   PreconditionFailed: ['ArchiveChanged', 'is not the object that it was when it was listed or first read'],
+  ConditionalRequestConflict: ['ArchiveChanged', 'is being written by somebody else'],
   InvalidAccessKeyId: unknownKey,
   // versitygw's word for it, with status 404.
   XAdminUserNotFound: unknownKey,

@@ -147,6 +147,11 @@ describe('archives by their keys', () => {
       { s3_key: key, start_date: '2026-01-01' },
       /^start_date: goes with restore_all only \(got "2026-01-01"\)$/,
     ],
+    [{ s3_key: key, trust_watermark: true }, /^trust_watermark: goes with restore_all only$/],
+    [
+      { database: 'production_db', restore_all: true, trust_watermark: true, ignore_watermark: true },
+      /^trust_watermark: and ignore_watermark must not both be there$/,
+    ],
   ])('refuses %j', (input, message) => {
     expect(refusal(input)).toMatch(message);
   });

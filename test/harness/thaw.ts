@@ -53,6 +53,8 @@ export interface TestPlaces {
   readonly s3Endpoint?: string;
   /** Where the worker finds the PostgreSQL server, on the same host. */
   readonly postgresPort?: number;
+  /** `restore_watermark` of the configuration. */
+  readonly watermark?: Readonly<Record<string, unknown>>;
 }
 
 /** @param name begins the names of database and task queue */
@@ -142,6 +144,7 @@ function wholeRequest(table: Partial<TableRequest>): TableRequest {
 function configOf(database: TestDatabase, bucket: TestBucket, places: TestPlaces): string {
   return JSON.stringify({
     version: '1.0',
+    restore_watermark: places.watermark ?? {},
     s3: {
       endpoint: places.s3Endpoint ?? bucket.endpoint,
       bucket: bucket.bucket,

@@ -20,7 +20,15 @@ async function tables(): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-const all = ['archives', 'dropped_indexes', 'rejected_rows', 'restores', 'schema_version', 'targets'];
+const all = [
+  'archives',
+  'dropped_indexes',
+  'rejected_rows',
+  'restores',
+  'schema_version',
+  'targets',
+  'watermarks',
+];
 
 test('is made once, by however many come at the same time', async () => {
   const clients = await Promise.all(Array.from({ length: 6 }, () => session.open()));

@@ -104,6 +104,19 @@ export function objectStoreSuite(store: () => ObjectStore): void {
     await expect(store().read('tag/one', { etag })).rejects.toMatchObject({ code: 'ArchiveChanged' });
   });
 
+  test('writes over what it is told to replace only', async () => {
+    await store().write('cond/one', Buffer.from('first'), 'text/plain', null);
+    await expect(store().write('cond/one', Buffer.from('late'), 'text/plain', null)).rejects.toMatchObject({
+      code: 'ArchiveChanged',
+    });
+    const { etag } = await store().open('cond/one');
+    await store().write('cond/one', Buffer.from('second'), 'text/plain', etag);
+    await expect(store().write('cond/one', Buffer.from('late'), 'text/plain', etag)).rejects.toMatchObject({
+      code: 'ArchiveChanged',
+    });
+    expect(Buffer.from((await store().read('cond/one')) ?? []).toString()).toBe('second');
+  });
+
   test('does nothing for a signal that is aborted already', async () => {
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(store().list({ prefix: '', signal })).rejects.toThrow('enough');

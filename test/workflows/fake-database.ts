@@ -59,7 +59,7 @@ export class FakeDatabase {
       prepareTable: async ({ scope }) => {
         this.steps.push(`prepare ${scope.table.table}`);
         this.prepare(scope.table.table);
-        return { target: { oid: 1, epoch: 1, ordered: true }, notices: [] };
+        return { target: { oid: 1, epoch: 1, ordered: true }, watermark: 'each', notices: [] };
       },
       listArchives: (input) => this.#list(input),
       countArchives: async (input) => {
@@ -72,6 +72,7 @@ export class FakeDatabase {
       },
       copyStageMerge: (input) => this.#load(input),
       renewLease: async () => {},
+      updateWatermark: async ({ from }) => from,
       finishTable: async (input) => {
         this.steps.push(`finish ${input.scope.table.table}`);
         this.finished.push(input);

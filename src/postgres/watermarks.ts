@@ -1,0 +1,111 @@
+import type pg from 'pg';
+import type { Watermark } from '../contract/watermark.ts';
+import { databaseError, isSqlState, sqlState } from './sqlstate.ts';
+
+const object = 'restore_watermarks';
+
+/** The archiver's table: unqualified, so in the first schema of the search path, as its own tool makes it. */
+const createTable = `
+  create table if not exists restore_watermarks (
+    database_name text not null,
+    table_name text not null,
+    last_restored_date timestamptz not null,
+    last_restored_s3_key text not null,
+    total_archives_restored integer not null default 0,
+    updated_at timestamptz not null default now(),
+    primary key (database_name, table_name)
+  )`;
+
+/** Reads a watermark of the database; null when there is none. Needs the schema `thaw`. */
+export async function readWatermark(
+  client: pg.Client,
+  database: string,
+  table: string,
+): Promise<Watermark | null> {
+  try {
+    if (!(await isThere(client))) return null;
+    const { rows } = await client.query<WatermarkRow>(
+      `select to_char(mark.last_restored_date at time zone 'UTC', 'YYYY-MM-DD') as day,
+         mark.last_restored_s3_key as key, mark.total_archives_restored as total, own.target
+       from restore_watermarks mark
+       left join thaw.watermarks own using (database_name, table_name, updated_at)
+       where database_name = $1 and table_name = $2`,
+      [database, table],
+    );
+    const row = rows[0];
+    if (row === undefined) return null;
+    const { day, key, total, target } = row;
+    return { database, table, lastRestoredDay: day, lastRestoredKey: key, totalArchives: total, target };
+  } catch (error) {
+    throw databaseError(error, { object });
+  }
+}
+
+/**
+ * Writes a watermark into the database; the table is made on first use. Both records of it commit together.
+ *
+ * @param choose gives what is to be written in place of what is there; null: nothing
+ */
+export async function replaceWatermark(
+  client: pg.Client,
+  database: string,
+  table: string,
+  choose: (current: Watermark | null) => Watermark | null,
+): Promise<void> {
+  try {
+    // `create … if not exists` needs the right to create even where there is nothing to create.
+    if (!(await isThere(client))) await makeTable(client);
+    await client.query('begin');
+    // One that another restore writes just now is waited for, so that it is seen.
+    await client.query('lock table thaw.watermarks in share row exclusive mode');
+    const next = choose(await readWatermark(client, database, table));
+    if (next !== null) await write(client, next);
+    await client.query('commit');
+  } catch (error) {
+    await client.query('rollback').catch(() => {});
+    throw databaseError(error, { object });
+  }
+}
+
+interface WatermarkRow {
+  readonly day: string;
+  readonly key: string;
+  readonly total: number;
+  readonly target: string | null;
+}
+
+async function isThere(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ there: boolean }>(
+    `select to_regclass('restore_watermarks') is not null as there`,
+  );
+  return rows[0]?.there ?? false;
+}
+
+/** Two that make it at the same time collide even so, and then it is there. */
+async function makeTable(client: pg.Client): Promise<void> {
+  try {
+    await client.query(createTable);
+  } catch (error) {
+    if (!isSqlState(error, sqlState.uniqueViolation)) throw error;
+  }
+}
+
+async function write(client: pg.Client, watermark: Watermark): Promise<void> {
+  const { database, table, lastRestoredDay, lastRestoredKey, totalArchives, target } = watermark;
+  await client.query(
+    `with mark as (
+       insert into restore_watermarks
+         (database_name, table_name, last_restored_date, last_restored_s3_key, total_archives_restored, updated_at)
+       values ($1, $2, $3::date::timestamp at time zone 'UTC', $4, $5, now())
+       on conflict (database_name, table_name) do update
+       set last_restored_date = excluded.last_restored_date,
+         last_restored_s3_key = excluded.last_restored_s3_key,
+         total_archives_restored = excluded.total_archives_restored, updated_at = excluded.updated_at
+     )
+     insert into thaw.watermarks (database_name, table_name, target, updated_at)
+     values ($1, $2, $6, now())
+     on conflict (database_name, table_name) do update
+     set target = excluded.target, updated_at = excluded.updated_at`,
+    [database, table, lastRestoredDay, lastRestoredKey, totalArchives, target],
+  );
+}

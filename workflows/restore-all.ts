@@ -34,7 +34,7 @@ import type { RestoreRequest } from '../src/contract/restore-request.ts';
 import { summaryText } from '../src/restore/clip.ts';
 import { describeRestore } from '../src/restore/details.ts';
 import { sumProgress } from '../src/restore/progress.ts';
-import { addTallies, archivesDone, emptyTally } from '../src/restore/tally.ts';
+import { addTallies, archivesDone, emptyTally, isIncomplete } from '../src/restore/tally.ts';
 import { Control, type ControlState } from './control.ts';
 import { detailOf, toFailure, toTableError } from './failures.ts';
 import type { restoreTable } from './restore-table.ts';
@@ -207,7 +207,7 @@ class RestoreRun {
       table.child = await this.#startTable(table, control);
       this.#catchUp(table.child, control);
       table.outcome = await table.child.result();
-      table.state = table.outcome.tally.archives.failed > 0 ? 'completed_with_failures' : 'completed';
+      table.state = isIncomplete(table.outcome.tally) ? 'completed_with_failures' : 'completed';
     } catch (error) {
       if (isCancellation(error)) this.#tableCancelled(table);
       else this.#tableFailed(table, error);
@@ -306,7 +306,7 @@ class RestoreRun {
         ? 'cancelled'
         : this.error !== null || (failed > 0 && failed === tables.length)
           ? 'failed'
-          : failed > 0 || tally.archives.failed > 0
+          : failed > 0 || isIncomplete(tally)
             ? 'completed_with_failures'
             : 'completed',
       database: this.#request.database,

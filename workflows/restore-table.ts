@@ -39,7 +39,7 @@ import { describeTable } from '../src/restore/details.ts';
 import { onlyForeign } from '../src/restore/foreign.ts';
 import { type Load, loadName } from '../src/restore/packs.ts';
 import { type CarriedResults, TableResults } from '../src/restore/table-results.ts';
-import { archivesDone, emptyTally } from '../src/restore/tally.ts';
+import { archivesDone, emptyTally, isIncomplete } from '../src/restore/tally.ts';
 import { Control, type ControlState, throwIfCancelled } from './control.ts';
 import { toFailure, toTableError } from './failures.ts';
 import { LoadWindow } from './load-window.ts';
@@ -465,7 +465,7 @@ class TableRun {
     if (this.#phase === 'ended') {
       if (this.cancelled) return 'cancelled';
       if (this.error !== null) return 'failed';
-      return this.#results.tally.archives.failed > 0 ? 'completed_with_failures' : 'completed';
+      return isIncomplete(this.#results.tally) ? 'completed_with_failures' : 'completed';
     }
     if (this.cancelled) return 'cancelling';
     if (this.#phase !== 'running' || !this.#control.paused) return this.#phase;

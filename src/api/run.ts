@@ -1,7 +1,7 @@
 import type { ArchiveFailure, RestoreOutcome, TableError, TableOutcome, Tally } from '../contract/outcome.ts';
 import type { Extent, RestoreProgress, RestoreState, TableProgress } from '../contract/progress.ts';
 import { isEnded } from '../contract/progress.ts';
-import { archivesDone, emptyTally } from '../restore/tally.ts';
+import { archivesDone, emptyTally, isIncomplete } from '../restore/tally.ts';
 
 /** One restore as the API tells of it, whatever told the API: its workflow, its result, or the target database. */
 export interface Run {
@@ -135,7 +135,7 @@ function tableOfOutcome(table: TableOutcome, restore: RestoreOutcome['state']): 
 
 function tableState(table: TableOutcome): RestoreState {
   if (table.error !== null) return 'failed';
-  return table.tally.archives.failed > 0 ? 'completed_with_failures' : 'completed';
+  return isIncomplete(table.tally) ? 'completed_with_failures' : 'completed';
 }
 
 function sumOfTotals(extents: readonly Extent[]): number | null {

@@ -360,6 +360,7 @@ export class Slicer {
       object: this.#options.archive,
       stage: 'slice',
       line: this.#lines,
+      column,
       hint: error.hint,
     });
   }

@@ -12,6 +12,8 @@ export interface ThawErrorOptions {
   readonly stage?: Stage | undefined;
   /** 1-based line of the archive, where one line is to blame. */
   readonly line?: number | undefined;
+  /** The column of the table, where one is to blame. */
+  readonly column?: string | undefined;
   /** PostgreSQL's SQLSTATE, where PostgreSQL raised it. */
   readonly sqlstate?: string | undefined;
   readonly cause?: unknown;
@@ -28,6 +30,7 @@ export class ThawError extends Error {
   readonly object: string | undefined;
   readonly stage: Stage | undefined;
   readonly line: number | undefined;
+  readonly column: string | undefined;
   readonly sqlstate: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: ThawErrorOptions = {}) {
@@ -37,6 +40,7 @@ export class ThawError extends Error {
     this.object = options.object;
     this.stage = options.stage;
     this.line = options.line;
+    this.column = options.column;
     this.sqlstate = options.sqlstate;
   }
 

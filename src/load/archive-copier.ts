@@ -5,6 +5,7 @@ import type { ColumnNote } from '../contract/outcome.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { TimeRange } from '../contract/time-range.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
+import type { RejectedRow } from '../postgres/rejected-rows.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
 import { addColumnNotes, leftOutNotes } from '../restore/column-notes.ts';
 import { isDisjoint } from '../restore/time-range.ts';
@@ -13,6 +14,7 @@ import { type ArchiveReader, letGo, type OpenArchive } from './archive-reader.ts
 import type { LoadTools } from './load.ts';
 import type { LoadProgress } from './load-progress.ts';
 import { type Origin, type OriginRule, originOf } from './origin.ts';
+import type { Rejects } from './rejects.ts';
 import type { Sink } from './sink.ts';
 import { verifyChecksums, verifyCount } from './verify.ts';
 import { overwrittenColumns, writtenColumns } from './written-columns.ts';
@@ -22,12 +24,15 @@ export interface CopiedArchive extends Origin {
   /** Its records. */
   readonly rows: number;
   readonly columnNotes: readonly ColumnNote[];
+  /** Its rows that were left out. */
+  readonly rejected: readonly RejectedRow[];
 }
 
 /** Of an archive that was not read. */
 export const nothingCopied: CopiedArchive = {
   rows: 0,
   columnNotes: [],
+  rejected: [],
   foreignSchema: null,
   isUntold: false,
 };
@@ -38,6 +43,7 @@ export class ArchiveCopier {
   readonly #target: TargetTable;
   readonly #reader: ArchiveReader;
   readonly #progress: LoadProgress;
+  readonly #rejects: Rejects;
   /** Of generated columns, which COPY refuses. */
   readonly #ignoredKeys: ReadonlySet<string>;
   /** Columns of json found to hold nested values, by archive. */
@@ -48,7 +54,9 @@ export class ArchiveCopier {
     input: LoadInput,
     { target, progress, sharedFolder }: Pick<LoadTools, 'target' | 'progress' | 'sharedFolder'>,
     reader: ArchiveReader,
+    rejects: Rejects,
   ) {
+    this.#rejects = rejects;
     this.#input = input;
     this.#target = target;
     this.#reader = reader;
@@ -98,7 +106,8 @@ export class ArchiveCopier {
     if (origin.foreignSchema !== null) return { ...nothingCopied, ...origin };
     if (metadata === null || !isDisjoint(range, metadata.timestampRange)) return null;
     const rows = metadata.recordCount ?? 0;
-    return { rows, columnNotes: leftOutNotes(range.column, { rows, untimed: 0 }), ...origin };
+    const columnNotes = leftOutNotes(range.column, { rows, untimed: 0 });
+    return { ...nothingCopied, rows, columnNotes, ...origin };
   }
 
   async #copyArchive(index: number, sink: Sink): Promise<CopiedArchive> {
@@ -112,7 +121,8 @@ export class ArchiveCopier {
       return { ...nothingCopied, ...origin };
     }
     this.#progress.enter('copy', key);
-    const slicer = this.#slicer(index, key);
+    const rejected: RejectedRow[] = [];
+    const slicer = this.#slicer(index, key, rejected);
     const chunks = archive.chunks[Symbol.asyncIterator]();
     try {
       for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
@@ -136,6 +146,7 @@ export class ArchiveCopier {
         ...this.#overwritten(slicer),
       ]),
       ...origin,
+      rejected,
     };
   }
 
@@ -160,7 +171,7 @@ export class ArchiveCopier {
     verifyChecksums(archive);
   }
 
-  #slicer(index: number, key: string): Slicer {
+  #slicer(index: number, key: string, rejected: RejectedRow[]): Slicer {
     const { unrestorable, infinity } = this.#input.options;
     return new Slicer(
       writtenColumns(this.#target).map(({ name, type }) => ({ name, key: name, type })),
@@ -170,6 +181,12 @@ export class ArchiveCopier {
         ignoredKeys: this.#ignoredKeys,
         unrestorable,
         infinity,
+        ...(this.#rejects.max === 0
+          ? {}
+          : {
+              skipLines: new Set(this.#rejects.refusedBy(index).keys()),
+              onReject: this.#rejects.collector(index, key, rejected),
+            }),
       },
     );
   }

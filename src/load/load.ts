@@ -17,6 +17,7 @@ import {
   readDecided,
   settleArchives,
 } from '../postgres/ledger.ts';
+import { writeRejectedRows } from '../postgres/rejected-rows.ts';
 import { databaseError, isSqlState, sqlState } from '../postgres/sqlstate.ts';
 import { endSessions, loadPrefix, readTurn } from '../postgres/targets.ts';
 import { readTimeRange } from '../postgres/time-range.ts';
@@ -30,6 +31,8 @@ import type { ConflictHints } from './conflict-hints.ts';
 import type { LoadProgress } from './load-progress.ts';
 import { LoadResults } from './load-results.ts';
 import { ambiguousOrigin } from './origin.ts';
+import { RefusedRows } from './refused-rows.ts';
+import { Rejects } from './rejects.ts';
 import { DirectSink, type Sink, StagedSink } from './sink.ts';
 import { awaitTurn, GiveWay } from './turn.ts';
 import { writtenColumns } from './written-columns.ts';
@@ -94,6 +97,7 @@ class Load {
   readonly #reader: ArchiveReader;
   readonly #copier: ArchiveCopier;
   readonly #results = new LoadResults();
+  readonly #rejects: Rejects;
   /** Only rows of this time, which only staged ones can be asked for. */
   #range: TimeRange | null = null;
   /** Under way. */
@@ -106,6 +110,7 @@ class Load {
     this.#input = input;
     this.#tools = tools;
     this.#client = client;
+    this.#rejects = new Rejects(input.options.maxRejects);
     this.#ledger = {
       restoreId: input.scope.restoreId,
       target: input.target,
@@ -118,7 +123,7 @@ class Load {
       checksums: input.options.validateChecksums,
       signal: tools.signal,
     });
-    this.#copier = new ArchiveCopier(input, tools, this.#reader);
+    this.#copier = new ArchiveCopier(input, tools, this.#reader, this.#rejects);
   }
 
   /**
@@ -157,10 +162,60 @@ class Load {
       await this.#together(part);
     } catch (error) {
       if (!isAboutArchive(error)) throw error;
-      if (part.to - part.from === 1) await this.#fail(part.from, error);
+      if (part.to - part.from === 1) await this.#decideBad(part, error);
       else
         for (let index = part.from; index < part.to; index++)
           await this.#decide({ from: index, to: index + 1 });
+    }
+  }
+
+  /** Decides an archive by itself that could not be loaded as it is: without its refused rows, or as failed. */
+  async #decideBad(part: Part, error: ThawError): Promise<void> {
+    const known = this.#rejects.refusedBy(part.from).size;
+    try {
+      if (this.#mayLeaveOut(error)) await this.#findRefused(part);
+    } catch (worse) {
+      if (!isAboutArchive(worse)) throw worse;
+      return this.#fail(part.from, worse);
+    }
+    if (this.#rejects.refusedBy(part.from).size > known) await this.#decide(part);
+    else await this.#fail(part.from, error);
+  }
+
+  /** PostgreSQL refused a row. One that refers to a row of the table itself may find it in a later archive. */
+  #mayLeaveOut(error: ThawError): boolean {
+    const isRefused = error.code === 'RowRejected' && error.sqlstate !== undefined;
+    return this.#rejects.max > 0 && isRefused && !this.#isSelfReference(error);
+  }
+
+  /** Finds the rows of an archive that PostgreSQL refuses once its turn has come, and writes nothing. */
+  async #findRefused(part: Part): Promise<void> {
+    const { target, signal } = this.#tools;
+    const key = this.#reader.keyAt(part.from);
+    const { conflictStrategy } = this.#input.options;
+    for (;;) {
+      try {
+        await this.#client.query('begin');
+        const claimed = await this.#claim(part);
+        const sink = new RefusedRows(
+          this.#client,
+          target,
+          writtenColumns(target),
+          conflictStrategy,
+          this.#range,
+          (line, error) => {
+            if (!this.#isSelfReference(error)) this.#rejects.refuse(part.from, key, line, error);
+          },
+        );
+        await this.#copier.copy(claimed, sink, this.#range);
+        await awaitTurn(this.#client, this.#turnClaim(part), false, signal);
+        await sink.merge();
+        return await this.#rollBack(null);
+      } catch (raw) {
+        const error = this.#translate(raw);
+        await this.#rollBack(null);
+        if (!(error instanceof RestartNested)) throw error;
+      }
     }
   }
 
@@ -243,14 +298,21 @@ class Load {
     await this.#refuseUntold(claimed, copied);
     progress.enter('merge', this.#input.what);
     const counts = await sink.merge();
-    const settled = claimed.map((index) => ({
-      key: this.#reader.keyAt(index),
-      ...(copied.get(index) ?? nothingCopied),
-      counts: counts.get(index) ?? emptyTally.rows,
-    }));
+    const settled = claimed.map((index) => {
+      const archive = copied.get(index) ?? nothingCopied;
+      const merged = counts.get(index) ?? emptyTally.rows;
+      return {
+        key: this.#reader.keyAt(index),
+        ...archive,
+        counts: { ...merged, failed: archive.rejected.length },
+      };
+    });
+    for (const { key, rejected } of settled) {
+      await writeRejectedRows(this.#client, this.#ledger, key, rejected);
+    }
     await settleArchives(this.#client, this.#ledger, settled);
     await this.#commitTransaction();
-    if (way === 'staged' && settled.every(({ rows, counts }) => counts.inserted === rows)) {
+    if (way === 'staged' && settled.every(({ rows, counts }) => counts.inserted + counts.failed === rows)) {
       this.#tools.hints.foundNone(this.#ledger);
     }
     for (const [place, index] of claimed.entries()) {

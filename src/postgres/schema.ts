@@ -97,6 +97,7 @@ create table thaw.rejected_rows (
   target_oid oid not null,
   key text not null,
   line bigint,
+  column_name text,
   sqlstate text,
   message text,
   content text,

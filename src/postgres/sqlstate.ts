@@ -226,6 +226,7 @@ function serverError(error: pg.DatabaseError, context: DatabaseErrorContext): Th
     object: context.object,
     stage: context.stage,
     line: position?.line,
+    column,
     sqlstate: error.code,
   });
 }

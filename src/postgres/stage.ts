@@ -12,6 +12,8 @@ export interface Stage {
   readonly columns: readonly TargetColumn[];
   /** Quoted name of the column that numbers the rows, from 1 in the order of the COPY. */
   readonly row: string;
+  /** The same, not quoted. */
+  readonly rowName: string;
 }
 
 /**
@@ -27,7 +29,13 @@ export async function createStage(
   place: number,
   numbering = 'generated always as identity (cache 1000)',
 ): Promise<Stage> {
-  const stage = { table: `pg_temp.thaw_stage_${place}`, columns, row: quoteIdentifier(rowColumn(columns)) };
+  const rowName = rowColumn(columns);
+  const stage = {
+    table: `pg_temp.thaw_stage_${place}`,
+    columns,
+    row: quoteIdentifier(rowName),
+    rowName,
+  };
   const list = [
     ...columns.map((column) => `${quoteIdentifier(column.name)} ${column.typeName}`),
     `${stage.row} bigint ${numbering}`,

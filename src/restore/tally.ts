@@ -27,6 +27,11 @@ export function foreignArchives({ foreign = {} }: ArchiveCounts): number {
   return Object.values(foreign).reduce((sum, count) => sum + count, 0);
 }
 
+/** Archives failed, or rows were left out of restored ones: the table lacks something of what was archived. */
+export function isIncomplete({ archives, rows }: Tally): boolean {
+  return archives.failed > 0 || rows.failed > 0;
+}
+
 /** Rows that came into the table or changed there: "Records restored" of the summary. */
 export function rowsRestored(rows: RowCounts): number {
   return rows.inserted + rows.updated;

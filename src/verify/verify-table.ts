@@ -10,6 +10,7 @@ import { isAboutArchive } from '../load/archive-error.ts';
 import { ArchiveReader } from '../load/archive-reader.ts';
 import { findArchives } from '../load/listing.ts';
 import { LoadProgress } from '../load/load-progress.ts';
+import { Rejects } from '../load/rejects.ts';
 import { writtenColumns } from '../load/written-columns.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
 import {
@@ -222,7 +223,8 @@ class TableVerification {
       ...{ scope, options, archives, folder: '', named: true, firstOrdinal: 0, what: 'verify' },
       target: { oid: restored.oid, epoch: 0, ordered: false },
     };
-    return new ArchiveCopier(input, { target, progress: new LoadProgress(), sharedFolder: false }, reader);
+    const tools = { target, progress: new LoadProgress(), sharedFolder: false };
+    return new ArchiveCopier(input, tools, reader, new Rejects(0));
   }
 
   #add({ rows, equal, superseded }: { rows: number; equal: number; superseded: number }, archives: number) {

@@ -21,6 +21,7 @@ import { ensureSchema } from '../src/postgres/schema.ts';
 import { takeTarget } from '../src/postgres/targets.ts';
 import { readTimeRange } from '../src/postgres/time-range.ts';
 import { isPartial } from '../src/restore/partial.ts';
+import { checkTargetNames } from '../src/restore/schema-names.ts';
 import { dropWhereItPays } from './drop-where-it-pays.ts';
 import { withHeartbeats } from './heartbeat.ts';
 import { indexBuilders } from './index-builders.ts';
@@ -123,6 +124,8 @@ async function temporalName(): Promise<string> {
 function checkTarget(target: TargetTable, options: RestoreOptions): void {
   const object = `${target.schema}.${target.table}`;
   checkOverwritten(target, options);
+  const names = target.columns.filter(({ generated }) => generated === null).map(({ name }) => name);
+  checkTargetNames(object, names, options);
   // Names a column whose type cannot be encoded.
   new Slicer(
     writtenColumns(target).map(({ name, type }) => ({ name, key: name, type })),

@@ -22,11 +22,11 @@ export type ColumnType =
       readonly fields: readonly { readonly name: string; readonly type: ColumnType }[];
     };
 
-/** A column that rows may be written to: its name in the table and in the archive. */
+/** A column that rows may be written to: its name in the table and in archives. */
 export interface ArchiveColumn {
   /** Name in the target table. */
   readonly name: string;
-  /** Key in the archive's records; the same as `name` unless it was mapped. */
-  readonly key: string;
+  /** Key in the archive's records, or all that it may have there; with none the column keeps its default. */
+  readonly key: string | readonly string[];
   readonly type: ColumnType;
 }

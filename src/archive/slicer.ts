@@ -99,7 +99,7 @@ export class Slicer {
     this.#options = options;
     for (const [index, column] of columns.entries()) {
       const encoder = encoderOf(column, options, (kind) => this.#notes.add(index, kind));
-      this.#addField(column.key, index, encoder);
+      for (const key of [column.key].flat()) this.#addField(key, index, encoder);
     }
   }
 

@@ -1,3 +1,4 @@
+import type { ArchiveColumn } from '../archive/column-type.ts';
 import { RestartNested } from '../archive/slice-error.ts';
 import { Slicer } from '../archive/slicer.ts';
 import type { LoadInput } from '../contract/activities.ts';
@@ -8,16 +9,18 @@ import type { TargetTable } from '../postgres/catalog.ts';
 import type { RejectedRow } from '../postgres/rejected-rows.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
 import { addColumnNotes, leftOutNotes } from '../restore/column-notes.ts';
+import { isWanted } from '../restore/schema-plan.ts';
 import { isDisjoint } from '../restore/time-range.ts';
 import { isAboutArchive, isConflict } from './archive-error.ts';
 import { type ArchiveReader, letGo, type OpenArchive } from './archive-reader.ts';
+import { ColumnFeed } from './column-feed.ts';
 import type { LoadTools } from './load.ts';
 import type { LoadProgress } from './load-progress.ts';
 import { type Origin, type OriginRule, originOf } from './origin.ts';
 import type { Rejects } from './rejects.ts';
 import type { Sink } from './sink.ts';
 import { verifyChecksums, verifyCount } from './verify.ts';
-import { overwrittenColumns, writtenColumns } from './written-columns.ts';
+import { overwrittenColumns } from './written-columns.ts';
 
 /** What came of reading an archive to its end. */
 export interface CopiedArchive extends Origin {
@@ -44,8 +47,7 @@ export class ArchiveCopier {
   readonly #reader: ArchiveReader;
   readonly #progress: LoadProgress;
   readonly #rejects: Rejects;
-  /** Of generated columns, which COPY refuses. */
-  readonly #ignoredKeys: ReadonlySet<string>;
+  readonly #feed: ColumnFeed;
   /** Columns of json found to hold nested values, by archive. */
   readonly #nested = new Map<number, Set<string>>();
   readonly #origin: OriginRule;
@@ -62,9 +64,7 @@ export class ArchiveCopier {
     this.#reader = reader;
     this.#progress = progress;
     this.#origin = { schema: input.scope.table.schema, named: input.named, sharedFolder };
-    this.#ignoredKeys = new Set(
-      target.columns.flatMap((column) => (column.generated === null ? [] : [column.name])),
-    );
+    this.#feed = new ColumnFeed(target, input, reader);
   }
 
   /**
@@ -121,8 +121,9 @@ export class ArchiveCopier {
       return { ...nothingCopied, ...origin };
     }
     this.#progress.enter('copy', key);
+    const columns = await this.#columnsOf(index, archive);
     const rejected: RejectedRow[] = [];
-    const slicer = this.#slicer(index, key, rejected);
+    const slicer = this.#slicer(index, key, columns, rejected);
     const chunks = archive.chunks[Symbol.asyncIterator]();
     try {
       for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
@@ -171,24 +172,30 @@ export class ArchiveCopier {
     verifyChecksums(archive);
   }
 
-  #slicer(index: number, key: string, rejected: RejectedRow[]): Slicer {
+  async #columnsOf(index: number, archive: OpenArchive): Promise<ArchiveColumn[]> {
+    try {
+      return await this.#feed.columnsOf(index, archive.metadata?.tableSchema ?? null);
+    } catch (error) {
+      await letGo(archive);
+      throw error;
+    }
+  }
+
+  #slicer(index: number, key: string, columns: readonly ArchiveColumn[], rejected: RejectedRow[]): Slicer {
     const { unrestorable, infinity } = this.#input.options;
-    return new Slicer(
-      writtenColumns(this.#target).map(({ name, type }) => ({ name, key: name, type })),
-      {
-        archive: key,
-        nestedJson: this.#nested.get(index),
-        ignoredKeys: this.#ignoredKeys,
-        unrestorable,
-        infinity,
-        ...(this.#rejects.max === 0
-          ? {}
-          : {
-              skipLines: new Set(this.#rejects.refusedBy(index).keys()),
-              onReject: this.#rejects.collector(index, key, rejected),
-            }),
-      },
-    );
+    return new Slicer(columns, {
+      archive: key,
+      nestedJson: this.#nested.get(index),
+      ignoredKeys: this.#feed.ignoredKeys,
+      unrestorable,
+      infinity,
+      ...(this.#rejects.max === 0
+        ? {}
+        : {
+            skipLines: new Set(this.#rejects.refusedBy(index).keys()),
+            onReject: this.#rejects.collector(index, key, rejected),
+          }),
+    });
   }
 
   #noteNested(index: number, column: string): void {
@@ -198,8 +205,10 @@ export class ArchiveCopier {
 
   /** Columns that the table does not have are left out by lenient and transform, and refused otherwise. */
   #droppedColumns(key: string, slicer: Slicer): ColumnNote[] {
-    const { schemaStrategy } = this.#input.options;
-    return [...slicer.unknownKeys].map(([column, values]) => {
+    const { options } = this.#input;
+    const { schemaStrategy } = options;
+    const dropped = [...slicer.unknownKeys].filter(([column]) => isWanted(column, options));
+    return dropped.map(([column, values]) => {
       if (schemaStrategy === 'strict' || schemaStrategy === 'none') throw this.#unknownColumn(key, column);
       return { column, kind: 'dropped', values };
     });

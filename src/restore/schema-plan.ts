@@ -69,6 +69,14 @@ export function targetName(archived: string, { renamedColumns }: SchemaOptions):
   return Object.hasOwn(renamedColumns, archived) ? (renamedColumns[archived] ?? archived) : archived;
 }
 
+/** Keys under which records may have a column of the table; none where they are not asked for it. */
+export function archivedNames(column: string, options: SchemaOptions): string[] {
+  const names = [...Object.keys(options.renamedColumns), column];
+  return [...new Set(names)].filter((name) => {
+    return targetName(name, options) === column && isWanted(name, options);
+  });
+}
+
 /** Tells whether every column is simply taken: the archived schema is the table's. */
 export function isSameSchema({ columns }: SchemaPlan): boolean {
   return columns.every(({ archived, column, fate }) => {
@@ -143,18 +151,10 @@ function planColumn(
   if (other !== undefined) return plan('refused', `both ${source?.name} and ${other.name} go into it`);
   if (source !== undefined) return planChange(column, source, options);
   if (sources === null) {
-    const archived = archivedName(name, options);
-    return archived === null ? planMissing(column, options) : plan('taken', '', archived);
+    const [archived] = archivedNames(name, options);
+    return archived === undefined ? planMissing(column, options) : plan('taken', '', archived);
   }
   return planMissing(column, options);
-}
-
-/** The name under which archives have a column, where no schema tells; null where they are not asked for it. */
-function archivedName(name: string, options: SchemaOptions): string | null {
-  const renamed = Object.keys(options.renamedColumns).find((old) => targetName(old, options) === name);
-  const own = targetName(name, options) === name ? name : null;
-  const archived = renamed ?? own;
-  return archived !== null && isWanted(archived, options) ? archived : null;
 }
 
 function planChange(column: TargetColumn, source: ArchivedColumn, options: SchemaOptions): PlannedColumn {
@@ -206,6 +206,7 @@ function planSurplus({ name }: ArchivedColumn, options: SchemaOptions): PlannedC
     : { ...plan, fate: 'refused', detail: 'the table does not have it' };
 }
 
-function isWanted(archived: string, { columns }: SchemaOptions): boolean {
+/** Tells whether a column is asked for, by its name in the archive. */
+export function isWanted(archived: string, { columns }: SchemaOptions): boolean {
   return columns === null || columns.includes(archived);
 }

@@ -30,7 +30,9 @@ export interface LoadSite {
   archive(
     batch: number,
     rows: readonly ArchivedRow[],
-    options?: Partial<Pick<ArchiveOptions, 'corrupt' | 'timestampColumn'>> & { readonly metadata?: boolean },
+    options?: Partial<Pick<ArchiveOptions, 'corrupt' | 'tableSchema' | 'timestampColumn'>> & {
+      readonly metadata?: boolean;
+    },
   ): Promise<ArchiveRef>;
   /** A restore that has taken the table. */
   restore(table: string, options?: Partial<RestoreOptions>, restoreId?: string): Promise<SiteRestore>;
@@ -149,7 +151,9 @@ async function writeRef(
   store: ObjectStore,
   batch: number,
   rows: readonly ArchivedRow[],
-  options: Partial<Pick<ArchiveOptions, 'corrupt' | 'timestampColumn'>> & { readonly metadata?: boolean },
+  options: Partial<Pick<ArchiveOptions, 'corrupt' | 'tableSchema' | 'timestampColumn'>> & {
+    readonly metadata?: boolean;
+  },
 ): Promise<ArchiveRef> {
   const put = async (key: string, body: Buffer) => {
     if (options.metadata === true || key.endsWith('.gz'))
@@ -165,6 +169,7 @@ async function writeRef(
     primaryKey: 'id',
     manifest: false,
     ...(options.corrupt === undefined ? {} : { corrupt: options.corrupt }),
+    ...(options.tableSchema === undefined ? {} : { tableSchema: options.tableSchema }),
     ...(options.timestampColumn === undefined ? {} : { timestampColumn: options.timestampColumn }),
   });
   const folder = written.key.slice(0, written.key.lastIndexOf('/') + 1);

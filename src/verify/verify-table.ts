@@ -108,7 +108,7 @@ class TableVerification {
     this.#tools = tools;
     const updates = options.conflictStrategy === 'overwrite' || options.conflictStrategy === 'upsert';
     const deciding = updates ? 'last' : 'first';
-    this.#comparison = { client, target, key: comparedKey(target, options), deciding };
+    this.#comparison = { client, target, key: comparedKey(target), deciding };
   }
 
   async run(): Promise<TableReport> {
@@ -259,9 +259,8 @@ class TableVerification {
   }
 }
 
-/** The key that rows are found by: the one asked for, that of the conflict strategy, or any other. */
-function comparedKey(target: TargetTable, { keyColumns }: RestoreOptions): ComparedKey | null {
-  if (keyColumns !== null) return { columns: keyColumns, nullsNotDistinct: false };
+/** The key that rows are found by: that of the conflict strategy, or any other. */
+function comparedKey(target: TargetTable): ComparedKey | null {
   const key = target.conflictKey ?? target.keys.find(isPlain);
   if (key === undefined || key.columns === null) return null;
   return { columns: key.columns, nullsNotDistinct: key.nullsNotDistinct };

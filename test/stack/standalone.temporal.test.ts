@@ -193,6 +193,8 @@ describe('the standalone server', { timeout: 60_000 }, () => {
         expect(await serversBelow(stateDir)).toHaveLength(1);
         expect(await serversBelow(stateDir)).not.toContain(pid);
         await command.release();
+        // It ends by itself, and the record that is written next does not know of it.
+        await noServer();
         expect(describeProcess(pid)).not.toBeNull();
       }
     } finally {

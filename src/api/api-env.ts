@@ -1,10 +1,10 @@
 import type { RequestIdVariables } from 'hono/request-id';
-import type { Principal } from './auth.ts';
+import type { Caller } from './caller.ts';
 
 /** What middleware leaves for routes. */
 export interface ApiEnv {
   Variables: RequestIdVariables & {
     /** Who asks. */
-    principal: Principal;
+    caller: Caller;
   };
 }

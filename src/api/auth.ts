@@ -3,16 +3,12 @@ import type { MiddlewareHandler } from 'hono';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { ApiEnv } from './api-env.ts';
 import { ApiError } from './api-error.ts';
-
-/** Who asks. Idempotency keys of two principals never meet. */
-export interface Principal {
-  readonly subject: string;
-}
+import { type Caller, soleCaller } from './caller.ts';
 
 /** Tells from a request's `Authorization` header who asks. */
 export interface Authenticator {
   /** @throws ApiError `AUTH_TOKEN_REQUIRED` or `AUTH_TOKEN_INVALID` */
-  authenticate(authorization: string | undefined): Promise<Principal>;
+  authenticate(authorization: string | undefined): Promise<Caller>;
 }
 
 /** Paths that anybody may ask for: they tell nothing about this installation. */
@@ -22,7 +18,7 @@ const openPaths: ReadonlySet<string> = new Set(['/', '/healthz', '/readyz', '/op
 export function requireAuthentication(authenticator: Authenticator): MiddlewareHandler<ApiEnv> {
   return async (context, next) => {
     if (!openPaths.has(context.req.path)) {
-      context.set('principal', await authenticator.authenticate(context.req.header('authorization')));
+      context.set('caller', await authenticator.authenticate(context.req.header('authorization')));
     }
     await next();
   };
@@ -38,7 +34,7 @@ export function tokenAuthenticator(token: string): Authenticator {
       if (!timingSafeEqual(digest(given), expected)) {
         throw unauthorized('AUTH_TOKEN_INVALID', 'The token is not valid.');
       }
-      return { subject: 'token' };
+      return soleCaller('token');
     },
   };
 }
@@ -46,7 +42,7 @@ export function tokenAuthenticator(token: string): Authenticator {
 /** Lets in everybody: for an API that only this machine reaches. */
 export const openAuthenticator: Authenticator = {
   async authenticate() {
-    return { subject: 'local' };
+    return soleCaller('local');
   },
 };
 

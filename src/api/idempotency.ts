@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ApiError } from './api-error.ts';
-import type { Principal } from './auth.ts';
+import type { Caller } from './caller.ts';
 
 const printable = /^[\x20-\x7e]{1,255}$/;
 
@@ -10,12 +10,12 @@ const printable = /^[\x20-\x7e]{1,255}$/;
  *
  * @throws ApiError `VALIDATION_ERROR` for an empty key, one over 255 characters, or other than printable ASCII
  */
-export function restoreIdOfKey(key: string, principal: Principal): string {
+export function restoreIdOfKey(key: string, caller: Caller): string {
   if (!printable.test(key)) {
     throw new ApiError('VALIDATION_ERROR', 'Idempotency-Key: must be 1 to 255 printable ASCII characters');
   }
   const digest = createHash('sha256')
-    .update(JSON.stringify([principal.subject, key]))
+    .update(JSON.stringify([caller.tenant, caller.subject, key]))
     .digest('hex');
   return `key-${digest.slice(0, 32)}`;
 }

@@ -65,7 +65,7 @@ export function addRestoreRoutes(
   app.openAPIRegistry.register('RestoreInput', described);
   app.openapi(startRoute, async (context) => {
     const key = context.req.header('idempotency-key');
-    const restoreId = key === undefined ? newRestoreId() : restoreIdOfKey(key, context.get('principal'));
+    const restoreId = key === undefined ? newRestoreId() : restoreIdOfKey(key, context.get('caller'));
     const input = parseRestoreInput(withRestoreAll(await readJson(context)));
     const request = toRestoreRequest(input, config, restoreId);
     if (input.dry_run) return context.json(success(toPreviewJson(request, await preview(request))), 200);

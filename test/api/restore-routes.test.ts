@@ -187,7 +187,7 @@ describe('Idempotency-Key', () => {
     expect(restores.started).toHaveLength(1);
   });
 
-  it('keeps keys of two principals apart', async () => {
+  it('keeps keys of two callers apart', async () => {
     const restores = fakeRestores();
     await send(keyed('k'), { restores });
     await send(post(body, { 'idempotency-key': 'k', authorization: 'Bearer t' }), {

@@ -10,6 +10,7 @@ import { recordRestore } from './record-restore.ts';
 import { renewLease } from './renew-lease.ts';
 import { updateWatermark } from './update-watermark.ts';
 import { verifyArchives } from './verify-archives.ts';
+import { writeAuditEvent } from './write-audit-event.ts';
 
 /**
  * Everything that a worker runs as an activity.
@@ -28,6 +29,7 @@ export function createActivities(thaw: ThawContext, searchAttributes: boolean): 
     renewLease: renewLease(thaw),
     updateWatermark: updateWatermark(thaw),
     finishTable: finishTable(thaw),
+    writeAuditEvent: writeAuditEvent(thaw),
     cancelWorkflow: cancelWorkflow(),
   };
 }

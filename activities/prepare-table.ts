@@ -25,6 +25,7 @@ import { checkTargetNames } from '../src/restore/schema-names.ts';
 import { dropWhereItPays } from './drop-where-it-pays.ts';
 import { withHeartbeats } from './heartbeat.ts';
 import { indexBuilders } from './index-builders.ts';
+import { namedAgain } from './named-again.ts';
 
 /** Reads the catalog, takes the target, drops indexes when asked. */
 export function prepareTable(thaw: ThawContext): Activities['prepareTable'] {
@@ -77,6 +78,7 @@ async function prepare(
     const { signal } = new AbortController();
     notices.push(await trustWatermark(thaw.store, client, ledger, foreign.watermark, signal));
   }
+  notices.push(...(await namedAgain(thaw, client, held, input)));
   notices.push(...(await dropWhereItPays(thaw, client, target, held, input)));
   return {
     target: held,

@@ -40,6 +40,7 @@ import { onlyForeign } from '../src/restore/foreign.ts';
 import { type Load, loadName } from '../src/restore/packs.ts';
 import { type CarriedResults, TableResults } from '../src/restore/table-results.ts';
 import { archivesDone, emptyTally, isIncomplete } from '../src/restore/tally.ts';
+import { AuditTrail } from './audit-trail.ts';
 import { Control, type ControlState, throwIfCancelled } from './control.ts';
 import { toFailure, toTableError } from './failures.ts';
 import { LoadWindow } from './load-window.ts';
@@ -145,6 +146,7 @@ class TableRun {
   readonly #window = new LoadWindow();
   readonly #report = new ParentReport();
   readonly #watermark: WatermarkUpdate;
+  readonly #audit: AuditTrail;
   readonly #searchState: SearchState;
   #phase: 'planning' | 'running' | 'finishing' | 'ended';
   #prepared: PreparedTable | null;
@@ -159,6 +161,7 @@ class TableRun {
     this.#results = new TableResults(carried?.results ?? null);
     this.#round = carried?.round ?? null;
     this.#watermark = new WatermarkUpdate(input.scope, carried?.watermark ?? null);
+    this.#audit = new AuditTrail(input);
     this.#counting = this.#queue.total !== null;
     this.#phase = carried === null ? 'planning' : 'running';
     this.#searchState = new SearchState(input.searchAttributes, carried === null ? 'planning' : null);
@@ -179,6 +182,7 @@ class TableRun {
 
   async prepare(): Promise<void> {
     if (this.#prepared !== null) return;
+    this.#audit.begin();
     const { scope, options, keys } = this.#input;
     this.#prepared = await prepareTable({ scope, options, keys });
     this.#results.notice(this.#prepared.notices);
@@ -235,6 +239,7 @@ class TableRun {
     await this.#window.drain();
     this.#results.giveUpDeferred();
     if (this.#prepared !== null) await this.#letGo(this.#prepared);
+    this.#results.notice(await this.#audit.end({ ...this.#outcome(), cancelled: this.cancelled }));
     if (this.cancelled) await this.#report.cancelled(this.#outcome());
     await condition(allHandlersFinished);
     this.#phase = 'ended';
@@ -432,6 +437,7 @@ class TableRun {
   async #continueAsNew(): Promise<void> {
     await this.#window.drain();
     await this.#watermark.settle();
+    this.#results.notice(await this.#audit.settle());
     await condition(allHandlersFinished);
     if (this.error !== null) throw toFailure(this.error);
     await continueAsNew<typeof restoreTable>({

@@ -1,3 +1,4 @@
+import type { AuditEvent } from './audit-event.ts';
 import type { ArchiveFailure, ColumnNote, RestoreOutcome, Tally } from './outcome.ts';
 import type { RestoreState } from './progress.ts';
 import type { RestoreOptions, RestoreRequest, TableRequest } from './restore-request.ts';
@@ -160,6 +161,12 @@ export interface RecordRestoreInput {
   readonly outcome: RestoreOutcome | null;
 }
 
+/** Asks to write an event into the audit trail. */
+export interface WriteAuditEventInput {
+  readonly scope: TableScope;
+  readonly event: AuditEvent;
+}
+
 /** Names a workflow, and not a later one that took over its id. */
 export interface CancelWorkflowInput {
   readonly workflowId: string;
@@ -189,6 +196,8 @@ export interface Activities {
   renewLease(input: { readonly scope: TableScope; readonly target: HeldTarget }): Promise<void>;
   /** Writes how far the table is restored without a gap, by the ledger. Gives how far that is. */
   updateWatermark(input: UpdateWatermarkInput): Promise<WatermarkPosition>;
+  /** Writes an event into the archiver's audit trail, where the configuration says. */
+  writeAuditEvent(input: WriteAuditEventInput): Promise<void>;
   /** Rebuilds indexes, moves sequences, runs ANALYZE, lets the target go. Gives notices. */
   finishTable(input: FinishTableInput): Promise<readonly string[]>;
   /** Asks Temporal to cancel a workflow: how the `cancel` signal comes to be Temporal's own cancel. */

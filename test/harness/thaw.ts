@@ -5,7 +5,7 @@ import pino from 'pino';
 import { RestoreClient } from '../../src/client/restore-client.ts';
 import { fingerprint } from '../../src/config/fingerprint.ts';
 import { parseConfig } from '../../src/config/load-config.ts';
-import type { ThawConfig } from '../../src/config/thaw-config.ts';
+import type { StorageType, ThawConfig } from '../../src/config/thaw-config.ts';
 import type { RestoreOutcome } from '../../src/contract/outcome.ts';
 import {
   defaultRestoreOptions,
@@ -55,6 +55,8 @@ export interface TestPlaces {
   readonly postgresPort?: number;
   /** `restore_watermark` of the configuration. */
   readonly watermark?: Readonly<Record<string, unknown>>;
+  /** `defaults.audit_trail_storage_type` of the configuration. */
+  readonly auditTrail?: StorageType;
 }
 
 /** @param name begins the names of database and task queue */
@@ -145,6 +147,7 @@ function configOf(database: TestDatabase, bucket: TestBucket, places: TestPlaces
   return JSON.stringify({
     version: '1.0',
     restore_watermark: places.watermark ?? {},
+    defaults: { audit_trail_storage_type: places.auditTrail ?? 's3' },
     s3: {
       endpoint: places.s3Endpoint ?? bucket.endpoint,
       bucket: bucket.bucket,

@@ -1,5 +1,6 @@
 import { GetObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { RestoreOutcome } from '../../src/contract/outcome.ts';
 import type { Damage } from '../harness/archive-writer.ts';
 import { writeArchive } from '../harness/archive-writer.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
@@ -54,13 +55,47 @@ describe('kept in both places', () => {
   test('is not written for named archives, nor for a part of their rows', async () => {
     await table(thaw, 'parts');
     const { key } = await archive(thaw, 'parts', 4, 1);
-    const named = { ...thaw.request(['parts'], { ignoreWatermark: true }), keys: [key] };
-    await thaw.restores.start(named);
-    expect((await thaw.restores.outcome(named.restoreId)).tally.archives.restored).toBe(1);
+    expect((await restoreNamed('parts', [key])).tally.archives.restored).toBe(1);
     await thaw.restore(['parts'], { columns: ['id'], ignoreWatermark: true });
 
     expect(await objectOf(thaw, 'parts')).toBeNull();
     expect(await rowOf(thaw, 'parts')).toBeNull();
+  });
+
+  test('keeps no named archive back, and the restore says so', async () => {
+    await table(thaw, 'again');
+    const { key } = await archive(thaw, 'again', 4, 1);
+    const { key: other } = await archive(thaw, 'again', 4, 2);
+    await thaw.restore(['again']);
+    await thaw.pg.query('delete from again where id = 1');
+    const before = await objectOf(thaw, 'again');
+
+    const again = await restoreNamed('again', [key]);
+    expect(again.tally).toMatchObject({ archives: { restored: 1, earlier: 0 }, rows: { inserted: 1 } });
+    expect(again.tables[0]?.notices).toEqual([
+      `Restored again, as named by key, though the ledger has it as restored: ${key}`,
+    ]);
+    expect(await idsOf(thaw, 'again')).toEqual([1, 2]);
+    expect(await objectOf(thaw, 'again')).toBe(before);
+    const { rows } = await thaw.pg.query(
+      `select state from thaw.archives where restore_id = $1 and key = $2`,
+      [again.restoreId, key],
+    );
+    expect(rows).toEqual([{ state: 'restored' }]);
+
+    // Where the ledger knows nothing, what another tool wrote is told, and left alone.
+    await table(thaw, 'again_old');
+    const { key: old } = await archive(thaw, 'again_old', 4, 1);
+    await thaw.bucket.put(watermarkKey(thaw, 'again_old'), foreign('again_old', 5, 'archives/elsewhere'));
+    expect((await restoreNamed('again_old', [old])).tables[0]?.notices).toEqual([
+      `Restored again, as named by key, though the watermark has it as restored: ${old}`,
+    ]);
+    expect(await objectOf(thaw, 'again_old')).toBe(foreign('again_old', 5, 'archives/elsewhere'));
+
+    const { key: late } = await archive(thaw, 'again', 6, 3);
+    expect((await restoreNamed('again', [key, other, late])).tables[0]?.notices).toEqual([
+      'Restored again, as named by key, though the ledger has it as restored: 2 of 3 archives',
+    ]);
   });
 
   test('that cannot be written is a notice', async () => {
@@ -176,6 +211,13 @@ test('is written while the restore goes on', async () => {
 
 async function table(at: TestThaw, name: string): Promise<void> {
   await at.pg.query(`create table ${name} (id int primary key)`);
+}
+
+/** What `--s3-key` asks for. */
+async function restoreNamed(name: string, keys: readonly string[]): Promise<RestoreOutcome> {
+  const request = { ...thaw.request([name], { ignoreWatermark: true }), keys };
+  await thaw.restores.start(request);
+  return thaw.restores.outcome(request.restoreId);
 }
 
 /** One row, whose id is the number of the batch. */

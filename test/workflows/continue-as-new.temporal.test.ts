@@ -69,6 +69,7 @@ test('20,000 archives, over many runs: each once, in order, with true totals and
   expect(outcome.tables[0]?.failures).toHaveLength(20);
   expect(it.fake.inOrder('t')).toEqual(archives.map(({ name }) => name));
   expect(it.fake.doubled).toEqual([]);
+  expect(it.fake.audited).toEqual(['restore_start t', 'restore_failure t']);
   expect(totals).toEqual(new Set([20_000]));
   expect(done.length).toBeGreaterThan(5);
   const runs = (await it.executions()).filter(({ workflowId }) => workflowId === it.tableId('t'));

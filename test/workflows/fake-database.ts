@@ -39,6 +39,8 @@ export class FakeDatabase {
   readonly loads: LoadInput[] = [];
   readonly finished: FinishTableInput[] = [];
   readonly recorded: RecordRestoreInput[] = [];
+  /** Events of the audit trail: `restore_start orders`. */
+  readonly audited: string[] = [];
   /** Archives by their place, for each table: what a database would hold. */
   readonly committed = new Map<string, Map<number, string>>();
   /** Places that were committed twice. */
@@ -73,6 +75,9 @@ export class FakeDatabase {
       copyStageMerge: (input) => this.#load(input),
       renewLease: async () => {},
       updateWatermark: async ({ from }) => from,
+      writeAuditEvent: async ({ scope, event }) => {
+        this.audited.push(`${event.event_type} ${scope.table.table}`);
+      },
       finishTable: async (input) => {
         this.steps.push(`finish ${input.scope.table.table}`);
         this.finished.push(input);

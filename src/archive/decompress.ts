@@ -1,8 +1,11 @@
-import { Readable, type Transform } from 'node:stream';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import zlib from 'node:zlib';
 import { ThawError } from '../contract/thaw-error.ts';
+import { ByteQueue } from './byte-queue.ts';
+import { Damage } from './damage.ts';
 import { Digest } from './digest.ts';
+import { isZstd, unzstd } from './zstd.ts';
 
 /** What an archive turned out to be. */
 export interface Digests {
@@ -55,7 +58,7 @@ const wholeOutput = 4 * 1024 * 1024;
 /** A byte order mark, blank lines, a record. */
 const plainBeginning = /^(?:\xef\xbb\xbf)?[ \t\r\n]*(?:\{|$)/;
 
-/** Decompresses an archive: gzip of any number of members, zstd, or plain JSON lines, told apart by their first bytes. */
+/** Decompresses an archive: gzip or zstd of any number of members or frames, or plain JSON lines, told apart by their first bytes. */
 export function readArchive(source: Source, options: ReadArchiveOptions): ArchiveContent {
   const compressed = new Digest(options.digest);
   const uncompressed = new Digest(options.digest);
@@ -87,11 +90,6 @@ export function readArchive(source: Source, options: ReadArchiveOptions): Archiv
   };
 }
 
-/** What is wrong with the bytes of an archive. */
-class Damage extends Error {
-  override readonly name = 'Damage';
-}
-
 function corrupt(damage: Damage, archive: string | undefined): ThawError {
   const message = `${archive ?? 'The archive'}: ${damage.message}.`;
   return new ThawError('ArchiveCorrupt', message, { object: archive, stage: 'decompress', cause: damage });
@@ -112,9 +110,13 @@ async function* decompressed(input: AsyncGenerator<Buffer>): AsyncGenerator<Buff
     yield* rest(input);
     return;
   }
-  const whole = format === 'gzip' && isWhole ? gunzipWhole(head) : null;
+  if (format === 'zstd') {
+    yield* unzstd(new ByteQueue(continued(head, input)));
+    return;
+  }
+  const whole = isWhole ? gunzipWhole(head) : null;
   if (whole !== null) yield whole;
-  else yield* streamed(format, head, input);
+  else yield* gunzipStreamed(head, input);
 }
 
 /** The beginning of the input: all of it, if it is small. */
@@ -134,6 +136,11 @@ function joined(parts: readonly Buffer[]): Buffer {
   return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts);
 }
 
+async function* continued(head: Buffer, input: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  yield head;
+  yield* rest(input);
+}
+
 /** What is left of the input. Unlike `yield*`, leaves it open when the reader goes away. */
 async function* rest(input: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   for (;;) {
@@ -146,7 +153,7 @@ async function* rest(input: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
 function formatOf(head: Buffer): Format {
   if (head.length === 0) throw new Damage('the object is empty');
   if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
-  if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528) return 'zstd';
+  if (isZstd(head)) return 'zstd';
   if (plainBeginning.test(head.toString('latin1', 0, 64))) return 'plain';
   throw new Damage('the object is neither gzip nor zstd nor JSON lines');
 }
@@ -173,18 +180,12 @@ function gunzipWhole(object: Buffer): Buffer | null {
   }
 }
 
-async function* streamed(
-  format: 'gzip' | 'zstd',
-  head: Buffer,
-  input: AsyncGenerator<Buffer>,
-): AsyncGenerator<Buffer> {
-  const engine = format === 'gzip' ? zlib.createGunzip({ chunkSize }) : zstdEngine();
+async function* gunzipStreamed(head: Buffer, input: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  const engine = zlib.createGunzip({ chunkSize });
   let fed = 0;
   let fedAll = false;
   const feed = async function* () {
-    fed += head.length;
-    yield head;
-    for await (const chunk of rest(input)) {
+    for await (const chunk of continued(head, input)) {
       fed += chunk.length;
       yield chunk;
     }
@@ -202,25 +203,13 @@ async function* streamed(
   }
 }
 
-/** Node 20 has no zstd. */
-function zstdEngine(): Transform & { readonly bytesWritten: number } {
-  const { createZstdDecompress } = zlib as unknown as {
-    createZstdDecompress?: (options: { chunkSize: number }) => Transform & { readonly bytesWritten: number };
-  };
-  if (createZstdDecompress !== undefined) return createZstdDecompress({ chunkSize });
-  throw new ThawError('ConfigInvalid', `Node ${process.versions.node} cannot decompress zstd.`, {
-    stage: 'decompress',
-    hint: 'Run Thaw with Node 22.15 or later.',
-  });
-}
-
 function trailing(): Damage {
   return new Damage('there is something behind the end of the compressed data');
 }
 
 function damageOr(error: unknown): unknown {
   const code = (error as { code?: unknown }).code;
-  const isZlib = typeof code === 'string' && /^(Z_|ZSTD_|ERR_ZLIB)/.test(code);
+  const isZlib = typeof code === 'string' && /^(Z_|ERR_ZLIB)/.test(code);
   return isZlib ? new Damage(`the compressed data is damaged (${(error as Error).message})`) : error;
 }
 

@@ -130,6 +130,38 @@ create table thaw.watermarks (
   primary key (database_name, table_name)
 );
 
+-- Models that imports of bundles made or gave fields to. Written with them, so that a later attempt of the same
+-- restore does not take them for models that were there before.
+create table thaw.bundle_models (
+  restore_id text not null,
+  schema_name text not null,
+  model text not null,
+  created boolean not null,
+  fields text[] not null,
+  made_at timestamptz not null default now(),
+  primary key (restore_id, schema_name, model)
+);
+
+-- Which file of a bundle was restored into which model. Its rows commit together with the records.
+create table thaw.bundle_files (
+  restore_id text not null,
+  schema_name text not null,
+  model text not null,
+  target_oid oid not null,
+  -- skipped: its strategy leaves out what is of models that were there; same: an earlier restore brought the file
+  state text not null check (state in ('claimed', 'restored', 'skipped', 'same')),
+  sha256 text,
+  inserted bigint not null default 0,
+  updated bigint not null default 0,
+  skipped bigint not null default 0,
+  deleted bigint not null default 0,
+  finished_at timestamptz,
+  primary key (restore_id, schema_name, model)
+);
+
+-- Was this file ever restored into this model?
+create index bundle_files_restored on thaw.bundle_files (target_oid, sha256) where state = 'restored';
+
 insert into thaw.schema_version (version) values (1);
 `.trim(),
   },

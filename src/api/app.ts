@@ -1,9 +1,11 @@
-import { OpenAPIHono } from '@hono/zod-openapi';
+import { OpenAPIHono, type z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { requestId } from 'hono/request-id';
 import type { Logger } from 'pino';
 import type { ThawConfig } from '../config/thaw-config.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+import type { ControlDatabase } from '../control/control-database.ts';
 import type { ApiEnv } from './api-env.ts';
 import { ApiError } from './api-error.ts';
 import { type Authenticator, openAuthenticator, requireAuthentication } from './auth.ts';
@@ -14,10 +16,14 @@ import { logRequests } from './request-log.ts';
 import { addRestoreRoutes, type Preview } from './restore-routes.ts';
 import { addRunRoutes } from './run-routes.ts';
 import { type FindRecorded, type Restores, Runs } from './runs.ts';
+import { addSavedRestoreRoutes } from './saved-restore-routes.ts';
+import { openSources } from './sources/sources.ts';
 
 /** What the API works with. */
 export interface AppDependencies {
   readonly config: ThawConfig;
+  /** Stays the caller's. */
+  readonly control: ControlDatabase;
   readonly restores: Restores;
   readonly findRecorded: FindRecorded;
   readonly preview: Preview;
@@ -29,8 +35,8 @@ export interface AppDependencies {
 
 /** Makes the API; nothing listens yet. */
 export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
-  const { authenticator, config, findRecorded, logger, preview, readiness, restores } = dependencies;
-  const app = new OpenAPIHono<ApiEnv>();
+  const { authenticator, config, control, findRecorded, logger, preview, readiness, restores } = dependencies;
+  const app = new OpenAPIHono<ApiEnv>({ defaultHook: refuseParameters });
   app.onError(errorHandler(logger));
   app.notFound((context) => context.json(envelopeOf(nothingAt(context.req.path)), 404));
 
@@ -49,6 +55,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   addHealthRoutes(app, readiness);
   addRestoreRoutes(app, { restores, config, preview });
   addRunRoutes(app, new Runs(restores, findRecorded));
+  addSavedRestoreRoutes(app, control, openSources(config));
   addDescription(app);
   return app;
 }
@@ -66,6 +73,15 @@ function addDescription(app: OpenAPIHono<ApiEnv>): void {
     security: [{ bearer: [] }],
   });
   app.get('/', (context) => context.text(welcome));
+}
+
+/** Parameters that are not as described, such as one that is given twice. */
+function refuseParameters(
+  result: { readonly success: true } | { readonly success: false; readonly error: z.core.$ZodError },
+): void {
+  if (result.success) return;
+  const lines = result.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+  throw new ThawError('InputInvalid', lines.join('\n'), { object: lines[0]?.split(':')[0] });
 }
 
 function nothingAt(path: string): ApiError {

@@ -7,6 +7,7 @@ import { RestoreClient } from '../client/restore-client.ts';
 import { previewRestore } from '../client/restore-preview.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import { openControlDatabase } from '../control/control-database.ts';
 import { createApp } from './app.ts';
 import { configuredToken, tokenAuthenticator } from './auth.ts';
 import { isLoopback } from './loopback.ts';
@@ -48,16 +49,18 @@ const closeGrace = 10_000;
 /**
  * Starts the HTTP API.
  *
- * @throws ThawError `ConfigInvalid` when others than this machine could reach it without a token, or when it
- *   cannot listen there
+ * @throws ThawError `ConfigInvalid` when no control database is named, when others than this machine could reach it
+ *   without a token, or when it cannot listen there
  */
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const { config, env, host = '127.0.0.1', port, temporal, taskQueue, logger } = options;
   const token = configuredToken(env);
   if (token === null && !isLoopback(host)) throw tokenRequired(host);
+  const control = openControlDatabase(env);
   const client = new Client(temporal);
   const app = createApp({
     config,
+    control,
     restores: new RestoreClient(client, taskQueue),
     preview: (request) => previewRestore(request, config, env),
     findRecorded: (restoreId) => findRecorded(config, env, restoreId),
@@ -66,10 +69,15 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     logger,
   });
   const server = createAdaptorServer({ fetch: app.fetch, hostname: host }) as Server;
-  await listen(server, host, port);
+  try {
+    await listen(server, host, port);
+  } catch (error) {
+    await control.close();
+    throw error;
+  }
   const url = urlOf(server, host);
   options.onListening?.(url);
-  return { url, close: () => close(server) };
+  return { url, close: () => close(server).finally(() => control.close()) };
 }
 
 /** Whether Temporal answers, and has the namespace. */

@@ -28,7 +28,9 @@ export function addApiCommand(program: Command, context: CommandContext): void {
   const command = withTemporal(withConfig(program.command('api')));
   withLog(command, 'info')
     .summary('serve the HTTP API')
-    .description('Serves the HTTP API until SIGTERM. THAW_TOKEN is the bearer token that it asks for.')
+    .description(
+      'Serves the HTTP API until SIGTERM. THAW_TOKEN is the bearer token that it asks for, THAW_DATABASE_URL the PostgreSQL where it keeps saved restores, runs and logs, in the schema thaw_api.',
+    )
     .option('--host <host>', 'address to listen on; others than this machine need THAW_TOKEN', '127.0.0.1')
     .option('--port <port>', 'port to listen on; 0: any that is free', wholeNumber(65_535), 9001)
     .option('--task-queue <name>', 'task queue of the workers (THAW_TASK_QUEUE, default: thaw)')

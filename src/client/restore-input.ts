@@ -140,7 +140,20 @@ export type FieldNaming = (field: string) => string;
  * @throws ThawError `InputInvalid` with a line `field: reason (got value)` for each thing wrong
  */
 export function parseRestoreInput(input: unknown, naming: FieldNaming = asIs): RestoreInput {
-  const result = restoreInput.safeParse(input);
+  return parseInput(restoreInput, input, naming);
+}
+
+/**
+ * Checks what a user sent against what may be said.
+ *
+ * @throws ThawError `InputInvalid` with a line `field: reason (got value)` for each thing wrong
+ */
+export function parseInput<T extends z.ZodType>(
+  schema: T,
+  input: unknown,
+  naming: FieldNaming = asIs,
+): z.output<T> {
+  const result = schema.safeParse(input);
   if (result.success) return result.data;
   const lines = result.error.issues.flatMap((issue) => linesOf(issue, input, naming));
   throw new ThawError('InputInvalid', lines.join('\n'), { object: lines[0]?.split(':')[0] });
@@ -181,7 +194,7 @@ function gotten(value: unknown): string {
 }
 
 /** An error text for a field that is there but wrong; a field that is absent `is required`. */
-function must(message: string) {
+export function must(message: string) {
   return { error: (issue: { input?: unknown }) => (issue.input === undefined ? 'is required' : message) };
 }
 

@@ -42,7 +42,7 @@ async function listen(
 ): Promise<RunningApi> {
   return startApi({
     config: thaw.config,
-    env: { THAW_TOKEN: 'test-token' },
+    env: { THAW_TOKEN: 'test-token', THAW_DATABASE_URL: thaw.database.url },
     port: 0,
     temporal: openTemporal({ TEMPORAL_ADDRESS: thaw.temporal.address, ...settings }),
     taskQueue,

@@ -48,6 +48,8 @@ describe('description', () => {
     expect(status).toBe(200);
     expect(Object.keys(json.paths).sort()).toEqual([
       '/api/data/restore_runs/{runId}',
+      '/api/data/restores',
+      '/api/data/restores/{id}',
       '/api/restores',
       '/api/runs/{runId}',
       '/api/runs/{runId}/cancel',
@@ -211,7 +213,7 @@ describe('an error that nobody foresaw', () => {
 describe('startApi', () => {
   const options = {
     config: testConfig,
-    env: {},
+    env: { THAW_DATABASE_URL: 'postgres://thaw@127.0.0.1:1/thaw' },
     port: 0,
     // Nothing listens on port 1.
     temporal: openTemporal({ TEMPORAL_ADDRESS: '127.0.0.1:1' }),
@@ -224,11 +226,24 @@ describe('startApi', () => {
       code: 'ConfigInvalid',
       object: 'THAW_TOKEN',
     });
-    await expect(startApi({ ...options, host: '::', env: { THAW_TOKEN: '' } })).rejects.toMatchObject({
+    await expect(
+      startApi({ ...options, host: '::', env: { ...options.env, THAW_TOKEN: '' } }),
+    ).rejects.toMatchObject({
       code: 'ConfigInvalid',
     });
-    const api = await startApi({ ...options, host: '0.0.0.0', env: { THAW_TOKEN: 'abc' } });
+    const api = await startApi({ ...options, host: '0.0.0.0', env: { ...options.env, THAW_TOKEN: 'abc' } });
     await api.close();
+  });
+
+  it('needs a control database', async () => {
+    const refusals = [{}, { THAW_DATABASE_URL: '' }, { THAW_DATABASE_URL: 'mysql://thaw' }];
+    for (const env of refusals) {
+      await expect(startApi({ ...options, env })).rejects.toMatchObject({
+        code: 'ConfigInvalid',
+        object: 'THAW_DATABASE_URL',
+        hint: expect.stringContaining('postgres://'),
+      });
+    }
   });
 
   it('says where it listens, serves there, and closes', async () => {

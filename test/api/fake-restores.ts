@@ -4,6 +4,7 @@ import type { Restores } from '../../src/api/runs.ts';
 import { parseConfig } from '../../src/config/load-config.ts';
 import type { RestoreOutcome, TableOutcome } from '../../src/contract/outcome.ts';
 import type { RestoreRequest } from '../../src/contract/restore-request.ts';
+import { ControlDatabase } from '../../src/control/control-database.ts';
 
 /** A configuration of one database with one table. */
 export const testConfig = parseConfig(
@@ -55,10 +56,14 @@ export function fakeRestores(answers: Partial<Restores> = {}): FakeRestores {
   };
 }
 
+/** Nothing listens on port 1: for tests that ask nothing of it. */
+const nowhere = new ControlDatabase('postgres://thaw@127.0.0.1:1/thaw');
+
 /** The API over fakes; open to this machine unless a test gives an authenticator. */
 export function testApp(dependencies: Partial<AppDependencies> = {}) {
   return createApp({
     config: testConfig,
+    control: nowhere,
     restores: fakeRestores(),
     findRecorded: async () => null,
     preview: async () => [],

@@ -1,0 +1,88 @@
+import { z } from '@hono/zod-openapi';
+import { must } from '../client/restore-input.ts';
+import { sourceTypes } from '../contract/run-request.ts';
+import type { RestoreRow } from '../control/restores.ts';
+
+const count = z.int().min(0);
+const time = z.iso.datetime();
+
+/** The documented `restores` record: a saved restore. */
+export const restoreRecord = z
+  .object({
+    id: z.uuid(),
+    name: z.string(),
+    description: z.string().nullable(),
+    source_type: z.enum(sourceTypes),
+    source_ref: z.string().nullable(),
+    conflict_strategy: z.string(),
+    include: z.array(z.string()),
+    models: z.array(z.string()).nullable(),
+    create_models: z.boolean(),
+    enabled: z.boolean(),
+    options: z.record(z.string(), z.unknown()),
+    last_run_id: z.string().nullable(),
+    last_run_at: time.nullable(),
+    total_runs: count,
+    successful_runs: count,
+    failed_runs: count,
+    created_by: z.string(),
+    created_at: time,
+    updated_at: time,
+    trashed_at: time.nullable(),
+  })
+  .openapi('Restore');
+export type RestoreRecord = z.output<typeof restoreRecord>;
+
+/** Writes a saved restore as the documented record. */
+export function toRestoreRecord(row: RestoreRow): RestoreRecord {
+  const { tenant: _, include, models, options, ...rest } = row;
+  return {
+    ...rest,
+    include: [...include],
+    models: models === null ? null : [...models],
+    options: { ...options },
+    last_run_at: row.last_run_at?.toISOString() ?? null,
+    created_at: row.created_at.toISOString(),
+    updated_at: row.updated_at.toISOString(),
+    trashed_at: row.trashed_at?.toISOString() ?? null,
+  };
+}
+
+/** Text that PostgreSQL can keep: any but NUL. */
+function text(most: number) {
+  return z
+    .string(must('must be text'))
+    .max(most, `must have at most ${most} characters`)
+    .refine((value) => !value.includes('\0'), 'must not hold NUL');
+}
+
+const name = text(255).min(1, 'must not be empty');
+const names = z.array(name, 'must be a list of names').max(10_000, 'must have at most 10,000 names');
+const flag = z.boolean('must be true or false');
+
+/** Settings that a PUT or PATCH may change; what is absent stays as it is. */
+export const restoreChange = z
+  .strictObject(
+    {
+      name: name.optional(),
+      description: text(10_000).nullable().optional(),
+      source_type: text(50)
+        .optional()
+        .openapi({ enum: [...sourceTypes] }),
+      source_ref: text(2000).nullable().optional(),
+      conflict_strategy: text(50).optional(),
+      include: names.optional(),
+      models: names.nullable().optional(),
+      create_models: flag.optional(),
+      enabled: flag.optional(),
+      options: z
+        .record(z.string(), z.unknown(), 'must be an object of settings')
+        .optional()
+        .openapi({ description: 'What only the source knows. For archives: the fields of RestoreInput.' }),
+    },
+    'must be an object of settings',
+  )
+  .openapi('RestoreChange');
+
+/** A restore to be saved. */
+export const restoreCreation = restoreChange.extend({ name }).openapi('RestoreCreation');

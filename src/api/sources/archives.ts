@@ -1,0 +1,66 @@
+import { asIs, type FieldNaming, fieldError, parseRestoreInput } from '../../client/restore-input.ts';
+import { toRestoreRequest } from '../../client/restore-request.ts';
+import type { ThawConfig } from '../../config/thaw-config.ts';
+import type { RestoreRequest } from '../../contract/restore-request.ts';
+import type { Source, SourceInput, SourceSettings } from './source.ts';
+
+/** Row archives: everything that `thaw restore` can do, by the same names. */
+export function archivesSource(config: ThawConfig): Source {
+  const settings = (input: SourceInput, naming: FieldNaming): SourceSettings => {
+    for (const [field, only] of Object.entries(bare)) refuseOther(field, Reflect.get(input, field), only);
+    const options = input.options ?? {};
+    for (const name of ['conflict_strategy', 'dry_run']) {
+      if (name in options) throw fieldError(naming(name), 'does not belong here');
+    }
+    const request = requestOf({ ...input, options }, config, 'none', naming);
+    return { ...bare, conflict_strategy: request.options.conflictStrategy, options };
+  };
+  return {
+    settings: (input) => settings(input, inOptions),
+    settingsOnce: ({ source_type: _, conflict_strategy: strategy, ...options }) =>
+      settings(
+        { ...(strategy === undefined ? {} : { conflict_strategy: strategy as string }), options },
+        asIs,
+      ),
+    request: (saved, { runId }) => ({
+      sourceType: 'archives',
+      archives: requestOf(saved, config, runId, inOptions),
+    }),
+  };
+}
+
+/** Archives bring rows into tables that are there; which ones, their options say. */
+const bare = {
+  source_type: 'archives',
+  source_ref: null,
+  include: ['data'],
+  models: null,
+  create_models: false,
+} as const;
+
+/** A record that is sent back as it was read is taken. */
+function refuseOther(field: string, value: unknown, only: unknown): void {
+  if (value === undefined || JSON.stringify(value) === JSON.stringify(only)) return;
+  throw fieldError(field, `must be ${JSON.stringify(only)} for archives, which are chosen by options`);
+}
+
+function inOptions(field: string): string {
+  return field === 'conflict_strategy' ? field : `options.${field}`;
+}
+
+function requestOf(
+  { conflict_strategy, options }: Pick<SourceInput, 'conflict_strategy' | 'options'>,
+  config: ThawConfig,
+  runId: string,
+  naming: FieldNaming,
+): RestoreRequest {
+  const input = parseRestoreInput(withRestoreAll({ ...options, conflict_strategy }), naming);
+  return toRestoreRequest(input, config, runId, { naming });
+}
+
+/** Who names tables and no archives asks for all of theirs: the command line would list them, the API restores. */
+function withRestoreAll(input: object): object {
+  const namesTables = 'table' in input || 'tables' in input;
+  const saysWhich = 'restore_all' in input || 's3_key' in input || 's3_keys' in input;
+  return namesTables && !saysWhich ? { ...input, restore_all: true } : input;
+}

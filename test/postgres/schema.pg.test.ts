@@ -22,6 +22,8 @@ async function tables(): Promise<string[]> {
 
 const all = [
   'archives',
+  'bundle_files',
+  'bundle_models',
   'dropped_indexes',
   'rejected_rows',
   'restores',

@@ -19,6 +19,7 @@ const rules = {
   'src/restore': { values: ['src/contract', 'src/archive'], types: ['src/postgres'], packages: [] },
   'src/archive': { values: ['src/contract'] },
   'src/config': { values: ['src/contract'] },
+  'src/auth': { values: ['src/contract'] },
   'src/store': { values: ['src/contract'], types: ['src/config'] },
   'src/postgres': { values: ['src/contract', 'src/config'], types: ['src/archive'] },
   'src/load': { values: [...inner, 'src/config'] },
@@ -29,10 +30,10 @@ const rules = {
   'src/bundle': { values: [...inner, 'src/config', 'src/load'] },
   workflows: { values: ['src/contract', 'src/restore'], packages: pure },
   activities: { values: [...inner, 'src/config', 'src/load', 'src/control', 'src/bundle'] },
-  'src/stack': { values: ['src/contract'] },
+  'src/stack': { values: ['src/contract', 'src/auth'] },
   'src/client': { values: [...inner, 'src/config'], types: ['workflows'] },
   'src/api': {
-    values: [...inner, 'src/config', 'src/client', 'src/control', 'src/bundle'],
+    values: [...inner, 'src/config', 'src/auth', 'src/client', 'src/control', 'src/bundle'],
     types: ['workflows'],
   },
   // `src`: the files that lie in it directly, such as worker.ts.
@@ -45,6 +46,7 @@ const rules = {
       'src/verify',
       'src/export',
       'src/control',
+      'src/auth',
       'src/api',
       'src/stack',
       'src',

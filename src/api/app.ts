@@ -6,12 +6,12 @@ import type { Logger } from 'pino';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { ControlDatabase } from '../control/control-database.ts';
+import { checkEveryRouteIsDeclared, requireAccess } from './access.ts';
 import type { ApiEnv } from './api-env.ts';
 import { ApiError } from './api-error.ts';
-import { type Authenticator, openAuthenticator, requireAuthentication } from './auth.ts';
+import type { Authenticator } from './auth.ts';
 import { envelopeOf, errorHandler } from './error-handler.ts';
 import { addHealthRoutes, type Readiness } from './health-routes.ts';
-import { loopbackOnly } from './loopback.ts';
 import { logRequests } from './request-log.ts';
 import { addRestoreRoutes, type Preview } from './restore-routes.ts';
 import { addRunRoutes } from './run-routes.ts';
@@ -28,8 +28,7 @@ export interface AppDependencies {
   readonly findRecorded: FindRecorded;
   readonly preview: Preview;
   readonly readiness: () => Promise<Readiness>;
-  /** Null: everybody is let in who asks from this machine. */
-  readonly authenticator: Authenticator | null;
+  readonly authenticator: Authenticator;
   readonly logger: Logger;
 }
 
@@ -48,8 +47,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
     context.header('Cache-Control', 'no-store');
     context.header('X-Content-Type-Options', 'nosniff');
   });
-  if (authenticator === null) app.use(loopbackOnly);
-  app.use(requireAuthentication(authenticator ?? openAuthenticator));
+  app.use(requireAccess(authenticator));
   app.use(methodNotAllowed({ app, onMethodNotAllowed: refuseMethod }));
 
   addHealthRoutes(app, readiness);
@@ -57,12 +55,17 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   addRunRoutes(app, new Runs(restores, findRecorded));
   addSavedRestoreRoutes(app, control, openSources(config));
   addDescription(app);
+  checkEveryRouteIsDeclared(app.routes);
   return app;
 }
 
 /** `/` and `/openapi.json`. */
 function addDescription(app: OpenAPIHono<ApiEnv>): void {
-  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', { type: 'http', scheme: 'bearer' });
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+  });
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: {

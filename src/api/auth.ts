@@ -1,64 +1,41 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import type { MiddlewareHandler } from 'hono';
-import { ThawError } from '../contract/thaw-error.ts';
-import type { ApiEnv } from './api-env.ts';
+import { TokenRefused, type TokenVerifier } from '../auth/verify-token.ts';
 import { ApiError } from './api-error.ts';
-import { type Caller, soleCaller } from './caller.ts';
+import type { Caller } from './caller.ts';
 
 /** Tells from a request's `Authorization` header who asks. */
 export interface Authenticator {
-  /** @throws ApiError `AUTH_TOKEN_REQUIRED` or `AUTH_TOKEN_INVALID` */
+  /**
+   * @throws ApiError `AUTH_TOKEN_REQUIRED`, `AUTH_TOKEN_INVALID` or `AUTH_TOKEN_EXPIRED`; `FORBIDDEN` for the
+   *   access `deny`; `SERVICE_UNAVAILABLE` when public keys cannot be fetched
+   */
   authenticate(authorization: string | undefined): Promise<Caller>;
 }
 
-/** Paths that anybody may ask for: they tell nothing about this installation. */
-const openPaths: ReadonlySet<string> = new Set(['/', '/healthz', '/readyz', '/openapi.json']);
-
-/** Lets in whom the authenticator knows. A path that is not listed as open is closed. */
-export function requireAuthentication(authenticator: Authenticator): MiddlewareHandler<ApiEnv> {
-  return async (context, next) => {
-    if (!openPaths.has(context.req.path)) {
-      context.set('caller', await authenticator.authenticate(context.req.header('authorization')));
-    }
-    await next();
-  };
-}
-
-/** Lets in whoever holds the one token, `THAW_TOKEN`. */
-export function tokenAuthenticator(token: string): Authenticator {
-  const expected = digest(token);
+/** Lets in who has a token that the verifier takes. */
+export function tokenAuthenticator(verifier: TokenVerifier): Authenticator {
   return {
     async authenticate(authorization) {
-      const given = bearerToken(authorization);
-      // Digests have one length, so that the comparison takes the same time for every token.
-      if (!timingSafeEqual(digest(given), expected)) {
-        throw unauthorized('AUTH_TOKEN_INVALID', 'The token is not valid.');
-      }
-      return soleCaller('token');
+      const { sub, user_id, tenant, access, ns } = await verified(verifier, bearerToken(authorization));
+      const subject = sub ?? user_id ?? tenant;
+      if (access === 'deny') throw new ApiError('FORBIDDEN', 'The token allows nothing: its access is deny.');
+      return { subject, tenant, access, namespace: ns };
     },
   };
 }
 
-/** Lets in everybody: for an API that only this machine reaches. */
-export const openAuthenticator: Authenticator = {
-  async authenticate() {
-    return soleCaller('local');
-  },
-};
-
-/**
- * The token of the environment; null where there is none.
- *
- * @throws ThawError `ConfigInvalid` when no `Authorization` header could carry it
- */
-export function configuredToken(env: NodeJS.ProcessEnv): string | null {
-  const token = env.THAW_TOKEN;
-  if (token === undefined || token === '') return null;
-  if (/^[\x21-\x7e]+$/.test(token)) return token;
-  throw new ThawError('ConfigInvalid', 'THAW_TOKEN: must be printable ASCII without spaces', {
-    object: 'THAW_TOKEN',
-    hint: 'Make one with `openssl rand -hex 32`.',
-  });
+async function verified(verifier: TokenVerifier, token: string) {
+  try {
+    return await verifier.verify(token);
+  } catch (error) {
+    if (!(error instanceof TokenRefused)) throw error;
+    const { kind, message } = error;
+    if (kind === 'invalid') throw unauthorized('AUTH_TOKEN_INVALID', `The token is not valid: ${message}.`);
+    if (kind === 'expired') throw unauthorized('AUTH_TOKEN_EXPIRED', 'The token has expired.');
+    throw new ApiError('SERVICE_UNAVAILABLE', `The token cannot be checked: ${message}.`, {
+      hint: 'Ask again; the server of THAW_JWKS did not answer.',
+      cause: error.cause,
+    });
+  }
 }
 
 function bearerToken(authorization: string | undefined): string {
@@ -71,13 +48,12 @@ function bearerToken(authorization: string | undefined): string {
   return token;
 }
 
-function unauthorized(code: 'AUTH_TOKEN_REQUIRED' | 'AUTH_TOKEN_INVALID', message: string): ApiError {
+function unauthorized(
+  code: 'AUTH_TOKEN_REQUIRED' | 'AUTH_TOKEN_INVALID' | 'AUTH_TOKEN_EXPIRED',
+  message: string,
+): ApiError {
   return new ApiError(code, message, {
-    hint: 'Send `Authorization: Bearer` with the THAW_TOKEN that the API was started with.',
+    hint: 'Send `Authorization: Bearer` with a token; `thaw token` makes one where the API has a secret.',
     headers: { 'WWW-Authenticate': 'Bearer realm="thaw"' },
   });
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

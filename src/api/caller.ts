@@ -1,6 +1,4 @@
-/** What a caller may do, each level what those before it may: look, start and change, delete and replace, see all tenants. */
-export const accessLevels = ['read', 'edit', 'full', 'root'] as const;
-export type Access = (typeof accessLevels)[number];
+import type { Access } from '../contract/access.ts';
 
 /** Who asks. Saved restores, runs, logs and idempotency keys of two tenants never meet. */
 export interface Caller {
@@ -9,14 +7,6 @@ export interface Caller {
   readonly access: Access;
   /** The schema that bundles go into. */
   readonly namespace: string;
-}
-
-/** The tenant of those who hold the one token, or ask from this machine where there is none. */
-export const defaultTenant = 'default';
-
-/** The one who may do everything, as long as no more than a single token tells who asks. */
-export function soleCaller(subject: string): Caller {
-  return { subject, tenant: defaultTenant, access: 'root', namespace: 'public' };
 }
 
 /** The tenant whose records a caller sees; null: those of all. */

@@ -3,13 +3,14 @@ import {
   ServiceError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
-import type { ErrorHandler } from 'hono';
+import type { Context, ErrorHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { Logger } from 'pino';
 import { errorTraits } from '../contract/error-code.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { ApiEnv } from './api-env.ts';
 import { ApiError, type ApiErrorCode } from './api-error.ts';
+import type { Caller } from './caller.ts';
 
 /** Documented names of the statuses that errors of the closed set have. */
 const codeOfStatus: Readonly<Record<number, ApiErrorCode>> = {
@@ -28,12 +29,25 @@ export function errorHandler(logger: Logger): ErrorHandler<ApiEnv> {
     const requestId = context.get('requestId');
     const answer = toApiError(error) ?? unforeseen(requestId);
     if (answer.code === 'INTERNAL_ERROR') logger.error({ err: error, requestId }, 'request failed');
+    else if (refusals.has(answer.status)) logger.warn(refusalOf(answer, context), 'request refused');
     else if (answer.code === 'SERVICE_UNAVAILABLE') {
       logger.warn({ err: answer.cause ?? error, requestId }, 'request could not be served');
     }
     for (const [name, value] of Object.entries(answer.headers)) context.header(name, value);
     return context.json(envelopeOf(answer), answer.status);
   };
+}
+
+/** Statuses of requests that were refused for who asks, or how often. */
+const refusals: ReadonlySet<number> = new Set([401, 403, 429]);
+
+/** What is logged of a refusal: who asked for what, and never the token. */
+function refusalOf({ code, message }: ApiError, context: Context<ApiEnv>): object {
+  const { method, path } = context.req;
+  // Absent where no token was accepted.
+  const caller = context.get('caller') as Caller | undefined;
+  const { subject, tenant } = caller ?? {};
+  return { requestId: context.get('requestId'), method, path, code, reason: message, subject, tenant };
 }
 
 /** The body of an error's answer. */

@@ -3,14 +3,15 @@ import type { Server } from 'node:http';
 import { createAdaptorServer } from '@hono/node-server';
 import { Client, type ConnectionLike } from '@temporalio/client';
 import type { Logger } from 'pino';
+import { authSettings } from '../auth/auth-settings.ts';
+import { TokenVerifier } from '../auth/verify-token.ts';
 import { RestoreClient } from '../client/restore-client.ts';
 import { previewRestore } from '../client/restore-preview.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { openControlDatabase } from '../control/control-database.ts';
 import { createApp } from './app.ts';
-import { configuredToken, tokenAuthenticator } from './auth.ts';
-import { isLoopback } from './loopback.ts';
+import { tokenAuthenticator } from './auth.ts';
 import { findRecorded } from './recorded-restores.ts';
 
 /** A connection to Temporal and the namespace to use there. */
@@ -22,7 +23,7 @@ export interface TemporalAccess {
 /** What the API is started with. */
 export interface ApiOptions {
   readonly config: ThawConfig;
-  /** `THAW_TOKEN` and the passwords of databases are read from it. */
+  /** How tokens are checked, and the passwords of databases, are read from it. */
   readonly env: NodeJS.ProcessEnv;
   /** @default '127.0.0.1' */
   readonly host?: string;
@@ -49,13 +50,12 @@ const closeGrace = 10_000;
 /**
  * Starts the HTTP API.
  *
- * @throws ThawError `ConfigInvalid` when no control database is named, when others than this machine could reach it
- *   without a token, or when it cannot listen there
+ * @throws ThawError `ConfigInvalid` when there is nothing to check tokens with, no control database is named, or it
+ *   cannot listen there
  */
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const { config, env, host = '127.0.0.1', port, temporal, taskQueue, logger } = options;
-  const token = configuredToken(env);
-  if (token === null && !isLoopback(host)) throw tokenRequired(host);
+  const verifier = new TokenVerifier(authSettings(env));
   const control = openControlDatabase(env);
   const client = new Client(temporal);
   const app = createApp({
@@ -65,7 +65,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     preview: (request) => previewRestore(request, config, env),
     findRecorded: (restoreId) => findRecorded(config, env, restoreId),
     readiness: async () => ({ configuration: true, temporal: await answers(temporal) }),
-    authenticator: token === null ? null : tokenAuthenticator(token),
+    authenticator: tokenAuthenticator(verifier),
     logger,
   });
   const server = createAdaptorServer({ fetch: app.fetch, hostname: host }) as Server;
@@ -118,11 +118,4 @@ async function close(server: Server): Promise<void> {
   const timer = setTimeout(() => server.closeAllConnections(), closeGrace);
   await closed;
   clearTimeout(timer);
-}
-
-function tokenRequired(host: string): ThawError {
-  return new ThawError('ConfigInvalid', `THAW_TOKEN: is required to listen on ${host}`, {
-    object: 'THAW_TOKEN',
-    hint: 'Set THAW_TOKEN, for example to the output of `openssl rand -hex 32`, or listen on 127.0.0.1.',
-  });
 }

@@ -29,9 +29,12 @@ export function addApiCommand(program: Command, context: CommandContext): void {
   withLog(command, 'info')
     .summary('serve the HTTP API')
     .description(
-      'Serves the HTTP API until SIGTERM. THAW_TOKEN is the bearer token that it asks for, THAW_DATABASE_URL the PostgreSQL where it keeps saved restores, runs and logs, in the schema thaw_api.',
+      'Serves the HTTP API until SIGTERM. Tokens are checked with THAW_JWT_SECRET (HS256) or with the public keys of ' +
+        'THAW_JWKS (https URL or file; RS256, ES256, EdDSA), and by THAW_JWT_ISSUER and THAW_JWT_AUDIENCE. ' +
+        '`thaw token` makes one with the secret. THAW_DATABASE_URL is the PostgreSQL where saved restores, runs and ' +
+        'logs are kept, in the schema thaw_api.',
     )
-    .option('--host <host>', 'address to listen on; others than this machine need THAW_TOKEN', '127.0.0.1')
+    .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on; 0: any that is free', wholeNumber(65_535), 9001)
     .option('--task-queue <name>', 'task queue of the workers (THAW_TASK_QUEUE, default: thaw)')
     .action((flags: ApiFlags) => serve(flags, context));

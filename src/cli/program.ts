@@ -9,6 +9,7 @@ import { addRestoreCommand } from './command-restore.ts';
 import { addSchemaCommand } from './command-schema.ts';
 import { addShowCommand } from './command-show.ts';
 import { addStatusCommand } from './command-status.ts';
+import { addTokenCommand } from './command-token.ts';
 import { addValidateCommand } from './command-validate.ts';
 import { addVerifyCommand } from './command-verify.ts';
 import { addWatchCommand } from './command-watch.ts';
@@ -43,6 +44,7 @@ export function createProgram(context: CommandContext): Command {
   addSchemaCommand(program, context);
   addWorkerCommand(program, context);
   addApiCommand(program, context);
+  addTokenCommand(program, context);
   addDevCommand(program, context);
   return program;
 }

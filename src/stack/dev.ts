@@ -4,6 +4,7 @@ import pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
 import { startApi, startWorker } from './command.ts';
 import { devConfig, devDatabases } from './dev-config.ts';
+import { devToken } from './dev-token.ts';
 import { type Lock, tryLock } from './lock.ts';
 import type { PostgresServer } from './postgres-server.ts';
 import { endLeftover, type RunningProcess } from './process.ts';
@@ -41,6 +42,11 @@ export interface DevEnvironment {
   readonly AWS_SECRET_ACCESS_KEY: string;
   readonly AWS_REGION: string;
   readonly THAW_BUCKET: string;
+  /** Secret of the API's tokens: `thaw token` makes others. */
+  readonly THAW_JWT_SECRET: string;
+  /** A token for everything. */
+  readonly THAW_API_TOKEN: string;
+  /** The same, by its shorter name. */
   readonly THAW_TOKEN: string;
   readonly THAW_CONFIG: string;
 }
@@ -104,6 +110,7 @@ export async function startDev(options: DevOptions): Promise<DevStack> {
 async function startParts(options: DevOptions, stack: Stack, started: Supervised[]): Promise<DevEnvironment> {
   const { folder, secrets, temporal, s3, postgres } = stack;
   const config = options.config === null ? makeConfig(folder) : path.resolve(options.config);
+  const token = await devToken(folder, secrets.jwtSecret);
   const withoutApi = {
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_UI_URL: temporal.uiUrl ?? '',
@@ -115,7 +122,9 @@ async function startParts(options: DevOptions, stack: Stack, started: Supervised
     AWS_SECRET_ACCESS_KEY: s3.secretAccessKey,
     AWS_REGION: s3.region,
     THAW_BUCKET: s3.bucket,
-    THAW_TOKEN: secrets.apiToken,
+    THAW_JWT_SECRET: secrets.jwtSecret,
+    THAW_API_TOKEN: token,
+    THAW_TOKEN: token,
     THAW_CONFIG: config,
   };
   const place = { folder, config, env: { ...ownEnvironment(), ...withoutApi } };
@@ -152,10 +161,11 @@ function makeConfig(folder: string): string {
   return file;
 }
 
-/** Credentials and addresses of other clusters and stores must not reach worker and API. */
+/** Credentials and addresses of other clusters, stores and issuers of tokens must not reach worker and API. */
 function ownEnvironment(): NodeJS.ProcessEnv {
-  const { AWS_PROFILE: _, AWS_SESSION_TOKEN: __, AWS_ENDPOINT_URL: ___, ...env } = process.env;
-  return withoutTemporalSettings(env);
+  const others = /^(AWS_PROFILE|AWS_SESSION_TOKEN|AWS_ENDPOINT_URL|THAW_JWKS|THAW_JWT_.*)$/;
+  const own = Object.entries(process.env).filter(([name]) => !others.test(name));
+  return withoutTemporalSettings(Object.fromEntries(own));
 }
 
 async function makeDatabases(postgres: PostgresServer): Promise<void> {

@@ -7,6 +7,7 @@ export async function runDev(options: Omit<DevOptions, 'signal'>): Promise<void>
   signal.addEventListener('abort', () => options.log(`thaw dev: stopping (${signal.reason})`));
   try {
     const dev = await startDev({ ...options, signal });
+    options.log(`thaw dev: token ${dev.env.THAW_API_TOKEN}`);
     await aborted(signal);
     await dev.stop();
   } catch (error) {

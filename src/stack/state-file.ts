@@ -26,8 +26,8 @@ export interface Secrets {
   readonly postgresPassword: string;
   readonly s3AccessKeyId: string;
   readonly s3SecretAccessKey: string;
-  /** Bearer token of the API. */
-  readonly apiToken: string;
+  /** Secret of the API's tokens. */
+  readonly jwtSecret: string;
 }
 
 /**
@@ -39,15 +39,15 @@ export interface Secrets {
 export function openStateFolder(folder: string): Secrets {
   mkdirSync(folder, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
   const file = path.join(folder, 'secrets.json');
-  const known = readJson<Secrets>(file);
-  if (known !== null) return known;
+  const known = readJson<Partial<Secrets>>(file);
   const secrets: Secrets = {
     id: randomBytes(8).toString('hex'),
     postgresPassword: randomBytes(18).toString('base64url'),
     s3AccessKeyId: `thaw${randomBytes(8).toString('hex')}`,
     s3SecretAccessKey: randomBytes(24).toString('base64url'),
-    apiToken: randomBytes(24).toString('base64url'),
+    jwtSecret: randomBytes(32).toString('base64url'),
+    ...known,
   };
-  writeJson(file, secrets, 0o600);
+  if (known?.jwtSecret === undefined) writeJson(file, secrets, 0o600);
   return secrets;
 }

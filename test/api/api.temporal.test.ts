@@ -7,15 +7,17 @@ import { openTemporal } from '../../src/client/temporal-connection.ts';
 import { restoreWorkflowId } from '../../src/contract/names.ts';
 import { expectEqualTable, expectedCsv, loadSchema } from '../harness/fixture.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
+import { testAuthorization, tokenEnv } from '../harness/token.ts';
 import { type Answer, post, read } from './fake-restores.ts';
 
-const authorization = 'Bearer test-token';
+let authorization: string;
 const table = 'public.audit_logs';
 let thaw: TestThaw;
 let apis: RunningApi[];
 let holder: pg.Client | null = null;
 
 beforeAll(async () => {
+  authorization = await testAuthorization();
   thaw = await createTestThaw('api');
   await loadSchema(thaw.pg, 'audit-logs');
   await thaw.bucket.putFixture('audit-logs', undefined, thaw.database.name);
@@ -42,7 +44,7 @@ async function listen(
 ): Promise<RunningApi> {
   return startApi({
     config: thaw.config,
-    env: { THAW_TOKEN: 'test-token', THAW_DATABASE_URL: thaw.database.url },
+    env: { ...tokenEnv, THAW_DATABASE_URL: thaw.database.url },
     port: 0,
     temporal: openTemporal({ TEMPORAL_ADDRESS: thaw.temporal.address, ...settings }),
     taskQueue,

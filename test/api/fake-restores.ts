@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { type AppDependencies, createApp } from '../../src/api/app.ts';
+import type { Authenticator } from '../../src/api/auth.ts';
 import type { Restores } from '../../src/api/runs.ts';
 import { parseConfig } from '../../src/config/load-config.ts';
 import type { RestoreOutcome, TableOutcome } from '../../src/contract/outcome.ts';
@@ -59,7 +60,17 @@ export function fakeRestores(answers: Partial<Restores> = {}): FakeRestores {
 /** Nothing listens on port 1: for tests that ask nothing of it. */
 const nowhere = new ControlDatabase('postgres://thaw@127.0.0.1:1/thaw');
 
-/** The API over fakes; open to this machine unless a test gives an authenticator. */
+/** Takes everybody for one who may do everything. */
+export const anybody: Authenticator = {
+  authenticate: async () => ({
+    subject: 'tester',
+    tenant: 'default',
+    access: 'root',
+    namespace: 'public',
+  }),
+};
+
+/** The API over fakes; it asks for no token unless a test gives an authenticator. */
 export function testApp(dependencies: Partial<AppDependencies> = {}) {
   return createApp({
     config: testConfig,
@@ -68,7 +79,7 @@ export function testApp(dependencies: Partial<AppDependencies> = {}) {
     findRecorded: async () => null,
     preview: async () => [],
     readiness: async () => ({ configuration: true, temporal: true }),
-    authenticator: null,
+    authenticator: anybody,
     logger: pino({ enabled: false }),
     ...dependencies,
   });

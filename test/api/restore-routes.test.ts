@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AppDependencies } from '../../src/api/app.ts';
-import { tokenAuthenticator } from '../../src/api/auth.ts';
-import { fakeRestores, post, read, testApp } from './fake-restores.ts';
+import { anybody, fakeRestores, post, read, testApp } from './fake-restores.ts';
 
 const body = { database: 'production_db', table: 'audit_logs', restore_all: true };
 
@@ -190,11 +189,12 @@ describe('Idempotency-Key', () => {
   it('keeps keys of two callers apart', async () => {
     const restores = fakeRestores();
     await send(keyed('k'), { restores });
-    await send(post(body, { 'idempotency-key': 'k', authorization: 'Bearer t' }), {
-      restores,
-      authenticator: tokenAuthenticator('t'),
-    });
-    expect(restores.started).toHaveLength(2);
+    const other = await anybody.authenticate(undefined);
+    for (const changes of [{ subject: 'somebody else' }, { tenant: 'another' }]) {
+      const authenticator = { authenticate: async () => ({ ...other, ...changes }) };
+      await send(keyed('k'), { restores, authenticator });
+    }
+    expect(restores.started).toHaveLength(3);
   });
 
   it.each([[''], ['x'.repeat(256)], ['schlüssel']])('refuses the key %j', async (key) => {

@@ -248,7 +248,11 @@ test.each(['restore_123', randomUUID(), '%00', "'; drop table x"])('there is no 
 });
 
 test('without the control database it is 503, and nothing else is said', async () => {
-  const answer = await read(await testApp({ authenticator: sayingAuthenticator }).request(collection));
+  const answer = await read(
+    await testApp({ authenticator: sayingAuthenticator }).request(collection, {
+      headers: { authorization: someone },
+    }),
+  );
   expect(answer).toMatchObject({
     status: 503,
     json: { error_code: 'SERVICE_UNAVAILABLE', data: { code: 'DatabaseUnavailable' } },

@@ -1,0 +1,82 @@
+import type { Context, MiddlewareHandler } from 'hono';
+import { matchedRoutes } from 'hono/route';
+import type { RouterRoute } from 'hono/types';
+import { type Access, allows } from '../contract/access.ts';
+import type { ApiEnv } from './api-env.ts';
+import { ApiError } from './api-error.ts';
+import type { Authenticator } from './auth.ts';
+import type { Caller } from './caller.ts';
+
+/** `open`: anybody may ask, as the answer tells nothing about this installation. */
+type Need = Access | 'open';
+
+/** What each route is needed for. A route that does not stand here is not served: the API does not start. */
+export const neededAccess: Readonly<Record<string, Need>> = {
+  'GET /': 'open',
+  'GET /healthz': 'open',
+  'GET /readyz': 'open',
+  'GET /openapi.json': 'open',
+  'POST /api/restores': 'edit',
+  'POST /api/data/restores': 'edit',
+  'GET /api/data/restores': 'read',
+  'GET /api/data/restores/{id}': 'read',
+  'PUT /api/data/restores/{id}': 'edit',
+  'PATCH /api/data/restores/{id}': 'edit',
+  'DELETE /api/data/restores/{id}': 'full',
+  'GET /api/runs/{runId}': 'read',
+  'POST /api/runs/{runId}/pause': 'edit',
+  'POST /api/runs/{runId}/resume': 'edit',
+  'POST /api/runs/{runId}/cancel': 'edit',
+  'GET /api/data/restore_runs/{runId}': 'read',
+};
+
+/** Lets in who holds a token that allows the route; what there is no route for, nobody without a token learns. */
+export function requireAccess(authenticator: Authenticator): MiddlewareHandler<ApiEnv> {
+  return async (context, next) => {
+    const need = needOf(context);
+    if (need !== 'open') {
+      const caller = await authenticator.authenticate(context.req.header('authorization'));
+      context.set('caller', caller);
+      demandAccess(caller, need, `${context.req.method} ${context.req.path}`);
+    }
+    await next();
+  };
+}
+
+/**
+ * For what a route alone does not tell, such as the strategy of a restore.
+ *
+ * @param what stands in the message: `"replace" needs the access full.`
+ * @throws ApiError `FORBIDDEN`
+ */
+export function demandAccess(caller: Caller, needed: Access, what: string): void {
+  if (allows(caller.access, needed)) return;
+  throw new ApiError('FORBIDDEN', `${what} needs the access ${needed}; the token has ${caller.access}.`, {
+    hint: `Ask with a token whose claim access is ${needed}.`,
+  });
+}
+
+/** @throws Error when a route declares no access */
+export function checkEveryRouteIsDeclared(routes: readonly RouterRoute[]): void {
+  const missing = routes
+    .filter(isHandler)
+    .map(nameOf)
+    .filter((name) => !Object.hasOwn(neededAccess, name));
+  if (missing.length > 0) throw new Error(`routes without access in access.ts: ${missing.join(', ')}`);
+}
+
+function needOf(context: Context): Need {
+  const route = matchedRoutes(context).filter(isHandler).at(-1);
+  // A caller that may look may learn that there is nothing.
+  return route === undefined ? 'read' : (neededAccess[nameOf(route)] ?? 'root');
+}
+
+/** Middleware stands for every method. */
+function isHandler({ method }: RouterRoute): boolean {
+  return method !== 'ALL';
+}
+
+/** `GET /api/runs/{runId}` */
+function nameOf({ method, path }: RouterRoute): string {
+  return `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`;
+}

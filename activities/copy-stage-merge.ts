@@ -4,6 +4,7 @@ import type { Activities } from '../src/contract/activities.ts';
 import { loadArchives } from '../src/load/load.ts';
 import { LoadProgress } from '../src/load/load-progress.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
+import { askedTarget } from '../src/postgres/asked-target.ts';
 import { withHeartbeats } from './heartbeat.ts';
 
 /** Download, decompress, slice, COPY, merge and ledger: one archive or pack, streamed, in one transaction. */
@@ -16,7 +17,7 @@ export function copyStageMerge(thaw: ThawContext): Activities['copyStageMerge'] 
       async () =>
         loadArchives(input, {
           store: thaw.store,
-          target: await thaw.target(input.scope, input.target, signal),
+          target: askedTarget(await thaw.target(input.scope, input.target, signal), input.options),
           progress,
           hints: thaw.hints,
           range: rowRangeOf(thaw.config, input.scope, input.options),

@@ -5,7 +5,6 @@ import { Slicer } from '../src/archive/slicer.ts';
 import { rowRangeOf } from '../src/config/row-range.ts';
 import type { Activities, PreparedTable, PrepareTableInput } from '../src/contract/activities.ts';
 import type { RestoreOptions } from '../src/contract/restore-request.ts';
-import { ThawError } from '../src/contract/thaw-error.ts';
 import type { WatermarkUpdates } from '../src/contract/watermark.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import {
@@ -15,6 +14,7 @@ import {
 } from '../src/load/trusted-watermark.ts';
 import { WatermarkPlaces } from '../src/load/watermark-places.ts';
 import { checkOverwritten, writtenColumns } from '../src/load/written-columns.ts';
+import { askedTarget } from '../src/postgres/asked-target.ts';
 import { readTarget, type TargetTable } from '../src/postgres/catalog.ts';
 import { type BuildProgress, rebuildIndexes } from '../src/postgres/rebuild-indexes.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
@@ -58,7 +58,7 @@ async function prepare(
 ): Promise<PreparedTable> {
   const { scope, options } = input;
   const { restoreId, table } = scope;
-  const target = await readTarget(client, table.intoSchema, table.intoTable);
+  const target = askedTarget(await readTarget(client, table.intoSchema, table.intoTable), options);
   checkTarget(target, options);
   const range = rowRangeOf(thaw.config, scope, options);
   if (range !== null) await readTimeRange(client, target, range);
@@ -83,7 +83,7 @@ async function prepare(
   return {
     target: held,
     watermark: watermarkUpdates(thaw, input),
-    notices: [...target.notices, ...keyNotice(target, options), ...notices],
+    notices: [...target.notices, ...notices],
   };
 }
 
@@ -124,36 +124,12 @@ async function temporalName(): Promise<string> {
 
 /** Refuses what every archive would fail with. */
 function checkTarget(target: TargetTable, options: RestoreOptions): void {
-  const object = `${target.schema}.${target.table}`;
   checkOverwritten(target, options);
   const names = target.columns.filter(({ generated }) => generated === null).map(({ name }) => name);
-  checkTargetNames(object, names, options);
+  checkTargetNames(`${target.schema}.${target.table}`, names, options);
   // Names a column whose type cannot be encoded.
   new Slicer(
     writtenColumns(target).map(({ name, type }) => ({ name, key: name, type })),
     {},
   );
-  const updates = options.conflictStrategy === 'overwrite' || options.conflictStrategy === 'upsert';
-  if (updates && target.conflictKey === null) {
-    throw new ThawError(
-      'SchemaIncompatible',
-      `${object}: ${options.conflictStrategy} needs a primary key or a unique index of plain columns to find rows by.`,
-      { object, hint: 'Add one, or use --conflict-strategy skip or fail.' },
-    );
-  }
-  const [rule] = target.rules;
-  if (updates && rule !== undefined) {
-    throw new ThawError(
-      'SchemaIncompatible',
-      `${object}: ${options.conflictStrategy} is not possible beside rule ${rule.name}, as PostgreSQL has no "on conflict" there.`,
-      { object, hint: 'Disable the rule, or use --conflict-strategy skip or fail.' },
-    );
-  }
-}
-
-function keyNotice(target: TargetTable, options: RestoreOptions): string[] {
-  if (target.hasUnique || options.conflictStrategy !== 'skip') return [];
-  return [
-    `${target.schema}.${target.table} has no key, so no row conflicts with another: every archived row is inserted.`,
-  ];
 }

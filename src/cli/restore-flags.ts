@@ -23,14 +23,17 @@ export interface RestoreFlags extends TemporalFlags, LogFlags {
   readonly endDate?: string;
   readonly conflictStrategy?: string;
   readonly schemaMigrationStrategy?: string;
+  readonly key?: string;
   readonly columns?: string;
   /** Of `old=new`. */
   readonly mapColumn?: readonly string[];
+  readonly disableTriggers?: boolean;
   readonly unrestorable?: string;
   readonly infinity?: string;
   readonly rowsFrom?: string;
   readonly rowsTo?: string;
   readonly maxRejects?: string;
+  readonly batchSize?: string;
   readonly verifyFirst?: boolean;
   readonly trustWatermark?: boolean;
   /** true: without a word. */
@@ -71,12 +74,14 @@ export function withRestoreFlags(command: Command): Command {
       '--schema-migration-strategy <strategy>',
       'columns that differ: strict, lenient, transform or none (default: lenient)',
     )
+    .option('--key <columns>', 'columns that tell rows apart, a,b (default: the key of the table)')
     .option('--columns <columns>', 'archived columns to restore, a,b (default: all)')
     .option(
       '--map-column <old=new>',
       'archived column that has another name in the table; repeatable',
       collect,
     )
+    .option('--disable-triggers', "keep the table's triggers from firing on what is restored")
     .option('--unrestorable <choice>', 'values that the archiver destroyed: fail or null (default: fail)')
     .option(
       '--infinity <choice>',
@@ -88,6 +93,7 @@ export function withRestoreFlags(command: Command): Command {
     )
     .option('--rows-to <time>', 'only rows before this time by their own; a day alone is included')
     .option('--max-rejects <n>', 'bad rows of an archive that are put aside before it fails (default: 0)')
+    .option('--batch-size <n>', 'rows merged by one statement (default: an archive at once)')
     .option(
       '--verify-first',
       'read every archive of a table to its end first, and load nothing of it if one is bad',
@@ -131,13 +137,16 @@ export function restoreInputOf(flags: RestoreFlags): RestoreInput {
     end_date: flags.endDate,
     conflict_strategy: flags.conflictStrategy,
     schema_migration_strategy: flags.schemaMigrationStrategy,
+    key: flags.key,
     columns: flags.columns,
     map_column: mappings(flags.mapColumn),
+    disable_triggers: flags.disableTriggers,
     unrestorable: flags.unrestorable,
     infinity: flags.infinity,
     rows_from: flags.rowsFrom,
     rows_to: flags.rowsTo,
     max_rejects: flags.maxRejects,
+    batch_size: flags.batchSize,
     verify_first: flags.verifyFirst,
     trust_watermark: flags.trustWatermark,
     drop_indexes: flags.dropIndexes,

@@ -89,11 +89,15 @@ export const restoreInput = z.strictObject(
     schema_migration_strategy: oneOf(schemaStrategies)
       .default('lenient')
       .describe('What happens when archived columns are not those of the table.'),
+    key: names.optional().describe('Columns that tell rows apart; default: the key of the table.'),
     columns: names.optional().describe('Archived columns to restore; default: all.'),
     map_column: z
       .record(text, text, must('must be an object of archived names to names of the table'))
       .optional()
       .describe('Archived column to column of the table, where their names differ.'),
+    disable_triggers: flag
+      .default(false)
+      .describe('Keeps triggers of the table from firing on what is restored.'),
     unrestorable: oneOf(unrestorableChoices)
       .default('fail')
       .describe('Values that the archiver destroyed: their rows fail, or they become NULL.'),
@@ -103,6 +107,7 @@ export const restoreInput = z.strictObject(
     rows_from: text.optional().describe("Only rows from this time on, by the table's own timestamp column."),
     rows_to: text.optional().describe('Only rows before this time; a day alone is included.'),
     max_rejects: whole(0, 1_000_000).default(0).describe('Bad rows of an archive that are put aside.'),
+    batch_size: whole(1, 10_000_000).optional().describe('Rows merged by one statement.'),
     verify_first: flag
       .default(false)
       .describe('Reads every archive of a table to its end first, and loads nothing of it if one is bad.'),

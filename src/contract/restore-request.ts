@@ -24,10 +24,14 @@ export interface RestoreOptions {
   readonly conflictStrategy: ConflictStrategy;
   /** @default 'lenient' */
   readonly schemaStrategy: SchemaStrategy;
+  /** Columns that tell rows apart, where the table's own key is not to; null: the table's own key. */
+  readonly keyColumns: readonly string[] | null;
   /** Archived columns to restore, by their archived names; null: all. */
   readonly columns: readonly string[] | null;
   /** Archived column -> column of the table, where the names differ. */
   readonly renamedColumns: Readonly<Record<string, string>>;
+  /** Keeps the table's triggers from firing on what is restored. @default false */
+  readonly disableTriggers: boolean;
   /** @default 'fail' */
   readonly unrestorable: UnrestorableChoice;
   /** @default 'keep' */
@@ -38,6 +42,8 @@ export interface RestoreOptions {
   readonly rowsTo: string | null;
   /** Rows of one archive that may be left out, into `thaw.rejected_rows`, before it fails. @default 0 */
   readonly maxRejects: number;
+  /** Rows merged by one statement; null: an archive at once. @default null */
+  readonly batchSize: number | null;
   /** Reads every archive to its end before anything is loaded. @default false */
   readonly verifyFirst: boolean;
   /** Believes a watermark that the archiver's own tool wrote, beside an empty ledger. @default false */
@@ -68,13 +74,16 @@ export interface RestoreOptions {
 export const defaultRestoreOptions: RestoreOptions = {
   conflictStrategy: 'skip',
   schemaStrategy: 'lenient',
+  keyColumns: null,
   columns: null,
   renamedColumns: {},
+  disableTriggers: false,
   unrestorable: 'fail',
   infinity: 'keep',
   rowsFrom: null,
   rowsTo: null,
   maxRejects: 0,
+  batchSize: null,
   verifyFirst: false,
   trustWatermark: false,
   lanes: 4,

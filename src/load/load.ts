@@ -282,7 +282,7 @@ class Load {
     const columns = writtenColumns(target);
     return way === 'direct'
       ? new DirectSink(this.#client, target, columns)
-      : new StagedSink(this.#client, target, columns, this.#input.options.conflictStrategy, this.#range);
+      : new StagedSink(this.#client, target, columns, this.#input.options, this.#range);
   }
 
   async #commitPart(

@@ -8,6 +8,7 @@ import type { TimeRange } from '../contract/time-range.ts';
 import type { TargetColumn, TargetTable } from '../postgres/catalog.ts';
 import { Copy } from '../postgres/copy.ts';
 import { mergeStage } from '../postgres/merge.ts';
+import { holdForMerge } from '../postgres/merge-hold.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
 import { createStage, indexStage, type Stage } from '../postgres/stage.ts';
 import { leaveOut } from '../postgres/time-range.ts';
@@ -90,13 +91,15 @@ export class RefusedRows implements Sink {
   async merge(): Promise<ReadonlyMap<number, RowCounts>> {
     // What is checked at the commit would name no row.
     await this.#client.query('set constraints all immediate');
+    await holdForMerge(this.#client, this.#target);
     for (const { stage, first, last } of this.#segments) {
       await this.#halve(
         first,
         last + 1,
         (line) => line,
         async (from, to) => {
-          await mergeStage(this.#client, this.#target, stage, { first: from, last: to - 1 }, this.#strategy);
+          const range = { first: from, last: to - 1, lineOf: (line: number) => line };
+          await mergeStage(this.#client, this.#target, stage, range, this.#strategy);
         },
       );
     }

@@ -1,16 +1,19 @@
 import type pg from 'pg';
 import type { CopyPiece } from '../archive/copy-piece.ts';
 import type { ColumnNote, RowCounts } from '../contract/outcome.ts';
-import type { ConflictStrategy } from '../contract/restore-request.ts';
+import type { RestoreOptions } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { TimeRange } from '../contract/time-range.ts';
 import type { TargetColumn, TargetTable } from '../postgres/catalog.ts';
 import { Copy } from '../postgres/copy.ts';
 import { qualifiedName } from '../postgres/identifier.ts';
-import { mergeStage } from '../postgres/merge.ts';
+import { type MergeCounts, mergeStage } from '../postgres/merge.ts';
+import { holdForMerge } from '../postgres/merge-hold.ts';
 import { createStage, indexStage, type Stage } from '../postgres/stage.ts';
+import { stepsOf } from '../postgres/stage-range.ts';
 import { leaveOut } from '../postgres/time-range.ts';
 import { addColumnNotes, leftOutNotes } from '../restore/column-notes.ts';
+import { LineMap } from './line-map.ts';
 
 /** Where the rows of a load go, within its transaction. */
 export interface Sink {
@@ -124,13 +127,17 @@ interface Segment {
   last: number;
   /** Of them, those that are to be merged. */
   rows: number;
+  readonly lines: LineMap;
 }
+
+/** How staged rows are merged. */
+export type MergeOptions = Pick<RestoreOptions, 'conflictStrategy' | 'batchSize'>;
 
 /** COPY into temporary tables, one for each set of columns, and a merge of each archive, in order. */
 export class StagedSink implements Sink {
   readonly #client: pg.Client;
   readonly #target: TargetTable;
-  readonly #strategy: ConflictStrategy;
+  readonly #options: MergeOptions;
   readonly #columns: readonly TargetColumn[];
   readonly #run: CopyRun;
   readonly #stages = new Map<string, { readonly stage: Stage; rows: number }>();
@@ -143,12 +150,12 @@ export class StagedSink implements Sink {
     client: pg.Client,
     target: TargetTable,
     columns: readonly TargetColumn[],
-    strategy: ConflictStrategy,
+    options: MergeOptions,
     range: TimeRange | null,
   ) {
     this.#client = client;
     this.#target = target;
-    this.#strategy = strategy;
+    this.#options = options;
     this.#range = range;
     this.#columns = columns;
     this.#run = new CopyRun(async (indexes) => {
@@ -170,16 +177,21 @@ export class StagedSink implements Sink {
     if (segment?.archive === archive && segment.stage === entry.stage) {
       segment.last = entry.rows;
       segment.rows += piece.rows;
+      segment.lines.add(first, piece);
     } else {
-      this.#segments.push({ archive, stage: entry.stage, first, last: entry.rows, rows: piece.rows });
+      const lines = new LineMap();
+      lines.add(first, piece);
+      this.#segments.push({ archive, stage: entry.stage, first, last: entry.rows, rows: piece.rows, lines });
     }
   }
 
   async flush(): Promise<void> {
     await this.#run.finish();
     for (const { stage } of this.#stages.values()) {
-      const merges = this.#segments.filter((segment) => segment.stage === stage).length;
-      if (merges > 1) await indexStage(this.#client, stage);
+      const steps = this.#segments
+        .filter((segment) => segment.stage === stage)
+        .flatMap((segment) => stepsOf(segment, this.#options.batchSize));
+      if (steps.length > 1) await indexStage(this.#client, stage);
     }
     for (const segment of this.#segments) await this.#leaveOut(segment);
   }
@@ -190,8 +202,10 @@ export class StagedSink implements Sink {
 
   async merge(): Promise<ReadonlyMap<number, RowCounts>> {
     const counts = new Map<number, RowCounts>();
+    if (this.#segments.length === 0) return counts;
+    const release = await holdForMerge(this.#client, this.#target);
     for (const segment of this.#segments) {
-      const merged = await mergeStage(this.#client, this.#target, segment.stage, segment, this.#strategy);
+      const merged = await this.#mergeSegment(segment);
       const before = counts.get(segment.archive) ?? { inserted: 0, updated: 0, skipped: 0, failed: 0 };
       counts.set(segment.archive, {
         inserted: before.inserted + merged.inserted,
@@ -200,6 +214,7 @@ export class StagedSink implements Sink {
         failed: 0,
       });
     }
+    await release();
     return counts;
   }
 
@@ -215,6 +230,12 @@ export class StagedSink implements Sink {
       segment.archive,
       addColumnNotes(this.leftOut(segment.archive), leftOutNotes(this.#range.column, gone)),
     );
+  }
+
+  async #mergeSegment({ stage, first, last, lines }: Segment): Promise<MergeCounts> {
+    const { conflictStrategy, batchSize } = this.#options;
+    const range = { first, last, lineOf: (row: number) => lines.lineOf(row) };
+    return mergeStage(this.#client, this.#target, stage, range, conflictStrategy, batchSize);
   }
 
   async #stageFor(indexes: readonly number[]): Promise<{ readonly stage: Stage; rows: number }> {

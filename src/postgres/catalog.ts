@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { ColumnType } from '../archive/column-type.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { qualifiedName, quoteIdentifier } from './identifier.ts';
-import { type ConflictKey, chooseConflictKey, type Key, keysSql } from './keys.ts';
+import { type ConflictKey, chooseConflictKey, type Key, keysSql, type RowKey } from './keys.ts';
 import { databaseError, sqlState } from './sqlstate.ts';
 import { readTriggers, type Trigger, type TriggerRow, triggersSql } from './triggers.ts';
 import { baseTypeName, refusesNull, resolveType, type TypeGraph, type TypeRow, typesSql } from './types.ts';
@@ -50,18 +50,22 @@ export interface TargetTable {
   /** Unique and exclusion indexes of the table itself. */
   readonly keys: readonly Key[];
   readonly conflictKey: ConflictKey | null;
+  /** Tells rows apart by comparing them under a lock, as no index does it; null unless a request wants it so. */
+  readonly comparedKey: RowKey | null;
   /** Anything that makes the order of commits matter: a unique or exclusion index, here or in a partition; assumed for views and rules. */
   readonly hasUnique: boolean;
   /** Row-level security that applies to the current user. */
   readonly hasRowSecurity: boolean;
   /** Triggers on insert or update, of partitions too. */
   readonly triggers: readonly Trigger[];
+  /** They do not fire for what is restored; false unless a request wants it so. */
+  readonly triggersDisabled: boolean;
   readonly selfReferences: readonly SelfReference[];
   readonly rules: readonly Rule[];
   /** Why COPY straight into the target is not possible or would not count right; null where it is fine. */
   readonly stagedOnly: { readonly reason: string } | null;
   /** What the current user may do besides inserting. */
-  readonly may: { readonly select: boolean; readonly update: boolean };
+  readonly may: { readonly select: boolean; readonly update: boolean; readonly alter: boolean };
   /** What the user should know of the target. */
   readonly notices: readonly string[];
 }
@@ -92,6 +96,7 @@ interface CatalogRow {
   readonly kind: string;
   readonly unlogged: boolean;
   readonly foreign_parts: boolean;
+  readonly inherited: boolean;
   readonly user: string;
   readonly insertable_view: boolean;
   readonly has_unique: boolean;
@@ -100,6 +105,7 @@ interface CatalogRow {
   readonly may_insert: boolean;
   readonly may_select: boolean;
   readonly may_update: boolean;
+  readonly may_alter: boolean;
   readonly columns: readonly ColumnRow[] | null;
   readonly types: readonly TypeRow[] | null;
   readonly keys: readonly Key[] | null;
@@ -127,6 +133,7 @@ const catalogSql = `
     oid, root_oid, relkind as kind, current_user as user,
     exists (select from tree join pg_class c using (oid) where c.relpersistence = 'u') as unlogged,
     exists (select from tree join pg_class c using (oid) where c.relkind = 'f') as foreign_parts,
+    relkind = 'r' and exists (select from pg_inherits where inhparent = target.oid) as inherited,
     -- 8 is the bit of insert, triggers counted
     relkind = 'v' and pg_relation_is_updatable(oid, true) & 8 <> 0 as insertable_view,
     exists (
@@ -137,6 +144,7 @@ const catalogSql = `
     has_any_column_privilege(oid, 'insert') as may_insert,
     has_any_column_privilege(oid, 'select') as may_select,
     has_any_column_privilege(oid, 'update') as may_update,
+    (select bool_and(pg_has_role(c.relowner, 'usage')) from tree join pg_class c using (oid)) as may_alter,
     (
       select json_agg(json_build_object(
         'name', a.attname,
@@ -212,13 +220,15 @@ function describe(row: CatalogRow, schema: string, table: string): TargetTable {
     columns,
     keys,
     conflictKey: chooseConflictKey(keys, notNull),
+    comparedKey: null,
     hasUnique: row.has_unique || kind === 'view' || rules.length > 0,
     hasRowSecurity: row.row_security,
     triggers,
+    triggersDisabled: false,
     selfReferences: row.self_references ?? [],
     rules,
     stagedOnly: reasonToStage(kind, row.row_security, triggers, rules),
-    may: { select: row.may_select, update: row.may_update },
+    may: { select: row.may_select, update: row.may_update, alter: row.may_alter },
     notices: describeRisks(row, `${schema}.${table}`),
   };
 }
@@ -230,6 +240,11 @@ function describeRisks(row: CatalogRow, object: string): string[] {
     notices.push(`${object} is unlogged: a crash of PostgreSQL empties it, but not the ledger.`);
   if (row.foreign_parts) {
     notices.push(`${object} has foreign partitions: rows in them do not commit together with the ledger.`);
+  }
+  if (row.inherited) {
+    notices.push(
+      `${object} has inheriting tables: rows go into the table itself, and only its own count as being there.`,
+    );
   }
   return notices;
 }

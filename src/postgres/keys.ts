@@ -44,8 +44,15 @@ export const keysSql = `
   join pg_class c on c.oid = i.indexrelid
   left join pg_constraint k on k.conindid = i.indexrelid and k.conrelid = i.indrelid and k.contype in ('p', 'u', 'x')`;
 
+/** Columns whose values tell rows apart. */
+export interface RowKey {
+  readonly columns: readonly string[];
+  /** Two NULLs are the same key; else a row with a NULL in its key equals no other. */
+  readonly nullsNotDistinct: boolean;
+}
+
 /** A key that `on conflict` can name by its columns. */
-export type ConflictKey = Key & { readonly columns: readonly string[] };
+export type ConflictKey = Key & RowKey;
 
 /**
  * The key by which `overwrite` and `upsert` find the row to update, and `skip` the row to keep: the
@@ -62,6 +69,27 @@ export function chooseConflictKey(keys: readonly Key[], notNull: ReadonlySet<str
   );
 }
 
+/** The key of exactly these columns that `on conflict` can name; null where there is none. */
+export function findConflictKey(keys: readonly Key[], columns: readonly string[]): ConflictKey | null {
+  const wanted = new Set(columns);
+  return (
+    keys
+      .filter(isArbiter)
+      .find((key) => key.columns.length === wanted.size && key.columns.every((name) => wanted.has(name))) ??
+    null
+  );
+}
+
+/** Like {@link chooseConflictKey}, of the keys that are checked late: rows have to be compared by them. */
+export function chooseLateKey(keys: readonly Key[]): RowKey | null {
+  return keys.filter((key) => key.deferrable && key.valid).find(isPlain) ?? null;
+}
+
 function isArbiter(key: Key): key is ConflictKey {
-  return key.columns !== null && key.predicate === null && key.valid && !key.exclusion && !key.deferrable;
+  return isPlain(key) && key.valid && !key.deferrable;
+}
+
+/** A unique index of all rows by plain columns. */
+export function isPlain(key: Key): key is ConflictKey {
+  return key.columns !== null && key.predicate === null && !key.exclusion;
 }

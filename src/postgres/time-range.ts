@@ -4,9 +4,9 @@ import { ThawError } from '../contract/thaw-error.ts';
 import type { TimeRange } from '../contract/time-range.ts';
 import type { TargetTable } from './catalog.ts';
 import { quoteIdentifier } from './identifier.ts';
-import type { StageRange } from './merge.ts';
 import { isSqlState } from './sqlstate.ts';
 import type { Stage } from './stage.ts';
+import type { StageRange } from './stage-range.ts';
 
 /** Times that mean another moment each time they are read. */
 const movingWords = /\b(now|today|tomorrow|yesterday)\b/i;

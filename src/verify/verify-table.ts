@@ -21,6 +21,7 @@ import {
   firstDifferences,
   timeSpans,
 } from '../postgres/compare.ts';
+import { isPlain } from '../postgres/keys.ts';
 import {
   type RestoredArchive,
   type RestoredTable,
@@ -108,7 +109,7 @@ class TableVerification {
     this.#tools = tools;
     const updates = options.conflictStrategy === 'overwrite' || options.conflictStrategy === 'upsert';
     const deciding = updates ? 'last' : 'first';
-    this.#comparison = { client, target, key: comparedKey(target), deciding };
+    this.#comparison = { client, target, key: comparedKey(target, options), deciding };
   }
 
   async run(): Promise<TableReport> {
@@ -259,15 +260,12 @@ class TableVerification {
   }
 }
 
-/** The key that rows are found by: that of the conflict strategy, or any other. */
-function comparedKey(target: TargetTable): ComparedKey | null {
+/** The key that rows are found by: the one asked for, that of the conflict strategy, or any other. */
+function comparedKey(target: TargetTable, { keyColumns }: RestoreOptions): ComparedKey | null {
+  if (keyColumns !== null) return { columns: keyColumns, nullsNotDistinct: false };
   const key = target.conflictKey ?? target.keys.find(isPlain);
-  if (key === undefined || key.columns === null) return null;
+  if (key === undefined) return null;
   return { columns: key.columns, nullsNotDistinct: key.nullsNotDistinct };
-}
-
-function isPlain({ columns, predicate, exclusion }: TargetTable['keys'][number]): boolean {
-  return columns !== null && predicate === null && !exclusion;
 }
 
 function cut(archives: readonly RestoredArchive[]): RestoredArchive[][] {

@@ -35,9 +35,9 @@ it('reads the flags of the archive guide', () => {
 });
 
 it('takes columns as a list, and renamed ones as pairs', () => {
-  const flags = ['--columns', 'tenant, id', '--map-column', 'old=new', '--map-column', 'a=b'];
+  const flags = ['--key', 'tenant, id', '--map-column', 'old=new', '--map-column', 'a=b'];
   expect(parse('--restore-all', ...flags)).toMatchObject({
-    columns: ['tenant', 'id'],
+    key: ['tenant', 'id'],
     map_column: { old: 'new', a: 'b' },
   });
   expect(() => parse('--restore-all', '--map-column', 'old')).toThrow(

@@ -9,6 +9,7 @@ import { defaultRestoreOptions, type RestoreOptions } from '../../src/contract/r
 import { ConflictHints } from '../../src/load/conflict-hints.ts';
 import { loadArchives } from '../../src/load/load.ts';
 import { LoadProgress } from '../../src/load/load-progress.ts';
+import { askedTarget } from '../../src/postgres/asked-target.ts';
 import { readTarget } from '../../src/postgres/catalog.ts';
 import { type ConnectionConfig, connect, disconnect } from '../../src/postgres/connection.ts';
 import { ensureSchema } from '../../src/postgres/schema.ts';
@@ -84,7 +85,8 @@ export async function createLoadSite(name: string): Promise<LoadSite> {
     pg: client,
     archive: (batch, rows, options = {}) => writeRef(store, batch, rows, options),
     restore: async (table, options = {}, restoreId = `load-${randomBytes(4).toString('hex')}`) => {
-      const catalog = await readTarget(client, 'public', table);
+      const asked = { ...defaultRestoreOptions, ...options };
+      const catalog = askedTarget(await readTarget(client, 'public', table), asked);
       const target = await takeTarget(
         client,
         { restoreId, workflow: `test/${restoreId}` },
@@ -103,7 +105,7 @@ export async function createLoadSite(name: string): Promise<LoadSite> {
               table: { table: 'items', schema: 'public', intoSchema: 'public', intoTable: table },
             },
             target: how.target ?? target,
-            options: { ...defaultRestoreOptions, ...options },
+            options: asked,
             folder: `${database}/items/`,
             named: false,
             archives,

@@ -81,7 +81,10 @@ export function withRestoreFlags(command: Command): Command {
       'archived column that has another name in the table; repeatable',
       collect,
     )
-    .option('--disable-triggers', "keep the table's triggers from firing on what is restored")
+    .option(
+      '--disable-triggers',
+      "keep the table's triggers from firing on what is restored; others cannot write while an archive is merged",
+    )
     .option('--unrestorable <choice>', 'values that the archiver destroyed: fail or null (default: fail)')
     .option(
       '--infinity <choice>',

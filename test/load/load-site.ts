@@ -58,6 +58,8 @@ export interface LoadHow {
   /** Called with each statement, after it succeeded and before the load learns of it; may break the connection. */
   readonly after?: (statement: string, client: pg.Client) => Promise<void>;
   readonly signal?: AbortSignal;
+  /** The session takes this role. */
+  readonly role?: string;
   /** Another epoch than the restore's. */
   readonly target?: HeldTarget;
   /** Only rows of this time. */
@@ -121,8 +123,11 @@ export async function createLoadSite(name: string): Promise<LoadSite> {
             sharedFolder: false,
             attempt,
             signal: how.signal ?? new AbortController().signal,
-            connect: async (applicationName) =>
-              watched(await connect(config, { applicationName }), statements, how.after),
+            connect: async (applicationName) => {
+              const session = await connect(config, { applicationName });
+              if (how.role !== undefined) await session.query(`set role ${how.role}`);
+              return watched(session, statements, how.after);
+            },
           },
         );
         // Whoever awaits it is told; meanwhile it is not unhandled.

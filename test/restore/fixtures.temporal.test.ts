@@ -54,3 +54,15 @@ test('shop comes back exactly: composite key, foreign keys, generated column, qu
     await expectEqualTable(thaw.pg, `public.${table}`, expectedCsv('shop', `public.${table}`));
   }
 });
+
+test('a table whose trigger sets a column comes back exactly without its triggers', async () => {
+  await loadSchema(thaw.pg, 'edge');
+  await thaw.bucket.putFixture('edge', undefined, thaw.database.name);
+
+  const outcome = await thaw.restore(['r_trigger'], { disableTriggers: true });
+
+  expect(outcome).toMatchObject({ state: 'completed', tables: [{ error: null, failures: [] }] });
+  await expectEqualTable(thaw.pg, 'public.r_trigger', expectedCsv('edge', 'public.r_trigger'));
+  const { rows } = await thaw.pg.query(`select tgenabled from pg_trigger where tgname = 'r_touch_t'`);
+  expect(rows).toEqual([{ tgenabled: 'O' }]);
+});

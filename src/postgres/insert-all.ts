@@ -30,7 +30,7 @@ export async function insertAll(
   for (const step of stepsOf(range, batchSize)) {
     const rows = await tryInsert(client, target, stage, step);
     if (typeof rows === 'number') inserted += rows;
-    else throw await firstConflict(client, target, stage, range, step);
+    else throw await firstConflict(client, target, stage, range, step, rows);
   }
   await client.query('release savepoint thaw_insert');
   return { inserted, updated: 0 };
@@ -38,6 +38,23 @@ export async function insertAll(
 
 /** Finds the first row that cannot be inserted, in a step of which one cannot; those before are inserted. */
 async function firstConflict(
+  client: pg.Client,
+  target: TargetTable,
+  stage: Stage,
+  range: StageRange,
+  step: StageRange,
+  refusal: pg.DatabaseError,
+): Promise<Error> {
+  try {
+    return await nameFirst(client, target, stage, range, step);
+  } catch (error) {
+    // A part may break a foreign key that the whole would not: then the line stays unknown.
+    if (error instanceof pg.DatabaseError) return refusal;
+    throw error;
+  }
+}
+
+async function nameFirst(
   client: pg.Client,
   target: TargetTable,
   stage: Stage,

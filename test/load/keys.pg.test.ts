@@ -244,6 +244,22 @@ test('fail names constraint, columns and the line, and no value', async () => {
   expect(await notes()).toEqual(['old']);
 });
 
+test('a conflict is one even where the rows before it would break a foreign key without those behind it', async () => {
+  await site.pg.query(`create table items (id int primary key, parent int references items (id), note text);
+    insert into items values (9, null, 'old')`);
+  const archive = [
+    { id: 1, parent: 2, note: 'child' },
+    { id: 9, parent: null, note: 'there' },
+    { id: 2, parent: null, note: 'parent' },
+    { id: 3, parent: null, note: 'last' },
+  ];
+  const [outcome] = await load([archive], { conflictStrategy: 'fail' });
+  expect(outcome).toMatchObject({
+    deferred: [],
+    failures: [{ code: 'ConflictFound', message: expect.stringContaining('items_pkey') }],
+  });
+});
+
 test('overwrite leaves an equal row the version that it is', async () => {
   await site.pg.query(
     `create table items (id int primary key, note text); insert into items values (1, 'same'), (2, 'old')`,

@@ -288,7 +288,11 @@ test('without rights, the grant that helps is named and does help', async () => 
     });
     await client.query(grant);
   }
-  expect((await readTarget(stranger, 'closed', 't')).may).toEqual({ select: true, update: true, alter: false });
+  expect((await readTarget(stranger, 'closed', 't')).may).toEqual({
+    select: true,
+    update: true,
+    alter: false,
+  });
 });
 
 test('rights on some columns suffice', async () => {

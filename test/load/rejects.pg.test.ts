@@ -135,3 +135,17 @@ test('a key that is there already is a conflict under fail, and no reject', asyn
   expect((await restore.load([archive], 0).outcome).failures).toMatchObject([{ code: 'ConflictFound' }]);
   expect(await kept()).toEqual([]);
 });
+
+test('what a disabled trigger would refuse is no bad row', async () => {
+  await site.pg.query(table);
+  await site.pg.query(`
+    create or replace function refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$;
+    create trigger refuse before insert on items for each row when (new.id = 2) execute function refuse()`);
+  const archive = await site.archive(1, records(4, { 3: { size: 0 } }));
+  const restore = await site.restore('items', { maxRejects: 1, disableTriggers: true });
+
+  expect((await restore.load([archive], 0).outcome).tally.rows).toMatchObject({ inserted: 3, failed: 1 });
+  expect((await kept()).map(({ id }) => id)).toEqual([3]);
+  const { rows } = await site.pg.query('select tgenabled from pg_trigger where tgname = $1', ['refuse']);
+  expect(rows).toEqual([{ tgenabled: 'O' }]);
+});

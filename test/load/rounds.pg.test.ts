@@ -9,6 +9,8 @@ import { Random } from './random.ts';
 
 /** Rounds go on for so long; each is a few restores of the same archives. */
 const seconds = 20;
+/** On a busy machine they go on for longer, until there were so many. */
+const leastRounds = 4;
 
 let site: LoadSite;
 
@@ -20,17 +22,11 @@ afterAll(async () => {
   await site.close();
 });
 
-test(
-  'lanes and packs, whatever the keys, give what one archive after another gives',
-  async () => {
-    const seed = Number(process.env.THAW_SEED ?? Date.now() % 1_000_000_000);
-    const end = Date.now() + seconds * 1000;
-    let rounds = 0;
-    for (; Date.now() < end; rounds++) await playRound(seed + rounds);
-    expect(rounds).toBeGreaterThan(3);
-  },
-  (seconds + 60) * 1000,
-);
+test('lanes and packs, whatever the keys, give what one archive after another gives', async () => {
+  const seed = Number(process.env.THAW_SEED ?? Date.now() % 1_000_000_000);
+  const end = Date.now() + seconds * 1000;
+  for (let round = 0; round < leastRounds || Date.now() < end; round++) await playRound(seed + round);
+}, 300_000);
 
 /** What a restore leaves behind. */
 interface Result {

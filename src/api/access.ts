@@ -6,9 +6,13 @@ import type { ApiEnv } from './api-env.ts';
 import { ApiError } from './api-error.ts';
 import type { Authenticator } from './auth.ts';
 import type { Caller } from './caller.ts';
+import type { RateLimit } from './rate-limit.ts';
 
 /** `open`: anybody may ask, as the answer tells nothing about this installation. */
 type Need = Access | 'open';
+
+/** Routes that start something, or take room: each tenant may ask so often only. */
+export const limitedRoutes: ReadonlySet<string> = new Set(['POST /api/restores']);
 
 /** What each route is needed for. A route that does not stand here is not served: the API does not start. */
 export const neededAccess: Readonly<Record<string, Need>> = {
@@ -16,6 +20,10 @@ export const neededAccess: Readonly<Record<string, Need>> = {
   'GET /healthz': 'open',
   'GET /readyz': 'open',
   'GET /openapi.json': 'open',
+  'GET /docs': 'open',
+  'GET /docs/start.js': 'open',
+  'GET /docs/swagger-ui-bundle.js': 'open',
+  'GET /docs/swagger-ui.css': 'open',
   'POST /api/restores': 'edit',
   'POST /api/data/restores': 'edit',
   'GET /api/data/restores': 'read',
@@ -31,13 +39,15 @@ export const neededAccess: Readonly<Record<string, Need>> = {
 };
 
 /** Lets in who holds a token that allows the route; what there is no route for, nobody without a token learns. */
-export function requireAccess(authenticator: Authenticator): MiddlewareHandler<ApiEnv> {
+export function requireAccess(authenticator: Authenticator, limit: RateLimit): MiddlewareHandler<ApiEnv> {
   return async (context, next) => {
-    const need = needOf(context);
+    const route = routeOf(context);
+    const need = needOf(route);
     if (need !== 'open') {
       const caller = await authenticator.authenticate(context.req.header('authorization'));
       context.set('caller', caller);
       demandAccess(caller, need, `${context.req.method} ${context.req.path}`);
+      if (route !== null && limitedRoutes.has(route)) limit.take(caller.tenant);
     }
     await next();
   };
@@ -65,10 +75,15 @@ export function checkEveryRouteIsDeclared(routes: readonly RouterRoute[]): void 
   if (missing.length > 0) throw new Error(`routes without access in access.ts: ${missing.join(', ')}`);
 }
 
-function needOf(context: Context): Need {
+/** The route that will answer; null where there is none. */
+function routeOf(context: Context): string | null {
   const route = matchedRoutes(context).filter(isHandler).at(-1);
-  // A caller that may look may learn that there is nothing.
-  return route === undefined ? 'read' : (neededAccess[nameOf(route)] ?? 'root');
+  return route === undefined ? null : nameOf(route);
+}
+
+/** Who may look may learn that there is nothing. */
+function needOf(route: string | null): Need {
+  return route === null ? 'read' : (neededAccess[route] ?? 'root');
 }
 
 /** Middleware stands for every method. */

@@ -36,6 +36,7 @@ const descriptions: Readonly<Record<number, string>> = {
   409: 'It does not go with what is there already.',
   413: 'The body is larger than 1 MiB.',
   415: 'The body is not application/json.',
+  429: 'More starts than this tenant may ask for in a minute.',
   503: 'Temporal, a worker or a database did not answer.',
 };
 

@@ -10,8 +10,10 @@ import { checkEveryRouteIsDeclared, requireAccess } from './access.ts';
 import type { ApiEnv } from './api-env.ts';
 import { ApiError } from './api-error.ts';
 import type { Authenticator } from './auth.ts';
+import { addDocsPage } from './docs-page.ts';
 import { envelopeOf, errorHandler } from './error-handler.ts';
 import { addHealthRoutes, type Readiness } from './health-routes.ts';
+import type { RateLimit } from './rate-limit.ts';
 import { logRequests } from './request-log.ts';
 import { addRestoreRoutes, type Preview } from './restore-routes.ts';
 import { addRunRoutes } from './run-routes.ts';
@@ -29,12 +31,14 @@ export interface AppDependencies {
   readonly preview: Preview;
   readonly readiness: () => Promise<Readiness>;
   readonly authenticator: Authenticator;
+  readonly rateLimit: RateLimit;
   readonly logger: Logger;
 }
 
 /** Makes the API; nothing listens yet. */
 export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
-  const { authenticator, config, control, findRecorded, logger, preview, readiness, restores } = dependencies;
+  const { authenticator, config, control, findRecorded, logger, preview, rateLimit, readiness, restores } =
+    dependencies;
   const app = new OpenAPIHono<ApiEnv>({ defaultHook: refuseParameters });
   app.onError(errorHandler(logger));
   app.notFound((context) => context.json(envelopeOf(nothingAt(context.req.path)), 404));
@@ -47,7 +51,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
     context.header('Cache-Control', 'no-store');
     context.header('X-Content-Type-Options', 'nosniff');
   });
-  app.use(requireAccess(authenticator));
+  app.use(requireAccess(authenticator, rateLimit));
   app.use(methodNotAllowed({ app, onMethodNotAllowed: refuseMethod }));
 
   addHealthRoutes(app, readiness);
@@ -55,6 +59,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   addRunRoutes(app, new Runs(restores, findRecorded));
   addSavedRestoreRoutes(app, control, openSources(config));
   addDescription(app);
+  addDocsPage(app);
   checkEveryRouteIsDeclared(app.routes);
   return app;
 }
@@ -103,5 +108,6 @@ const welcome = `Thaw brings archived data back into PostgreSQL.
 
 POST /api/restores      starts a restore
 GET  /api/runs/{runId}  tells how it goes
-GET  /openapi.json      describes everything there is; docs/api.md has examples
+GET  /docs              shows everything there is, to be tried with a token
+GET  /openapi.json      describes the same for programs; docs/api.md has examples
 `;

@@ -43,7 +43,7 @@ const startRoute = createRoute({
   responses: {
     200: answer('What a dry run found; nothing was changed.', previewJson),
     202: answer('The restore is accepted.', accepted),
-    ...errorAnswers(400, 401, 403, 404, 409, 413, 415, 503),
+    ...errorAnswers(400, 401, 403, 404, 409, 413, 415, 429, 503),
   },
 });
 

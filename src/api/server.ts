@@ -12,6 +12,7 @@ import { ThawError } from '../contract/thaw-error.ts';
 import { openControlDatabase } from '../control/control-database.ts';
 import { createApp } from './app.ts';
 import { tokenAuthenticator } from './auth.ts';
+import { configuredRateLimit } from './rate-limit.ts';
 import { findRecorded } from './recorded-restores.ts';
 
 /** A connection to Temporal and the namespace to use there. */
@@ -56,6 +57,7 @@ const closeGrace = 10_000;
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const { config, env, host = '127.0.0.1', port, temporal, taskQueue, logger } = options;
   const verifier = new TokenVerifier(authSettings(env));
+  const rateLimit = configuredRateLimit(env);
   const control = openControlDatabase(env);
   const client = new Client(temporal);
   const app = createApp({
@@ -66,6 +68,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     findRecorded: (restoreId) => findRecorded(config, env, restoreId),
     readiness: async () => ({ configuration: true, temporal: await answers(temporal) }),
     authenticator: tokenAuthenticator(verifier),
+    rateLimit,
     logger,
   });
   const server = createAdaptorServer({ fetch: app.fetch, hostname: host }) as Server;

@@ -75,6 +75,22 @@ describe('description', () => {
   });
 });
 
+describe('the page to try it', () => {
+  it('is served whole from here, for a browser that loads nothing from elsewhere', async () => {
+    const page = await send('/docs');
+    expect(page.status).toBe(200);
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'");
+    const parts = [...String(page.json).matchAll(/(?:src|href)="([^"]+)"/g)].map(([, part]) => part ?? '');
+    expect(parts).toHaveLength(3);
+    for (const part of parts) {
+      const { status, headers, json } = await send(part);
+      expect({ part, status }).toEqual({ part, status: 200 });
+      expect(headers.get('content-type')).toMatch(part.endsWith('.css') ? /^text\/css/ : /^text\/javascript/);
+      expect(String(json).length).toBeGreaterThan(50);
+    }
+  });
+});
+
 describe('routes that are not there', () => {
   it('are 404', async () => {
     expect(await send('/api/nothing')).toMatchObject({

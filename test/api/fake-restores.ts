@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { type AppDependencies, createApp } from '../../src/api/app.ts';
 import type { Authenticator } from '../../src/api/auth.ts';
+import { RateLimit } from '../../src/api/rate-limit.ts';
 import type { Restores } from '../../src/api/runs.ts';
 import { parseConfig } from '../../src/config/load-config.ts';
 import type { RestoreOutcome, TableOutcome } from '../../src/contract/outcome.ts';
@@ -80,6 +81,7 @@ export function testApp(dependencies: Partial<AppDependencies> = {}) {
     preview: async () => [],
     readiness: async () => ({ configuration: true, temporal: true }),
     authenticator: anybody,
+    rateLimit: new RateLimit(1000),
     logger: pino({ enabled: false }),
     ...dependencies,
   });

@@ -10,6 +10,8 @@ const shared = {
   testTimeout: 60_000,
   hookTimeout: 60_000,
   teardownTimeout: 60_000,
+  // A busy machine takes longer than the second that is the default.
+  expect: { poll: { timeout: 20_000 } },
   // The native core of the Temporal SDK does not bear worker threads.
   pool: 'forks' as const,
 };

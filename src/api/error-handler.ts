@@ -1,11 +1,7 @@
-import {
-  isGrpcServiceError,
-  ServiceError,
-  WorkflowUpdateRPCTimeoutOrCancelledError,
-} from '@temporalio/client';
 import type { Context, ErrorHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { Logger } from 'pino';
+import { isTemporalUnavailable } from '../client/temporal-error.ts';
 import { errorTraits } from '../contract/error-code.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { ApiEnv } from './api-env.ts';
@@ -95,16 +91,6 @@ function validationError(line: string): { field: string | null; message: string 
   const [, field, message] = /^([\w.[\]-]+): (.+)$/s.exec(line) ?? [];
   return { field: field ?? null, message: message ?? line };
 }
-
-/** Whether Temporal could not be asked, or no worker answered in time. */
-export function isTemporalUnavailable(error: unknown): boolean {
-  if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return true;
-  const cause = error instanceof ServiceError ? error.cause : error;
-  return isGrpcServiceError(cause) && unavailableStatuses.has(cause.code);
-}
-
-/** gRPC: cancelled, deadline exceeded, not permitted, exhausted, precondition, unavailable, not authenticated. */
-const unavailableStatuses = new Set([1, 4, 7, 8, 9, 14, 16]);
 
 function temporalUnavailable(error: unknown): ApiError {
   return new ApiError('SERVICE_UNAVAILABLE', 'Temporal or a worker did not answer in time.', {

@@ -1,10 +1,10 @@
 import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import type { RestoreClient, RestoreDescription } from '../client/restore-client.ts';
+import { isTemporalUnavailable } from '../client/temporal-error.ts';
 import type { RestoreOutcome, TableError } from '../contract/outcome.ts';
 import type { RestoreState } from '../contract/progress.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { ApiError, runNotFound } from './api-error.ts';
-import { isTemporalUnavailable } from './error-handler.ts';
 import { bareRun, type Run, runOfOutcome, runOfProgress } from './run.ts';
 
 /** What the API needs of {@link RestoreClient}. */

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { isGrpcServiceError } from '@temporalio/client';
+import { temporalError } from '../client/temporal-error.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { exitCodeOfError } from './exit-code.ts';
 import { endProcess, type Printer, processPrinter } from './printer.ts';
@@ -21,7 +21,8 @@ const program = createProgram({
 
 try {
   await program.parseAsync();
-} catch (error) {
+} catch (cause) {
+  const error = temporalError(cause) ?? cause;
   exitCode = exitCodeOfError(error);
   printError(error, printer);
 }
@@ -35,16 +36,8 @@ function printError(error: unknown, { aside, line }: Printer): void {
 
 function textOf(error: unknown): string[] {
   if (error instanceof ThawError) return errorLines(error);
-  if (isGrpcServiceError(error)) return [`Temporal: ${error.details}`, ...silenceHint(error.code)];
   // What is none of ours is a fault of the program: its trace is all there is to go by.
   return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
-}
-
-/** gRPC's DEADLINE_EXCEEDED: Temporal took the question, and no worker came to answer it. */
-function silenceHint(code: number): string[] {
-  return code === 4
-    ? ['hint: No worker answers for this restore: start `thaw worker`, or give its `thaw restore` again.']
-    : [];
 }
 
 function jsonOf(error: unknown) {

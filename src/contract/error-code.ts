@@ -113,6 +113,12 @@ export const errorTraits = {
     exit: 1,
     hint: 'PostgreSQL cannot be reached; it is tried again. Check host, port and that it runs.',
   },
+  TemporalUnavailable: {
+    retryable: true,
+    http: 503,
+    exit: 1,
+    hint: 'Check TEMPORAL_ADDRESS and that the Temporal server runs, then ask again. What was started goes on once it is back.',
+  },
   LockTimeout: {
     retryable: true,
     http: 503,

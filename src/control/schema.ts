@@ -6,6 +6,7 @@ const schemaLock = 0x74687761;
 const version1 = `
 create table thaw_api.schema_version (
   version integer primary key,
+  fingerprint text,
   made_at timestamptz not null default now()
 );
 

@@ -10,6 +10,7 @@ const versions: readonly SchemaVersion[] = [
     sql: `
 create table thaw.schema_version (
   version integer primary key,
+  fingerprint text,
   made_at timestamptz not null default now()
 );
 

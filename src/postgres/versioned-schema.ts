@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
 import { quoteIdentifier } from './identifier.ts';
@@ -9,7 +10,7 @@ export interface SchemaVersion {
   readonly sql: string;
 }
 
-/** A schema of Thaw's own. It holds a table `schema_version (version integer, …)`, made by its first version. */
+/** A schema of Thaw's own. It holds a table `schema_version (version integer, fingerprint text, …)`, made by its first version. */
 export interface SchemaDefinition {
   readonly name: string;
   /** Key of the advisory lock under which it is made. */
@@ -42,15 +43,17 @@ export class VersionedSchema {
   /**
    * One query when the schema is there. Call it outside a transaction.
    *
-   * @throws ThawError `ConfigInvalid` when a newer Thaw made it; `PermissionDenied` when it is not there and
-   * may not be made, or may not be used
+   * @throws ThawError `ConfigInvalid` when a newer Thaw made it, or one before the release of its version;
+   * `PermissionDenied` when it is not there and may not be made, may not be brought up to date, or may not be used
    */
   async ensure(client: Queryable): Promise<void> {
+    let current = 0;
     try {
-      if ((await this.#current(client)) >= this.version) return;
+      current = await this.#current(client);
+      if (current >= this.version) return;
       await this.#migrate(client);
     } catch (error) {
-      if (isSqlState(error, sqlState.insufficientPrivilege)) throw this.#mayNot();
+      if (isSqlState(error, sqlState.insufficientPrivilege)) throw this.#mayNot(current);
       throw databaseError(error, { object: this.#object });
     }
   }
@@ -62,7 +65,7 @@ export class VersionedSchema {
 begin;
 create schema ${quoteIdentifier(name)};
 
-${versions.map(({ sql }) => sql).join('\n\n')}
+${versions.map((version) => this.#statements(version)).join('\n\n')}
 
 -- For the user that Thaw connects as:
 --   grant usage on schema ${name} to <user>;
@@ -74,13 +77,16 @@ commit;
   /** 0 when there is nothing. */
   async #current(client: Queryable): Promise<number> {
     try {
-      const { rows } = await client.query<{ version: number | null }>(
-        `select max(version) as version from ${this.#versionTable}`,
+      const { rows } = await client.query<{ version: number; fingerprint: string | null }>(
+        `select version, fingerprint from ${this.#versionTable} order by version desc limit 1`,
       );
-      const version = rows[0]?.version ?? 0;
+      const { version = 0, fingerprint } = rows[0] ?? {};
       if (version > this.version) throw this.#newer(version);
+      const known = this.#definition.versions[version - 1];
+      if (known !== undefined && fingerprint !== fingerprintOf(known)) throw this.#stale(version);
       return version;
     } catch (error) {
+      if (isSqlState(error, sqlState.undefinedColumn)) throw this.#stale(1);
       if (isSqlState(error, sqlState.undefinedTable, sqlState.invalidSchemaName)) return 0;
       throw error;
     }
@@ -108,9 +114,14 @@ commit;
     // `create schema if not exists` needs the right to create even where there is nothing to create.
     const create = rows[0]?.schema === null ? [`create schema ${quoteIdentifier(name)}`] : [];
     const current = rows[0]?.versions === null ? 0 : await this.#current(client);
-    return [...create, ...versions.filter(({ version }) => version > current).map(({ sql }) => sql)].join(
-      ';\n',
-    );
+    const pending = versions.filter(({ version }) => version > current);
+    return [...create, ...pending.map((version) => this.#statements(version))].join(';\n');
+  }
+
+  #statements(version: SchemaVersion): string {
+    return `${version.sql}
+
+update ${this.#versionTable} set fingerprint = '${fingerprintOf(version)}' where version = ${version.version};`;
   }
 
   get #versionTable(): string {
@@ -128,7 +139,32 @@ commit;
     );
   }
 
-  #mayNot(): ThawError {
+  #stale(version: number): ThawError {
+    const { name } = this.#definition;
+    return new ThawError(
+      'ConfigInvalid',
+      `${this.#object}: it is not version ${version} as this Thaw knows it; a build before its release made it`,
+      {
+        object: this.#object,
+        hint:
+          `Go on with that build, or give its records up: \`drop schema ${name} cascade\`, after which it is made ` +
+          'anew, and nothing counts as restored before.',
+      },
+    );
+  }
+
+  #mayNot(current: number): ThawError {
+    if (current > 0) {
+      return new ThawError(
+        'PermissionDenied',
+        `${this.#object}: it has version ${current}, and may not be brought to version ${this.version} by the user that Thaw connects as`,
+        {
+          object: this.#object,
+          sqlstate: sqlState.insufficientPrivilege,
+          hint: 'Restore once as the owner of the schema, who brings it up to date, then grant the user what is new in it.',
+        },
+      );
+    }
     return new ThawError(
       'PermissionDenied',
       `${this.#object}: it cannot be made or used by the user that Thaw connects as`,
@@ -139,4 +175,9 @@ commit;
       },
     );
   }
+}
+
+/** Tells a version from another one of the same number: its statements were edited until it was released. */
+function fingerprintOf({ sql }: SchemaVersion): string {
+  return createHash('sha256').update(sql).digest('hex').slice(0, 16);
 }

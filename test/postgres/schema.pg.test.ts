@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ensureSchema, schemaSql, schemaVersion } from '../../src/postgres/schema.ts';
+import { VersionedSchema } from '../../src/postgres/versioned-schema.ts';
 import { openSession, type Session } from './session.ts';
 
 let session: Session;
@@ -92,6 +93,39 @@ test('a newer version is a hard stop', async () => {
   await ensureSchema(client);
   await client.query('insert into thaw.schema_version (version) values ($1)', [schemaVersion + 1]);
   await expect(ensureSchema(client)).rejects.toMatchObject({ code: 'ConfigInvalid', retryable: false });
+});
+
+test('one of the same version that another build made is told from it, with or without the mark', async () => {
+  await ensureSchema(client);
+  await client.query(`update thaw.schema_version set fingerprint = 'of another build'`);
+  const stale = { code: 'ConfigInvalid', hint: expect.stringContaining('drop schema thaw cascade') };
+  await expect(ensureSchema(client)).rejects.toMatchObject(stale);
+  await client.query('alter table thaw.schema_version drop column fingerprint');
+  await expect(ensureSchema(client)).rejects.toMatchObject(stale);
+});
+
+test('an older version that may not be brought up to date is told from one that is not there', async () => {
+  const user = await session.makeUser();
+  const definition = { name: 'growing', lock: 1, purpose: 'A test', printedBy: 'a test' };
+  const first = {
+    version: 1,
+    sql: `
+create table growing.schema_version (version integer primary key, fingerprint text);
+insert into growing.schema_version (version) values (1);`,
+  };
+  const second = { version: 2, sql: 'insert into growing.schema_version (version) values (2);' };
+  await new VersionedSchema({ ...definition, versions: [first] }).ensure(client);
+  await client.query(`
+    grant usage on schema growing to "${user}";
+    grant select on growing.schema_version to "${user}"`);
+  const grown = new VersionedSchema({ ...definition, versions: [first, second] });
+  await expect(grown.ensure(await session.open(user))).rejects.toMatchObject({
+    code: 'PermissionDenied',
+    message: expect.stringContaining('it has version 1, and may not be brought to version 2'),
+    hint: expect.stringContaining('as the owner of the schema'),
+  });
+  await grown.ensure(client);
+  await grown.ensure(await session.open(user));
 });
 
 test('commits update the row of their table within its page, however many tables there are', async () => {

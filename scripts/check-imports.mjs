@@ -27,7 +27,7 @@ const rules = {
   'src/verify': { values: [...inner, 'src/config', 'src/load'] },
   'src/export': { values: [...inner, 'src/load', 'src/validate'] },
   'src/control': { values: ['src/contract', 'src/postgres'] },
-  'src/bundle': { values: [...inner, 'src/config', 'src/load'] },
+  'src/bundle': { values: [...inner, 'src/config', 'src/load'], types: ['src/control'] },
   workflows: { values: ['src/contract', 'src/restore'], packages: pure },
   activities: { values: [...inner, 'src/config', 'src/load', 'src/control', 'src/bundle'] },
   'src/stack': { values: ['src/contract', 'src/auth'] },

@@ -6,10 +6,11 @@ import { ThawError } from '../contract/thaw-error.ts';
 import type { TimeRange } from '../contract/time-range.ts';
 import type { TargetColumn, TargetTable } from '../postgres/catalog.ts';
 import { Copy } from '../postgres/copy.ts';
+import { readExistingKeys } from '../postgres/existing-rows.ts';
 import { qualifiedName } from '../postgres/identifier.ts';
 import { type MergeCounts, mergeStage } from '../postgres/merge.ts';
 import { holdForMerge } from '../postgres/merge-hold.ts';
-import { createStage, indexStage, type Stage } from '../postgres/stage.ts';
+import { createStage, dropStage, indexStage, type Stage } from '../postgres/stage.ts';
 import { stepsOf } from '../postgres/stage-range.ts';
 import { leaveOut } from '../postgres/time-range.ts';
 import { addColumnNotes, leftOutNotes } from '../restore/column-notes.ts';
@@ -144,6 +145,7 @@ export class StagedSink implements Sink {
   readonly #segments: Segment[] = [];
   readonly #range: TimeRange | null;
   readonly #leftOut = new Map<number, readonly ColumnNote[]>();
+  readonly #unchanged = new Map<number, number>();
 
   /** @param range leaves out rows of another time; null: none */
   constructor(
@@ -206,6 +208,7 @@ export class StagedSink implements Sink {
     const release = await holdForMerge(this.#client, this.#target);
     for (const segment of this.#segments) {
       const merged = await this.#mergeSegment(segment);
+      this.#unchanged.set(segment.archive, this.unchanged(segment.archive) + merged.unchanged);
       const before = counts.get(segment.archive) ?? { inserted: 0, updated: 0, skipped: 0, failed: 0 };
       counts.set(segment.archive, {
         inserted: before.inserted + merged.inserted,
@@ -216,6 +219,27 @@ export class StagedSink implements Sink {
     }
     await release();
     return counts;
+  }
+
+  /** Of the rows of an archive that a merge has counted as skipped, those that were there with the same values. */
+  unchanged(archive: number): number {
+    return this.#unchanged.get(archive) ?? 0;
+  }
+
+  /** Keys of rows of an archive, before they are merged, whose key is in the table; at most `limit`, in their order. */
+  async existingKeys(archive: number, limit: number): Promise<string[]> {
+    const keys: string[] = [];
+    for (const segment of this.#segments) {
+      if (segment.archive !== archive || keys.length >= limit) continue;
+      const rest = limit - keys.length;
+      keys.push(...(await readExistingKeys(this.#client, this.#target, segment.stage, segment, rest)));
+    }
+    return keys;
+  }
+
+  /** Gives up its temporary tables, so that another sink can follow in the transaction. */
+  async drop(): Promise<void> {
+    for (const { stage } of this.#stages.values()) await dropStage(this.#client, stage);
   }
 
   async abandon(): Promise<void> {

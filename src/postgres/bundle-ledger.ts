@@ -35,3 +35,88 @@ export async function readMade(client: pg.Client, scope: BundleScope): Promise<M
   );
   return rows;
 }
+
+/** A file of a bundle and the table that it goes into. */
+export interface BundleFile {
+  readonly model: string;
+  /** `pg_class.oid` */
+  readonly oid: number;
+}
+
+/** What became of the records of a file. */
+export interface ModelCounts {
+  readonly inserted: number;
+  readonly updated: number;
+  readonly skipped: number;
+  /** Of the model, before. */
+  readonly deleted: number;
+}
+
+/** A file that a restore has decided. */
+export interface DecidedFile extends ModelCounts {
+  readonly model: string;
+  /** `skipped`: its strategy leaves out what is of models that were there; `same`: an earlier restore brought the file. */
+  readonly state: 'restored' | 'skipped' | 'same';
+  /** Lower-case hex; null where it was not told and not read. */
+  readonly sha256: string | null;
+}
+
+/**
+ * Claims files in the loading transaction.
+ *
+ * @returns the models of those that are this transaction's; an earlier attempt has decided the others
+ */
+export async function claimFiles(
+  client: pg.Client,
+  scope: BundleScope,
+  files: readonly BundleFile[],
+): Promise<Set<string>> {
+  const { rows } = await client.query<{ model: string }>(
+    `insert into thaw.bundle_files (restore_id, schema_name, model, target_oid, state)
+     select $1, $2, model, oid, 'claimed' from unnest($3::text[], $4::oid[]) as wanted (model, oid)
+     on conflict (restore_id, schema_name, model) do nothing
+     returning model`,
+    [scope.restoreId, scope.namespace, files.map(({ model }) => model), files.map(({ oid }) => oid)],
+  );
+  return new Set(rows.map(({ model }) => model));
+}
+
+/** Writes what became of a file, claimed in this transaction. */
+export async function settleFile(client: pg.Client, scope: BundleScope, file: DecidedFile): Promise<void> {
+  await client.query(
+    `update thaw.bundle_files
+     set state = $4, sha256 = $5, inserted = $6, updated = $7, skipped = $8, deleted = $9, finished_at = clock_timestamp()
+     where restore_id = $1 and schema_name = $2 and model = $3`,
+    [
+      scope.restoreId,
+      scope.namespace,
+      file.model,
+      file.state,
+      file.sha256,
+      file.inserted,
+      file.updated,
+      file.skipped,
+      file.deleted,
+    ],
+  );
+}
+
+/** Everything that a restore has decided of the files of its bundle, by the names of the models. */
+export async function readDecidedFiles(client: pg.Client, scope: BundleScope): Promise<DecidedFile[]> {
+  const { rows } = await client.query<DecidedFile>(
+    `select model, state, sha256, inserted, updated, skipped, deleted
+     from thaw.bundle_files
+     where restore_id = $1 and schema_name = $2 and state <> 'claimed' order by model`,
+    [scope.restoreId, scope.namespace],
+  );
+  return rows;
+}
+
+/** Tells whether a file of this SHA-256 was ever restored into a table. */
+export async function wasRestored(client: pg.Client, oid: number, sha256: string): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `select from thaw.bundle_files where target_oid = $1 and sha256 = $2 and state = 'restored' limit 1`,
+    [oid, sha256],
+  );
+  return (rowCount ?? 0) > 0;
+}

@@ -33,7 +33,7 @@ export async function insertAll(
     else throw await firstConflict(client, target, stage, range, step, rows);
   }
   await client.query('release savepoint thaw_insert');
-  return { inserted, updated: 0 };
+  return { inserted, updated: 0, unchanged: 0 };
 }
 
 /** Finds the first row that cannot be inserted, in a step of which one cannot; those before are inserted. */

@@ -27,7 +27,7 @@ export async function overwriteRows(
     .filter((column) => isUpdatable(column) && !key.columns.includes(column.name))
     .map(({ name }) => quoteIdentifier(name));
   const merge = target.comparedKey === null ? mergeByIndex : mergeByComparison;
-  const { rows } = await client.query<MergeCounts>(
+  const { rows } = await client.query<Pick<MergeCounts, 'inserted' | 'updated'> & { readonly keys: number }>(
     `with latest as materialized (
        select distinct on (${distinct(target, stage, key)}) ${columnList(stage)}, ${stage.row}
        from ${stage.table}
@@ -36,7 +36,8 @@ export async function overwriteRows(
      ), ${merge(target, stage, key, updated)}`,
     [range.first, range.last],
   );
-  return { inserted: rows[0]?.inserted ?? 0, updated: rows[0]?.updated ?? 0 };
+  const { inserted, updated: changed, keys } = rows[0] ?? { inserted: 0, updated: 0, keys: 0 };
+  return { inserted, updated: changed, unchanged: keys - inserted - changed };
 }
 
 /** Takes away the rows of a stage behind which another one with the same key comes. */
@@ -112,7 +113,7 @@ function mergeByComparison(
       order by ${stage.row}
       returning 1
     )
-    select (select count(*) from added) as inserted, (select count(*) from changed) as updated`;
+    select (select count(*) from added) as inserted, (select count(*) from changed) as updated, ${countKeys}`;
 }
 
 /** What is always generated as identity can be inserted, and afterwards `update` only gives it a new value. */
@@ -193,9 +194,12 @@ async function refuseTwins(
   );
 }
 
+/** The keys that were merged. */
+const countKeys = '(select count(*) from latest) as keys';
+
 /** A row version that was inserted has no xmax; one that was updated carries its lock. */
 const countMarked = `
-  select count(*) filter (where inserted) as inserted, count(*) filter (where not inserted) as updated
+  select count(*) filter (where inserted) as inserted, count(*) filter (where not inserted) as updated, ${countKeys}
   from merged`;
 
 /**
@@ -205,7 +209,7 @@ const countMarked = `
 function countPresent(target: TargetTable, key: RowKey): string {
   const fresh = `(select count(*) from latest as archived where not exists (${liveRow(target, key)}))`;
   return `
-  select least(${fresh}, count(*)) as inserted, greatest(count(*) - ${fresh}, 0) as updated
+  select least(${fresh}, count(*)) as inserted, greatest(count(*) - ${fresh}, 0) as updated, ${countKeys}
   from merged`;
 }
 

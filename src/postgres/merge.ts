@@ -9,10 +9,12 @@ import { columnList, earlierRow, insertInto, liveRow } from './merge-sql.ts';
 import type { Stage } from './stage.ts';
 import { type StageRange, stepsOf } from './stage-range.ts';
 
-/** What a merge did with its rows; what is neither inserted nor updated was in the table or superseded. */
+/** What a merge did with its rows; what is none of these was superseded or, under `skip`, in the table. */
 export interface MergeCounts {
   readonly inserted: number;
   readonly updated: number;
+  /** Found with the archived values already, and left alone. */
+  readonly unchanged: number;
 }
 
 /**
@@ -46,13 +48,14 @@ export async function mergeStage(
   // Each statement sees one part of the rows: the last of equal keys is found before.
   if (updates && steps.length > 1) await supersedeRows(client, target, stage, range);
   const merge = updates ? overwriteRows : skipRows;
-  let [inserted, updated] = [0, 0];
+  let [inserted, updated, unchanged] = [0, 0, 0];
   for (const step of steps) {
     const counts = await merge(client, target, stage, step);
     inserted += counts.inserted;
     updated += counts.updated;
+    unchanged += counts.unchanged;
   }
-  return { inserted, updated };
+  return { inserted, updated, unchanged };
 }
 
 async function skipRows(
@@ -73,7 +76,7 @@ async function skipRows(
      ${refusesOnConflict(target) ? '' : 'on conflict do nothing'}`,
     [range.first, range.last],
   );
-  return { inserted: rowCount ?? 0, updated: 0 };
+  return { inserted: rowCount ?? 0, updated: 0, unchanged: 0 };
 }
 
 /** PostgreSQL has no `on conflict` beside rewrite rules, nor, without a key named, beside deferrable ones. */

@@ -49,6 +49,11 @@ export async function indexStage(client: pg.Client, stage: Stage): Promise<void>
   await client.query(`create index on ${stage.table} (${stage.row})`);
 }
 
+/** Ends a stage before its transaction ends. */
+export async function dropStage(client: pg.Client, stage: Stage): Promise<void> {
+  await client.query(`drop table ${stage.table}`);
+}
+
 /** A name that no column of the target has. */
 function rowColumn(columns: readonly TargetColumn[]): string {
   let name = 'thaw_row';

@@ -17,10 +17,8 @@ export function arrayText(element: TextOf, delimiter: string, depth: number): Te
   const literal = (items: readonly JsonValue[], dimensions: number): string => {
     const texts = items.map((item) => {
       // No element that is an array itself has a null in it, but a dimension may have nothing else.
-      if (Array.isArray(item) && (dimensions > 1 || item.includes(null)))
-        return literal(item, dimensions - 1);
-      const text = element(item);
-      return text === null ? 'NULL' : `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
+      const isDimension = Array.isArray(item) && (dimensions > 1 || item.includes(null));
+      return isDimension ? literal(item, dimensions - 1) : itemText(element(item));
     });
     return `{${texts.join(delimiter)}}`;
   };
@@ -29,6 +27,22 @@ export function arrayText(element: TextOf, delimiter: string, depth: number): Te
     if (!Array.isArray(value)) throw new BadValue('is no array');
     return literal(value, depthOf(value) - depth);
   };
+}
+
+/**
+ * An array whose elements are arrays in their own right, as those of a domain over an array are. The archive
+ * does not tell them from a second dimension, so it is taken to have one.
+ */
+export function arrayOfArraysText(element: TextOf, delimiter: string): TextOf {
+  return (value) => {
+    if (value === null || typeof value === 'string') return value;
+    if (!Array.isArray(value)) throw new BadValue('is no array');
+    return `{${value.map((item: JsonValue) => itemText(element(item))).join(delimiter)}}`;
+  };
+}
+
+function itemText(text: string | null): string {
+  return text === null ? 'NULL' : `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
 }
 
 function depthOf(value: JsonValue): number {

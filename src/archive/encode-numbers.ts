@@ -57,6 +57,12 @@ export const snapshotText = orText((value) => {
   return `${numberText(xmin)}:${numberText(xmax)}:${running.map(numberText).join(',')}`;
 });
 
+/** `int2vector` and `oidvector`, archived as arrays of integers. */
+export const vectorText = orText((value) => {
+  if (!Array.isArray(value)) throw new BadValue('is no array of numbers');
+  return value.map(numberText).join(' ');
+});
+
 /** `pg_lsn`, archived as an integer of 64 bits; those from 2^63 on came out negative. */
 export const lsnText = orText((value) => {
   const lexeme = scalarText(value);

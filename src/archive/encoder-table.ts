@@ -1,7 +1,7 @@
 import type { ColumnNoteKind } from '../contract/outcome.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { ArchiveColumn, ColumnType } from './column-type.ts';
-import { arrayText, encodePlainArray } from './encode-array.ts';
+import { arrayOfArraysText, arrayText, encodePlainArray } from './encode-array.ts';
 import { bitsText } from './encode-bits.ts';
 import { byteaText, charText, encodeBytea } from './encode-bytea.ts';
 import { compositeText } from './encode-composite.ts';
@@ -60,6 +60,7 @@ const bits: ScalarRule = { text: bitsText };
 const interval: ScalarRule = { text: textOfScalar(intervalText) };
 const moment: ScalarRule = { text: textOfScalar(momentText), encoder: encodeMoment };
 const snapshot: ScalarRule = { text: numbers.snapshotText, depth: 2 };
+const vector: ScalarRule = { text: numbers.vectorText, depth: 1 };
 
 /**
  * The archiver's format, type table: what is not in it is copied as it stands, and PostgreSQL's input
@@ -82,6 +83,8 @@ const scalarRules: ReadonlyMap<string, ScalarRule> = new Map([
   ['tid', { text: numbers.tidText, depth: 1 }],
   ['pg_snapshot', snapshot],
   ['txid_snapshot', snapshot],
+  ['int2vector', vector],
+  ['oidvector', vector],
   ['pg_lsn', { text: numbers.lsnText }],
 ]);
 
@@ -155,6 +158,9 @@ function textOf(type: ColumnType, options: ColumnOptions): TextOf {
     case 'enum':
       return textOfScalar((text) => text);
     case 'array':
+      if (type.element.kind === 'array') {
+        return arrayOfArraysText(textOf(type.element, options), type.delimiter);
+      }
       return arrayText(textOf(type.element, options), type.delimiter, depthOf(type.element, options));
     case 'range':
       return rangeText(textOf(type.subtype, options));

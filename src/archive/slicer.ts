@@ -333,7 +333,7 @@ export class Slicer {
     }
     if (!(error instanceof BadValue)) throw error;
     try {
-      return this.#sliceAgain(json);
+      return this.#sliceAgain(json, this.#offset + this.#lineStart - regionStart);
     } catch (worse) {
       return this.#recover(worse, json, regionStart);
     }
@@ -342,21 +342,24 @@ export class Slicer {
   /**
    * Slices the line at `#lineStart` the long way after one of its values was found bad, since of a key that
    * comes twice the other may be the one that counts; leaves the line out if it is not.
+   *
+   * @param offset of the line's first byte in the decompressed stream
    */
-  #sliceAgain(json: Buffer): number {
+  #sliceAgain(json: Buffer, offset: number): number {
     this.#rewind();
     try {
       return this.#sliceAny(json, this.#lineStart);
     } catch (error) {
       if (!(error instanceof BadValue)) throw error;
       this.#rewind();
-      return this.#leaveOut(json, this.#rejection(error));
+      return this.#leaveOut(json, this.#rejection(error, offset));
     }
   }
 
-  #rejection(error: BadValue): ThawError {
+  #rejection(error: BadValue, offset: number): ThawError {
     const column = this.#columns[this.#current?.column ?? -1]?.name ?? '';
-    return new ThawError('RowRejected', `Line ${this.#lines}: column ${column} ${error.message}.`, {
+    const message = `${place(this.#lines, offset)}: column ${column} ${error.message}.`;
+    return new ThawError('RowRejected', message, {
       object: this.#options.archive,
       stage: 'slice',
       line: this.#lines,
@@ -380,16 +383,16 @@ export class Slicer {
   }
 
   #corrupt(line: number, offset: number, what: string): ThawError {
-    return new ThawError(
-      'ArchiveCorrupt',
-      `Line ${line}, byte ${offset} of the decompressed archive: ${what}.`,
-      {
-        object: this.#options.archive,
-        stage: 'slice',
-        line,
-      },
-    );
+    return new ThawError('ArchiveCorrupt', `${place(line, offset)}: ${what}.`, {
+      object: this.#options.archive,
+      stage: 'slice',
+      line,
+    });
   }
+}
+
+function place(line: number, offset: number): string {
+  return `Line ${line}, byte ${offset} of the decompressed archive`;
 }
 
 /** Where a region that begins at `start` ends: with a line, at about `regionSize`, at `end` at last. */

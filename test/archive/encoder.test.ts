@@ -25,7 +25,7 @@ function encoded(type: ColumnType, json: string, options: SlicerOptions = {}): s
 const rejected = expect.objectContaining({
   code: 'RowRejected',
   line: 1,
-  message: expect.stringMatching(/^Line 1: column c /),
+  message: expect.stringMatching(/^Line 1, byte 0 of the decompressed archive: column c /),
 });
 
 describe('bytes', () => {
@@ -90,6 +90,8 @@ test.for([
   ['point', '[1e+300, NaN]', '(1e+300,NaN)'],
   ['circle', '[[0.0, 0.0], 2.0]', '<(0.0,0.0),2.0>'],
   ['tid', '[0, 1]', '(0,1)'],
+  ['int2vector', '[3, -1]', '3 -1'],
+  ['oidvector', '[]', ''],
   ['something_new', '"as it is"', 'as it is'],
 ] as const)('%s: %s is %s', ([type, json, text]) => {
   expect(encoded(scalar(type), json)).toBe(text);

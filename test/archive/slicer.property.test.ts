@@ -91,8 +91,20 @@ function expectSame(bytes: Buffer, chunks: readonly Buffer[]): void {
   }
   expect(sliced.error).toBeInstanceOf(ThawError);
   expect(sliced.error).toMatchObject({ ...expected.error, stage: 'slice' });
+  const [first, last] = lineSpan(bytes, expected.error.line);
+  const offset = Number(/^Line \d+, byte (\d+) /.exec((sliced.error as Error).message)?.[1]);
+  expect(offset).toBeGreaterThanOrEqual(first);
+  expect(offset).toBeLessThanOrEqual(last);
   // What was handed out before is a true beginning.
   expect(sliced.rows.map(inOrder)).toEqual(expected.rows.slice(0, sliced.rows.length).map(inOrder));
+}
+
+/** Offsets of the first byte of a line, and of its newline or the end. */
+function lineSpan(bytes: Buffer, line: number): [number, number] {
+  let start = 0;
+  for (let before = 1; before < line; before += 1) start = bytes.indexOf(0x0a, start) + 1;
+  const end = bytes.indexOf(0x0a, start);
+  return [start, end === -1 ? bytes.length : end];
 }
 
 function inOrder(row: ReadonlyMap<string, string | null>): [string, string | null][] {

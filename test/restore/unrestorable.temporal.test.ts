@@ -58,7 +58,12 @@ test('values that the archiver destroyed fail their archive, or are NULL and cou
   const refused = await restore('type_zoo_lossy', {});
   expect(refused).toMatchObject({
     state: 'completed_with_failures',
-    failures: [{ code: 'RowRejected', message: expect.stringMatching(/Line 1: column l_path .*destroyed/) }],
+    failures: [
+      {
+        code: 'RowRejected',
+        message: expect.stringMatching(/Line 1, byte 0 of .*: column l_path .*destroyed/),
+      },
+    ],
   });
   expect(refused.failures?.[0]?.hint).toContain('--unrestorable null');
 

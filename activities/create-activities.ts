@@ -2,6 +2,7 @@ import type { Activities } from '../src/contract/activities.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { cancelWorkflow } from './cancel-workflow.ts';
 import { copyStageMerge } from './copy-stage-merge.ts';
+import { createTables } from './create-tables.ts';
 import { finishTable } from './finish-table.ts';
 import { countArchives, listArchives } from './list-archives.ts';
 import { planRestore } from './plan-restore.ts';
@@ -19,6 +20,7 @@ import { writeAuditEvent } from './write-audit-event.ts';
  */
 export function createActivities(thaw: ThawContext, searchAttributes: boolean): Activities {
   return {
+    createTables: createTables(thaw),
     planRestore: planRestore(thaw, searchAttributes),
     recordRestore: recordRestore(thaw),
     prepareTable: prepareTable(thaw),

@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import { tableFolders } from '../src/archive/key.ts';
 import type { Activities, ArchivePage, ArchiveRef, ListArchivesInput } from '../src/contract/activities.ts';
 import { archiveKey } from '../src/contract/names.ts';
+import { wholeKeys } from '../src/load/archived-schemas.ts';
 import { findArchives, type ListedPage, listPage } from '../src/load/listing.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { findEarlier } from '../src/postgres/ledger.ts';
@@ -68,21 +69,13 @@ async function nextPage(
   input: ListArchivesInput,
   folders: readonly string[],
   signal: AbortSignal,
-): Promise<ListedPage> {
+): Promise<Pick<ListedPage, 'archives' | 'next'>> {
   const { startDate, endDate } = input.options;
   if (input.keys === null) {
     return listPage(thaw.store, { folders, startDate, endDate, signal }, input.cursor, input.pageSize);
   }
-  const { prefix } = thaw.config.store;
-  const keys = input.keys
-    .map((key) => withPrefix(key, prefix))
-    .filter((key) => folders.some((folder) => key.startsWith(folder)));
+  const keys = wholeKeys(input.keys, thaw.config.store.prefix, folders);
   return { archives: await findArchives(thaw.store, folders, keys, signal), next: null };
-}
-
-/** A key may be given with the prefix or without it. */
-function withPrefix(key: string, prefix: string): string {
-  return prefix === '' || key.startsWith(`${prefix}/`) ? key : `${prefix}/${key}`;
 }
 
 /** Keys of archives that another restore has restored into the target already. */

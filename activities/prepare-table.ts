@@ -6,6 +6,7 @@ import { rowRangeOf } from '../src/config/row-range.ts';
 import type { Activities, PreparedTable, PrepareTableInput } from '../src/contract/activities.ts';
 import type { RestoreOptions } from '../src/contract/restore-request.ts';
 import type { WatermarkUpdates } from '../src/contract/watermark.ts';
+import { makeTables } from '../src/load/make-tables.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import {
   type ForeignWatermark,
@@ -16,6 +17,7 @@ import { WatermarkPlaces } from '../src/load/watermark-places.ts';
 import { checkOverwritten, writtenColumns } from '../src/load/written-columns.ts';
 import { askedTarget } from '../src/postgres/asked-target.ts';
 import { readTarget, type TargetTable } from '../src/postgres/catalog.ts';
+import { readCreated } from '../src/postgres/created-tables.ts';
 import { type BuildProgress, rebuildIndexes } from '../src/postgres/rebuild-indexes.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
 import { takeTarget } from '../src/postgres/targets.ts';
@@ -58,11 +60,12 @@ async function prepare(
 ): Promise<PreparedTable> {
   const { scope, options } = input;
   const { restoreId, table } = scope;
+  await ensureSchema(client);
+  if (options.createTable) await makeTable(thaw, client, input);
   const target = askedTarget(await readTarget(client, table.intoSchema, table.intoTable), options);
   checkTarget(target, options);
   const range = rowRangeOf(thaw.config, scope, options);
   if (range !== null) await readTimeRange(client, target, range);
-  await ensureSchema(client);
   const foreign = await foreignWatermark(thaw, client, input, target.rootOid);
   const held = await takeTarget(
     client,
@@ -83,8 +86,28 @@ async function prepare(
   return {
     target: held,
     watermark: watermarkUpdates(thaw, input),
-    notices: [...target.notices, ...notices],
+    notices: [...(await creationNotices(client, restoreId, target)), ...target.notices, ...notices],
   };
+}
+
+/** Makes a table that is not there yet; most were made together with the others of the restore. */
+async function makeTable(thaw: ThawContext, client: pg.Client, input: PrepareTableInput): Promise<void> {
+  const { restoreId, database, table } = input.scope;
+  const request = { restoreId, database, keys: input.keys, options: input.options };
+  const { signal } = new AbortController();
+  const failures = await makeTables(thaw, client, request, [table], [table], signal);
+  for (const error of failures.values()) throw error;
+}
+
+/** A later attempt tells them as well, though the table is there by then. */
+async function creationNotices(
+  client: pg.Client,
+  restoreId: string,
+  { oid, schema, table }: TargetTable,
+): Promise<string[]> {
+  const created = await readCreated(client, restoreId, oid);
+  if (created === null) return [];
+  return [`${schema}.${table} was made from the schema in ${created.key}.`, ...created.leftOut];
 }
 
 /** What another tool wrote of the table counts for restores that leave out what was restored before. */

@@ -50,6 +50,12 @@ const { planRestore } = proxyActivities<Activities>({
   heartbeatTimeout: '20s',
   retry: { initialInterval: '500ms', maximumInterval: '10s' },
 });
+const { createTables } = proxyActivities<Activities>({
+  // The newest schema of a table is found by a listing of all its archives.
+  startToCloseTimeout: '1 hour',
+  heartbeatTimeout: '20s',
+  retry: { initialInterval: '500ms', maximumInterval: '10s', maximumAttempts: 12 },
+});
 const { recordRestore } = proxyActivities<Activities>({
   startToCloseTimeout: '30s',
   scheduleToCloseTimeout: '10 minutes',
@@ -128,6 +134,8 @@ class RestoreRun {
   }
 
   async plan(): Promise<void> {
+    // Before the plan, which goes by their foreign keys.
+    if (this.#request.options.createTable) await createTables(this.#request);
     const plan: RestorePlan = await planRestore(this.#request);
     this.#searchAttributes = plan.searchAttributes;
     this.#tables = plan.tables.map((table) => ({

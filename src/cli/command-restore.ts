@@ -20,6 +20,9 @@ Examples:
   Rows that were made in the last quarter of 2025, whenever they were archived:
     thaw restore --config config.yaml --restore-all --database production_db --table audit_logs \\
       --rows-from 2025-10-01 --rows-to 2025-12-31
+  Into a table that is not there yet, made from the schema in the archives:
+    thaw restore --config config.yaml --restore-all --database production_db --table audit_logs \\
+      --into-table audit_logs_2025 --create-table
   What it would do:
     thaw restore --config config.yaml --restore-all --database production_db --table audit_logs --dry-run
   One archive:

@@ -28,6 +28,7 @@ export interface RestoreFlags extends TemporalFlags, LogFlags {
   /** Of `old=new`. */
   readonly mapColumn?: readonly string[];
   readonly disableTriggers?: boolean;
+  readonly createTable?: boolean;
   readonly unrestorable?: string;
   readonly infinity?: string;
   readonly rowsFrom?: string;
@@ -85,6 +86,7 @@ export function withRestoreFlags(command: Command): Command {
       '--disable-triggers',
       "keep the table's triggers from firing on what is restored; others cannot write while an archive is merged",
     )
+    .option('--create-table', 'make a table that is not there from the schema in its archives')
     .option('--unrestorable <choice>', 'values that the archiver destroyed: fail or null (default: fail)')
     .option(
       '--infinity <choice>',
@@ -144,6 +146,7 @@ export function restoreInputOf(flags: RestoreFlags): RestoreInput {
     columns: flags.columns,
     map_column: mappings(flags.mapColumn),
     disable_triggers: flags.disableTriggers,
+    create_table: flags.createTable,
     unrestorable: flags.unrestorable,
     infinity: flags.infinity,
     rows_from: flags.rowsFrom,

@@ -98,6 +98,9 @@ export const restoreInput = z.strictObject(
     disable_triggers: flag
       .default(false)
       .describe('Keeps triggers of the table from firing on what is restored.'),
+    create_table: flag
+      .default(false)
+      .describe('Makes a table that is not there from the schema in its archives.'),
     unrestorable: oneOf(unrestorableChoices)
       .default('fail')
       .describe('Values that the archiver destroyed: their rows fail, or they become NULL.'),

@@ -1,7 +1,8 @@
 import { tableFolders, tableOfKey } from '../archive/key.ts';
 import { configuredTables, findDatabase } from '../config/database-config.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
-import type { RestoreRequest, TableRequest } from '../contract/restore-request.ts';
+import type { RestoreOptions, RestoreRequest, TableRequest } from '../contract/restore-request.ts';
+import { ThawError } from '../contract/thaw-error.ts';
 import { readTarget } from '../postgres/catalog.ts';
 import { connectDatabase } from '../postgres/connect-database.ts';
 import { findEarlier } from '../postgres/ledger.ts';
@@ -62,7 +63,7 @@ async function previewTable(
     startDate,
     endDate,
   });
-  const earlier = await restoredEarlier(listed, table, store.name, database, config, env);
+  const earlier = await restoredEarlier(listed, table, options, store.name, database, config, env);
   const archives = options.ignoreWatermark ? listed : listed.filter(({ key }) => !earlier.has(key));
   const totals = await readMetadataTotals(
     store,
@@ -74,6 +75,7 @@ async function previewTable(
 async function restoredEarlier(
   archives: readonly ObjectInfo[],
   { intoSchema, intoTable }: TableRequest,
+  { createTable }: RestoreOptions,
   store: string,
   database: string,
   config: ThawConfig,
@@ -89,6 +91,7 @@ async function restoredEarlier(
   } catch (error) {
     // Thaw was never here.
     if (isSqlState(error, sqlState.undefinedTable, sqlState.invalidSchemaName)) return new Set();
+    if (createTable && error instanceof ThawError && error.code === 'TargetMissing') return new Set();
     throw error;
   } finally {
     await client.end();

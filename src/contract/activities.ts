@@ -178,6 +178,8 @@ export interface CancelWorkflowInput {
  * Failures are ApplicationFailures whose type is an error code.
  */
 export interface Activities {
+  /** Makes the tables that are not there from their archived schemas, as far as it can; `prepareTable` tells why not. */
+  createTables(request: RestoreRequest): Promise<void>;
   /** Checks the request against the worker's own configuration and orders the tables. */
   planRestore(request: RestoreRequest): Promise<RestorePlan>;
   /** Writes the restore's state into the target database. */

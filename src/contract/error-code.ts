@@ -79,7 +79,7 @@ export const errorTraits = {
     retryable: false,
     http: 404,
     exit: 1,
-    hint: 'Create the table first, or name another with --schema and --into-table.',
+    hint: 'Create the table first (--create-table makes it from the archived schema), or name another with --schema and --into-table.',
   },
   TargetBusy: {
     retryable: false,

@@ -32,6 +32,8 @@ export interface RestoreOptions {
   readonly renamedColumns: Readonly<Record<string, string>>;
   /** Keeps the table's triggers from firing on what is restored. @default false */
   readonly disableTriggers: boolean;
+  /** Makes a table that is not there from its archived schema. @default false */
+  readonly createTable: boolean;
   /** @default 'fail' */
   readonly unrestorable: UnrestorableChoice;
   /** @default 'keep' */
@@ -78,6 +80,7 @@ export const defaultRestoreOptions: RestoreOptions = {
   columns: null,
   renamedColumns: {},
   disableTriggers: false,
+  createTable: false,
   unrestorable: 'fail',
   infinity: 'keep',
   rowsFrom: null,

@@ -19,6 +19,8 @@ type FoundObject = Pick<ObjectInfo, 'key' | 'bytes' | 'etag'>;
 /** Some archives, in archive order. */
 export interface ListedPage {
   readonly archives: readonly ArchiveRef[];
+  /** Sizes of the metadata objects among them, by key. */
+  readonly metadata: ReadonlyMap<string, number>;
   /** Pass it on to go on; null at the end. */
   readonly next: string | null;
 }
@@ -37,21 +39,21 @@ export async function listPage(
   size: number,
 ): Promise<ListedPage> {
   const found: ObjectInfo[] = [];
-  const metadata = new Set<string>();
+  const metadata = new Map<string, number>();
   let group = '';
   let last = cursor ?? beforeFirst(scope);
   const objects = mergedObjects(store, { folders: scope.folders, after: last, signal: scope.signal });
   for await (const { object, name } of objects) {
     const second = groupOf(name);
     const isFull = found.length >= size && second !== group;
-    if (isFull) return { archives: inOrder(found, metadata, scope.folders), next: last };
+    if (isFull) return { archives: inOrder(found, metadata, scope.folders), metadata, next: last };
     if (isBehind(name, scope)) break;
     group = second;
     last = name;
-    if (name.endsWith('.metadata.json')) metadata.add(object.key);
+    if (name.endsWith('.metadata.json')) metadata.set(object.key, object.bytes);
     if (isArchiveKey(name) && isWanted(name, scope)) found.push(object);
   }
-  return { archives: inOrder(found, metadata, scope.folders), next: null };
+  return { archives: inOrder(found, metadata, scope.folders), metadata, next: null };
 }
 
 /**
@@ -129,7 +131,7 @@ function groupOf(key: string): string {
 
 function inOrder(
   objects: readonly FoundObject[],
-  metadata: ReadonlySet<string>,
+  metadata: Pick<ReadonlySet<string>, 'has'>,
   [folder = '']: readonly string[],
 ): ArchiveRef[] {
   return inArchiveOrder(objects, ({ key }) => key).map(({ key, bytes, etag }) => {

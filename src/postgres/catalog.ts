@@ -306,6 +306,6 @@ async function missing(client: pg.Client, schema: string, table: string): Promis
     hint:
       near === ''
         ? undefined
-        : `There is ${near}: name it with --schema and --into-table, or create the table.`,
+        : `There is ${near}: name it with --schema and --into-table, or create the table (--create-table).`,
   });
 }

@@ -121,6 +121,17 @@ create table thaw.dropped_indexes (
   primary key (target_oid, schema_name, index_name)
 );
 
+-- Tables that were made from their archived schemas, in the transaction that made them.
+create table thaw.created_tables (
+  target_oid oid primary key,
+  restore_id text not null,
+  -- the archive that held the schema
+  key text not null,
+  -- what of it the table does not have, and why
+  left_out text[] not null,
+  created_at timestamptz not null default now()
+);
+
 -- Which rows of the archiver's table restore_watermarks Thaw wrote, and for which target: one that its own tool
 -- has changed since has another time.
 create table thaw.watermarks (

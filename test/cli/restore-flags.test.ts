@@ -45,6 +45,11 @@ it('takes columns as a list, and renamed ones as pairs', () => {
   );
 });
 
+it('makes tables only where it is asked to', () => {
+  expect(parse('--restore-all', '--create-table').create_table).toBe(true);
+  expect(parse('--restore-all').create_table).toBe(false);
+});
+
 it('drops indexes where it pays, or as it is told', () => {
   expect(parse('--restore-all', '--drop-indexes').drop_indexes).toBe(true);
   expect(parse('--restore-all', '--drop-indexes=always').drop_indexes).toBe('always');

@@ -163,6 +163,7 @@ describe('settings', () => {
       conflictStrategy: 'skip',
       schemaStrategy: 'lenient',
       keyColumns: null,
+      createTable: false,
       columns: null,
       renamedColumns: {},
       disableTriggers: false,

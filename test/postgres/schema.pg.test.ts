@@ -25,6 +25,7 @@ const all = [
   'archives',
   'bundle_files',
   'bundle_models',
+  'created_tables',
   'dropped_indexes',
   'rejected_rows',
   'restores',

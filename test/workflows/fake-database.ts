@@ -51,6 +51,7 @@ export class FakeDatabase {
 
   activities(): Activities {
     return {
+      createTables: async () => {},
       planRestore: async (): Promise<RestorePlan> => ({
         searchAttributes: this.searchAttributes,
         tables: this.tables,

@@ -72,18 +72,36 @@ export class FolderStore implements ObjectStore {
 
   async write(key: string, body: Uint8Array, _contentType?: string, replaces?: string | null): Promise<void> {
     await this.#classified(key, async () => {
-      if (!isKey(key)) throw notThere(this.name, key);
-      const path = join(await this.#realRoot(), key);
-      await mkdir(dirname(path), { recursive: true });
-      if ((await realpath(dirname(path))) !== dirname(path)) throw notThere(this.name, key);
+      const path = await this.#newPath(key);
       // Between this look and the renaming somebody else may be faster: a file system has no conditions.
       const found = replaces === undefined ? null : await this.#info(key);
       if (replaces !== undefined && (found?.etag ?? null) !== replaces) throw changed(this.name, key);
-      await replaceFile(path, body);
+      await replaceFile(path, [body]);
+    });
+  }
+
+  async writeStream(key: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+    const path = await this.#classified(key, () => this.#newPath(key));
+    await replaceFile(path, chunks);
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#classified(key, async () => {
+      const path = await this.#path(key).catch(ignoreMissing);
+      if (path !== null) await rm(path, { force: true });
     });
   }
 
   close(): void {}
+
+  /** Where the file of a key is to lie; its folder is made. */
+  async #newPath(key: string): Promise<string> {
+    if (!isKey(key)) throw notThere(this.name, key);
+    const path = join(await this.#realRoot(), key);
+    await mkdir(dirname(path), { recursive: true });
+    if ((await realpath(dirname(path))) !== dirname(path)) throw notThere(this.name, key);
+    return path;
+  }
 
   async #info(key: string): Promise<ObjectInfo | null> {
     const stats = await lstat(join(this.#root, key), { bigint: true }).catch(ignoreMissing);
@@ -157,12 +175,15 @@ function entityTag({ size, mtimeNs }: BigIntStats): string {
 }
 
 /** Whole or not at all: a reader never sees half of it, nor does a crash leave it. */
-async function replaceFile(path: string, body: Uint8Array): Promise<void> {
+async function replaceFile(
+  path: string,
+  body: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
   const draft = `${path}.${randomUUID()}.tmp`;
   try {
     const file = await open(draft, 'wx');
     try {
-      await file.writeFile(body);
+      for await (const chunk of body) await file.writeFile(chunk);
       await file.sync();
     } finally {
       await file.close();

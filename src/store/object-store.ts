@@ -68,5 +68,12 @@ export interface ObjectStore {
    * unless there is none; absent: whatever is there. A server that knows no conditions writes anyway.
    */
   write(key: string, body: Uint8Array, contentType: string, replaces?: string | null): Promise<void>;
+  /**
+   * Writes an object of any size as it comes, replacing it whole. What the chunks raise is raised; then nothing was
+   * written.
+   */
+  writeStream(key: string, chunks: AsyncIterable<Uint8Array>, contentType: string): Promise<void>;
+  /** Removes an object; none there is as good. */
+  remove(key: string): Promise<void>;
   close(): void;
 }

@@ -1,4 +1,5 @@
 import {
+  DeleteObjectCommand,
   type _Object as ListedObject,
   ListObjectsV2Command,
   PutObjectCommand,
@@ -19,6 +20,7 @@ import type {
 import { resumableBody } from './resumable-body.ts';
 import { type Agents, makeAgents, makeS3Client } from './s3-client.ts';
 import { type GetAnswer, S3Get } from './s3-get.ts';
+import { uploadStream } from './s3-upload.ts';
 import { storeError } from './store-error.ts';
 import { readWhole, settle } from './whole-body.ts';
 
@@ -79,14 +81,7 @@ export class S3Store implements ObjectStore {
   }
 
   async write(key: string, body: Uint8Array, contentType: string, replaces?: string | null): Promise<void> {
-    const input = {
-      Bucket: this.#config.bucket,
-      Key: key,
-      Body: body,
-      ContentLength: body.length,
-      ContentType: contentType,
-      ...encryptionOf(this.#config),
-    };
+    const input = { ...this.#newObject(key, contentType), Body: body, ContentLength: body.length };
     const put = (condition: object) => this.#client.send(new PutObjectCommand({ ...input, ...condition }));
     await this.#ask(
       () =>
@@ -97,6 +92,26 @@ export class S3Store implements ObjectStore {
       new Backoff(undefined, fewTries),
       key,
     );
+  }
+
+  async writeStream(key: string, chunks: AsyncIterable<Uint8Array>, contentType: string): Promise<void> {
+    await uploadStream(this.#client, this.#newObject(key, contentType), chunks, (error) =>
+      storeError(error, { store: this.name, key }),
+    );
+  }
+
+  async remove(key: string): Promise<void> {
+    const command = new DeleteObjectCommand({ Bucket: this.#config.bucket, Key: key });
+    await this.#ask(() => this.#client.send(command), new Backoff(undefined, fewTries), key);
+  }
+
+  #newObject(key: string, contentType: string) {
+    return {
+      Bucket: this.#config.bucket,
+      Key: key,
+      ContentType: contentType,
+      ...encryptionOf(this.#config),
+    };
   }
 
   close(): void {

@@ -215,6 +215,8 @@ function gated(store: FolderStore, gates: ReadonlyMap<string, Promise<void>>): O
       return store.read(key, options);
     },
     write: (key, body) => store.write(key, body),
+    writeStream: (key, chunks) => store.writeStream(key, chunks),
+    remove: (key) => store.remove(key),
     close: () => {},
   };
 }

@@ -117,6 +117,33 @@ export function objectStoreSuite(store: () => ObjectStore): void {
     expect(Buffer.from((await store().read('cond/one')) ?? []).toString()).toBe('second');
   });
 
+  test('writes what comes in pieces, whole or not at all, and removes it', async () => {
+    const pieces = async function* (end?: Error) {
+      // More than one part of S3.
+      for (let piece = 0; piece < 20; piece += 1) yield Buffer.alloc(1_000_000, piece);
+      if (end !== undefined) throw end;
+    };
+    await store().writeStream('stream/large', pieces(), 'application/zip');
+    const { bytes, chunks } = await store().open('stream/large');
+    let sum = 0;
+    for await (const chunk of chunks) for (const byte of chunk) sum += byte;
+    expect({ bytes, sum }).toEqual({ bytes: 20_000_000, sum: 190 * 1_000_000 });
+
+    const small = async function* () {
+      yield Buffer.from('small');
+    };
+    await store().writeStream('stream/small', small(), 'application/zip');
+    const fault = Object.assign(new Error('the source broke'), { code: 'ECONNRESET' });
+    await expect(store().writeStream('stream/broken', pieces(fault), 'application/zip')).rejects.toBe(fault);
+    expect((await store().list({ prefix: 'stream/' })).objects.map(({ key }) => key)).toEqual([
+      'stream/large',
+      'stream/small',
+    ]);
+
+    for (const key of ['stream/large', 'stream/small', 'stream/never']) await store().remove(key);
+    expect((await store().list({ prefix: 'stream/' })).objects).toEqual([]);
+  });
+
   test('does nothing for a signal that is aborted already', async () => {
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(store().list({ prefix: '', signal })).rejects.toThrow('enough');

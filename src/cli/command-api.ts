@@ -23,6 +23,12 @@ interface ApiFlags extends TemporalFlags, LogFlags {
   readonly taskQueue?: string;
 }
 
+const examples = `
+Examples:
+    thaw api --config config.yaml
+    thaw api --config config.yaml --host 0.0.0.0 --port 8080 --log-format json
+`;
+
 /** `thaw api`: the HTTP API. */
 export function addApiCommand(program: Command, context: CommandContext): void {
   const command = withTemporal(withConfig(program.command('api')));
@@ -37,6 +43,7 @@ export function addApiCommand(program: Command, context: CommandContext): void {
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on; 0: any that is free', wholeNumber(65_535), 9001)
     .option('--task-queue <name>', 'task queue of the workers (THAW_TASK_QUEUE, default: thaw)')
+    .addHelpText('after', examples)
     .action((flags: ApiFlags) => serve(flags, context));
 }
 

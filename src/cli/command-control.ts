@@ -9,6 +9,22 @@ interface PauseFlags extends TemporalFlags {
   readonly reason?: string;
 }
 
+const pauseExamples = `
+Examples:
+    thaw pause 20260104-052021-abc123
+    thaw pause 20260104-052021-abc123 --now --reason 'maintenance of the database'
+`;
+
+const resumeExamples = `
+Examples:
+    thaw resume 20260104-052021-abc123
+`;
+
+const cancelExamples = `
+Examples:
+    thaw cancel 20260104-052021-abc123 --reason 'wrong database'
+`;
+
 /** `thaw pause`, `thaw resume` and `thaw cancel`. */
 export function addControlCommands(program: Command, context: CommandContext): void {
   withTemporal(program.command('pause'))
@@ -16,6 +32,7 @@ export function addControlCommands(program: Command, context: CommandContext): v
     .description('Pauses a restore: nothing new is started, and loads in flight end.')
     .option('--now', 'roll loads in flight back; they are done again at resume')
     .option('--reason <text>', 'why, for those who look at it')
+    .addHelpText('after', pauseExamples)
     .action(async (restoreId: string, { now, reason, ...flags }: PauseFlags) => {
       const state = await withRestores(flags, context, (restores) =>
         restores.pause(restoreId, reason ?? null, now === true),
@@ -26,6 +43,7 @@ export function addControlCommands(program: Command, context: CommandContext): v
   withTemporal(program.command('resume'))
     .argument('<restore>', 'id of the restore')
     .description('Goes on with a paused restore.')
+    .addHelpText('after', resumeExamples)
     .action(async (restoreId: string, flags: TemporalFlags) => {
       const state = await withRestores(flags, context, (restores) => restores.resume(restoreId));
       context.printer.line(`Restore ${restoreId} is ${state}.`);
@@ -35,6 +53,7 @@ export function addControlCommands(program: Command, context: CommandContext): v
     .argument('<restore>', 'id of the restore')
     .description('Cancels a restore: loads in flight are rolled back, what was restored before stays.')
     .option('--reason <text>', 'why, for those who look at it')
+    .addHelpText('after', cancelExamples)
     .action(async (restoreId: string, { reason, ...flags }: PauseFlags) => {
       await withRestores(flags, context, (restores) => restores.cancel(restoreId, reason ?? null));
       context.printer.line(

@@ -10,6 +10,12 @@ interface DevFlags {
   readonly config?: string;
 }
 
+const examples = `
+Examples:
+    thaw dev
+    thaw dev --dir /tmp/thaw --port 9001 --no-worker
+`;
+
 /** `thaw dev`: the whole stack. */
 export function addDevCommand(program: Command, { printer }: CommandContext): void {
   program
@@ -23,6 +29,7 @@ export function addDevCommand(program: Command, { printer }: CommandContext): vo
     .option('--port <port>', 'port of the API; 0: any that is free', wholeNumber(65_535), 0)
     .option('--no-worker', 'without a worker')
     .option('-c, --config <path>', 'configuration (default: one that it makes in its folder)')
+    .addHelpText('after', examples)
     .action(async ({ dir, port, worker, config }: DevFlags) => {
       const { runDev } = await import('../stack/run-dev.ts');
       await runDev({ folder: dir, port, worker, config: config ?? null, log: (line) => printer.line(line) });

@@ -3,6 +3,12 @@ import { controlSchema } from '../control/schema.ts';
 import { schemaSql } from '../postgres/schema.ts';
 import type { CommandContext } from './context.ts';
 
+const examples = `
+Examples:
+    thaw schema --sql | psql production_db
+    thaw schema --sql --api
+`;
+
 /** `thaw schema --sql`: what an administrator runs where Thaw may not create its schema itself. */
 export function addSchemaCommand(program: Command, { printer }: CommandContext): void {
   program
@@ -14,6 +20,7 @@ export function addSchemaCommand(program: Command, { printer }: CommandContext):
     )
     .option('--sql', 'as SQL', true)
     .option('--api', 'the schema `thaw_api` of the control database instead: saved restores, runs and logs')
+    .addHelpText('after', examples)
     .action((flags: { readonly api?: boolean }) => {
       printer.line((flags.api === true ? controlSchema.sql() : schemaSql()).trimEnd());
     });

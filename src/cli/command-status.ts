@@ -28,6 +28,13 @@ interface StatusFlags extends TemporalFlags {
 /** Restores of each database in the list. */
 const listed = 20;
 
+const examples = `
+Examples:
+    thaw status --config config.yaml                          the latest restores
+    thaw status 20260104-052021-abc123
+    thaw status 20260104-052021-abc123 --config config.yaml --json
+`;
+
 /** `thaw status`: how a restore is, or which restores there were. */
 export function addStatusCommand(program: Command, context: CommandContext): void {
   withTemporal(withConfig(program.command('status')))
@@ -39,6 +46,7 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
     )
     .option('--database <name>', 'only this database of the configuration')
     .option('--json', 'print one JSON object and nothing else')
+    .addHelpText('after', examples)
     .action(async (restoreId: string | undefined, flags: StatusFlags) => {
       if (restoreId === undefined) await list(flags, context);
       else await show(restoreId, flags, context);

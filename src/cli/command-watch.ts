@@ -12,6 +12,12 @@ interface WatchFlags extends TemporalFlags {
   readonly json?: boolean;
 }
 
+const examples = `
+Examples:
+    thaw watch 20260104-052021-abc123
+    thaw watch 20260104-052021-abc123 --json
+`;
+
 /** `thaw watch`: shows a restore until it ends, and ends as `thaw restore` would. */
 export function addWatchCommand(program: Command, context: CommandContext): void {
   withTemporal(program.command('watch'))
@@ -21,6 +27,7 @@ export function addWatchCommand(program: Command, context: CommandContext): void
       'Shows how a restore goes until it ends, with the exit code of `thaw restore`. Ctrl-C stops nothing.',
     )
     .option('--json', 'print the outcome as one JSON object and nothing else')
+    .addHelpText('after', examples)
     .action(async (restoreId: string, flags: WatchFlags) => {
       context.end(await watch(restoreId, flags, context));
     });

@@ -19,6 +19,12 @@ interface WorkerFlags extends TemporalFlags, LogFlags {
   readonly taskQueue?: string;
 }
 
+const examples = `
+Examples:
+    thaw worker --config config.yaml
+    thaw worker --config config.yaml --temporal-address temporal.example.org:7233 --task-queue archives
+`;
+
 /** `thaw worker`: does the work of restores in a cluster. */
 export function addWorkerCommand(program: Command, context: CommandContext): void {
   const command = withTemporal(withConfig(program.command('worker')));
@@ -29,6 +35,7 @@ export function addWorkerCommand(program: Command, context: CommandContext): voi
         'Any number of workers may run, on any number of machines.',
     )
     .option('--task-queue <name>', 'task queue to take work from (THAW_TASK_QUEUE, default: thaw)')
+    .addHelpText('after', examples)
     .action(async (flags: WorkerFlags) => {
       const { env, printer } = context;
       const { runWorker } = await import('../worker.ts');

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { environmentVariables } from '../config/environment.ts';
 import { addApiCommand } from './command-api.ts';
 import { addConfigCommand } from './command-config.ts';
 import { addControlCommands } from './command-control.ts';
@@ -17,12 +18,20 @@ import { addWorkerCommand } from './command-worker.ts';
 import type { CommandContext } from './context.ts';
 import { ownVersion } from './version.ts';
 
-const environment = `
-Environment: THAW_CONFIG, TEMPORAL_ADDRESS (without it, \`thaw restore\` runs its own Temporal server),
-TEMPORAL_NAMESPACE, TEMPORAL_API_KEY and the other variables of Temporal's own tools, THAW_TASK_QUEUE,
-THAW_STATE_DIR, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL_S3.
+const more = `
+Examples:
+    thaw list --config config.yaml
+    thaw restore --config config.yaml --restore-all --database production_db --table audit_logs --dry-run
+    thaw restore --config config.yaml --restore-all --database production_db --table audit_logs
 
-\`thaw help COMMAND\` tells more of each.`;
+Environment:
+${environmentLines().join('\n')}
+
+\`thaw help COMMAND\` tells more of each command, with examples.`;
+
+function environmentLines(): string[] {
+  return Object.entries(environmentVariables).map(([name, says]) => `  ${name.padEnd(24)}${says}`);
+}
 
 /** The command line, with every command. */
 export function createProgram(context: CommandContext): Command {
@@ -30,7 +39,7 @@ export function createProgram(context: CommandContext): Command {
     .description('Brings archived data back into PostgreSQL, durably.')
     .version(ownVersion())
     .showHelpAfterError('See `thaw help` or `thaw COMMAND --help`.')
-    .addHelpText('after', environment);
+    .addHelpText('after', more);
   addRestoreCommand(program, context);
   addListCommand(program, context);
   addShowCommand(program, context);

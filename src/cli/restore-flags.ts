@@ -56,35 +56,39 @@ export interface RestoreFlags extends TemporalFlags, LogFlags {
 export function withRestoreFlags(command: Command): Command {
   withConfig(command);
   command
+    .optionsGroup('What is restored:')
     .option('--restore-all', 'restore every archive of each table')
     .option('--s3-key <key>', 'restore this archive; repeatable', collect)
     .option('--database <name>', 'database, as configured (default: that of the key, or the only one)')
     .option('--table <name>', 'table, as archived; repeatable (default: every table configured)', collect)
-    .option('--schema <name>', 'schema that the rows go into (default: the configured one, then public)')
-    .option('--into-table <name>', 'table that the rows go into (default: the one of the same name)')
     .option(
       '--start-date <day>',
       'first day of archiving, YYYY-MM-DD, with --restore-all: when rows were archived, not when they were made',
     )
     .option('--end-date <day>', 'last day of archiving, YYYY-MM-DD, included; likewise')
     .option(
-      '--conflict-strategy <strategy>',
-      'rows whose key is there: skip, overwrite, fail or upsert; overwrite and upsert both update (default: skip)',
+      '--rows-from <time>',
+      "only rows from this time on, by their own: the table's timestamp_column, as configured",
     )
-    .option(
-      '--schema-migration-strategy <strategy>',
-      'columns that differ: strict, lenient, transform or none (default: lenient)',
-    )
-    .option('--key <columns>', 'columns that tell rows apart, a,b (default: the key of the table)')
+    .option('--rows-to <time>', 'only rows before this time by their own; a day alone is included')
     .option('--columns <columns>', 'archived columns to restore, a,b (default: all)')
+    .optionsGroup('Where it goes:')
+    .option('--schema <name>', 'schema that the rows go into (default: the configured one, then public)')
+    .option('--into-table <name>', 'table that the rows go into (default: the one of the same name)')
     .option(
       '--map-column <old=new>',
       'archived column that has another name in the table; repeatable',
       collect,
     )
+    .optionsGroup('Rows and columns that do not fit:')
     .option(
-      '--disable-triggers',
-      "keep the table's triggers from firing on what is restored; others cannot write while an archive is merged",
+      '--conflict-strategy <strategy>',
+      'rows whose key is there: skip, overwrite, fail or upsert; overwrite and upsert both update (default: skip)',
+    )
+    .option('--key <columns>', 'columns that tell rows apart, a,b (default: the key of the table)')
+    .option(
+      '--schema-migration-strategy <strategy>',
+      'columns that differ: strict, lenient, transform or none (default: lenient)',
     )
     .option('--create-table', 'make a table that is not there from the schema in its archives')
     .option('--unrestorable <choice>', 'values that the archiver destroyed: fail or null (default: fail)')
@@ -92,36 +96,39 @@ export function withRestoreFlags(command: Command): Command {
       '--infinity <choice>',
       'times at the end of the calendar: keep, or map to infinity (default: keep)',
     )
-    .option(
-      '--rows-from <time>',
-      "only rows from this time on, by their own: the table's timestamp_column, as configured",
-    )
-    .option('--rows-to <time>', 'only rows before this time by their own; a day alone is included')
     .option('--max-rejects <n>', 'bad rows of an archive that are put aside before it fails (default: 0)')
-    .option('--batch-size <n>', 'rows merged by one statement (default: an archive at once)')
+    .option(
+      '--disable-triggers',
+      "keep the table's triggers from firing on what is restored; others cannot write while an archive is merged",
+    )
+    .optionsGroup('What was restored before:')
+    .option('--ignore-watermark', 'restore again what was restored before')
+    .option('--trust-watermark', "believe a watermark that the archiver's own tool wrote")
+    .optionsGroup('Checks:')
+    .option('--dry-run', 'tell what would be restored and change nothing')
     .option(
       '--verify-first',
       'read every archive of a table to its end first, and load nothing of it if one is bad',
     )
-    .option('--trust-watermark', "believe a watermark that the archiver's own tool wrote")
+    .option('--no-validate-checksum', 'load archives whose checksum is wrong')
+    .option('--fail-fast', 'start nothing more after the first archive that failed')
+    .optionsGroup('Speed:')
+    .option('--lanes <n>', 'concurrent loads for each table (default: 4)')
+    .option('--pack-bytes <size>', 'small archives that are loaded together; 0: none (default: 4MiB)')
+    .option('--commit-frequency <n>', 'archives in one transaction (default: as many as --pack-bytes allows)')
+    .option('--batch-size <n>', 'rows merged by one statement (default: an archive at once)')
     .option(
       '--drop-indexes [when]',
       'drop plain indexes for the load and build them again: auto, where that pays, or always (default: auto)',
     )
-    .option('--commit-frequency <n>', 'archives in one transaction (default: as many as --pack-bytes allows)')
-    .option('--dry-run', 'tell what would be restored and change nothing')
-    .option('--ignore-watermark', 'restore again what was restored before')
-    .option('--no-validate-checksum', 'load archives whose checksum is wrong')
-    .option('--lanes <n>', 'concurrent loads for each table (default: 4)')
-    .option('--pack-bytes <size>', 'small archives that are loaded together; 0: none (default: 4MiB)')
-    .option('--fail-fast', 'start nothing more after the first archive that failed')
-    .option('--json', 'print one JSON object and nothing else')
+    .optionsGroup('Temporal:')
     .option('--detach', 'start it in the cluster and leave')
     .option(
       '--task-queue <name>',
       'task queue of the workers in the cluster (THAW_TASK_QUEUE, default: thaw)',
     );
   withTemporal(command);
+  command.optionsGroup('Output:').option('--json', 'print one JSON object and nothing else');
   return withLog(command, 'warning');
 }
 

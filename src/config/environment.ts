@@ -2,16 +2,27 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ThawError } from '../contract/thaw-error.ts';
 
-/** The environment variables that Thaw reads for itself, for help and documentation. */
+/** The environment variables that Thaw reads, for help and documentation. */
 export const environmentVariables = {
-  THAW_CONFIG: 'The configuration file.',
-  THAW_STATE_DIR: 'Where the Temporal server of `thaw restore` keeps its state.',
-  THAW_TASK_QUEUE: 'Task queue that workers listen on.',
+  THAW_CONFIG: 'The configuration file, where --config is absent.',
+  THAW_STATE_DIR: 'Where the own Temporal server of `thaw restore` keeps its state.',
+  THAW_TASK_QUEUE: 'Task queue of the workers. Default: thaw.',
+  THAW_DATABASE_URL: 'Control database of `thaw api`: saved restores, runs, logs.',
+  THAW_JWT_SECRET: 'Secret that tokens for the API are signed and checked with (HS256).',
+  THAW_JWKS: 'Public keys that tokens are checked with: a file or an https:// URL.',
+  THAW_JWT_ISSUER: 'Issuer that tokens must name.',
+  THAW_JWT_AUDIENCE: 'Audience that tokens must name; required with THAW_JWKS.',
+  THAW_JWT_CLOCK_SKEW: 'Seconds that clocks may differ by.',
+  THAW_STARTS_PER_MINUTE: 'Restores that a tenant may start by the API in a minute.',
   TEMPORAL_ADDRESS: 'host:port of the Temporal server; without it `thaw restore` runs its own.',
-  TEMPORAL_NAMESPACE: 'Namespace of the Temporal server.',
+  TEMPORAL_NAMESPACE: 'Namespace in it. TEMPORAL_API_KEY, TEMPORAL_TLS and the like are read, too.',
+  TEMPORAL_UI_URL: 'Where its web UI is, to be named in messages.',
+  AWS_ACCESS_KEY_ID: 'Access key of S3, where config.yaml has none; profiles and roles work as ever.',
+  AWS_SECRET_ACCESS_KEY: 'Its secret.',
+  AWS_REGION: 'Region, where config.yaml names none; AWS_DEFAULT_REGION after it.',
+  AWS_ENDPOINT_URL_S3: 'S3-compatible store, where config.yaml names none; AWS_ENDPOINT_URL after it.',
+  PGSSLMODE: 'TLS to PostgreSQL, where config.yaml does not say.',
 } as const satisfies Record<string, string>;
-
-export type EnvironmentVariable = keyof typeof environmentVariables;
 
 /** A setting, and where its value came from, for messages. */
 export interface Setting<T> {

@@ -27,11 +27,14 @@ export function addListCommand(program: Command, context: CommandContext): void 
   withConfig(program.command('list'))
     .summary('list tables or archives')
     .description(
-      'Lists the archives of a table; without one, which databases and tables have archives, how many, with how many rows, and of which days.',
+      'Lists the archives of a table; without one, which databases and tables have archives, how many, with how many rows, and of which days. Tables of one name in several schemas share a folder, and are told apart.',
     )
     .option('--database <name>', 'only this database')
     .option('--table <name>', 'table, as archived, whose archives are listed; repeatable', collect)
-    .option('--no-rows', 'count no rows, which takes the metadata of every archive: a request each')
+    .option(
+      '--no-rows',
+      'tell no rows and schemas, which takes the metadata of every archive: a request each',
+    )
     .option('--json', 'print one JSON object and nothing else')
     .addHelpText('after', examples)
     .action(async ({ database, table, rows, json, config: path }: ListFlags) => {
@@ -43,6 +46,6 @@ export function addListCommand(program: Command, context: CommandContext): void 
         return;
       }
       const input = { database: chosenDatabase(config, database ?? null).name, tables: [...table] };
-      context.end(await printArchives({ ...job, input }));
+      context.end(await printArchives({ ...job, input, withRows: rows }));
     });
 }

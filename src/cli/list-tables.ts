@@ -52,10 +52,14 @@ export async function printTables({
 export function tableLines(tables: readonly TableSummary[], place: string): string[] {
   if (tables.length === 0) return [`No archives below ${place}`];
   const withRows = tables.some(({ rows }) => rows !== null);
+  // Where all are of the usual one, it tells nothing.
+  const withSchema = tables.some(({ schema }) => schema !== null && schema !== 'public');
+  const names = ['DATABASE', ...(withSchema ? ['SCHEMA'] : []), 'TABLE'];
   const cells = [
-    ['DATABASE', 'TABLE', 'ARCHIVES', ...(withRows ? ['ROWS'] : []), 'BYTES', 'FIRST DAY', 'LAST DAY'],
+    [...names, 'ARCHIVES', ...(withRows ? ['ROWS'] : []), 'BYTES', 'FIRST DAY', 'LAST DAY'],
     ...tables.map((table) => [
       table.database,
+      ...(withSchema ? [table.schema ?? '?'] : []),
       table.table,
       formatCount(table.archives),
       ...(withRows ? [rowsText(table)] : []),
@@ -64,7 +68,7 @@ export function tableLines(tables: readonly TableSummary[], place: string): stri
       table.lastDay ?? '-',
     ]),
   ];
-  const isNumber = (column: number) => column >= 2 && column <= (withRows ? 4 : 3);
+  const isNumber = (column: number) => column >= names.length && column <= names.length + (withRows ? 2 : 1);
   const widths = (cells[0] ?? []).map((_, column) =>
     Math.max(...cells.map((row) => row[column]?.length ?? 0)),
   );
@@ -102,8 +106,18 @@ function tablesJson(tables: readonly TableSummary[]) {
   };
 }
 
-/** Without rows where they were not asked for. */
-function tableJson({ table, archives, bytes, firstDay, lastDay, rows, uncounted, frozen }: TableSummary) {
+/** Without rows and schema where they were not asked for. */
+function tableJson(summary: TableSummary) {
+  const { table, schema, archives, bytes, firstDay, lastDay, rows, uncounted, frozen } = summary;
   const counts = rows === null ? {} : { rows, archivesWithoutCount: uncounted };
-  return { table, archives, bytes, ...counts, firstDay, lastDay, ...(frozen === 0 ? {} : { frozen }) };
+  return {
+    table,
+    ...(rows === null ? {} : { schema }),
+    archives,
+    bytes,
+    ...counts,
+    firstDay,
+    lastDay,
+    ...(frozen === 0 ? {} : { frozen }),
+  };
 }

@@ -12,41 +12,62 @@ export interface MetadataTotals {
   readonly unknown: number;
 }
 
+/** What the metadata of one archive says; null where it does not, cannot be used or is not there. */
+export interface ArchiveFacts {
+  /** That it was archived from. */
+  readonly schema: string | null;
+  readonly rows: number | null;
+  /** JSON lines, decompressed. */
+  readonly uncompressedBytes: number | null;
+}
+
+const unknown: ArchiveFacts = { schema: null, rows: null, uncompressedBytes: null };
+
 /** Metadata that is read at a time: a request takes far longer than parsing what it brings. */
 const atOnce = 16;
+
+/** Reads the metadata of archives, and gives what it says in their order. @throws ThawError of the store */
+export async function readArchiveFacts(
+  store: ObjectStore,
+  keys: readonly string[],
+): Promise<readonly ArchiveFacts[]> {
+  const facts = new Array<ArchiveFacts>(keys.length).fill(unknown);
+  const places = keys.entries();
+  const lane = async () => {
+    for (const [place, key] of places) facts[place] = await factsOf(store, key);
+  };
+  await Promise.all(Array.from({ length: atOnce }, lane));
+  return facts;
+}
+
+/** Adds up what is known of archives. */
+export function totalsOf(facts: readonly ArchiveFacts[]): MetadataTotals {
+  return {
+    rows: facts.reduce((sum, { rows }) => sum + (rows ?? 0), 0),
+    uncompressedBytes: facts.reduce((sum, each) => sum + (each.uncompressedBytes ?? 0), 0),
+    unknown: facts.filter(({ rows }) => rows === null).length,
+  };
+}
 
 /** Adds up the metadata of archives. @throws ThawError of the store */
 export async function readMetadataTotals(
   store: ObjectStore,
   keys: readonly string[],
 ): Promise<MetadataTotals> {
-  const totals = { rows: 0, uncompressedBytes: 0, unknown: 0 };
-  let begun = 0;
-  const lane = async () => {
-    for (let key = keys[begun++]; key !== undefined; key = keys[begun++]) {
-      const metadata = await readMetadata(store, key);
-      if (metadata === null || metadata.recordCount === null) totals.unknown += 1;
-      totals.rows += metadata?.recordCount ?? 0;
-      totals.uncompressedBytes += metadata?.uncompressedBytes ?? 0;
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, lane));
-  return totals;
+  return totalsOf(await readArchiveFacts(store, keys));
 }
 
-async function readMetadata(
-  store: ObjectStore,
-  key: string,
-): Promise<ReturnType<typeof parseMetadata> | null> {
+async function factsOf(store: ObjectStore, key: string): Promise<ArchiveFacts> {
   for (const metadataKey of metadataKeys(key)) {
     const bytes = await store.read(metadataKey);
     if (bytes === null) continue;
     try {
-      return parseMetadata(bytes, metadataKey);
+      const { schema, recordCount, uncompressedBytes } = parseMetadata(bytes, metadataKey);
+      return { schema, rows: recordCount, uncompressedBytes };
     } catch (error) {
-      if (error instanceof ThawError && error.code === 'MetadataInvalid') return null;
+      if (error instanceof ThawError && error.code === 'MetadataInvalid') return unknown;
       throw error;
     }
   }
-  return null;
+  return unknown;
 }

@@ -1,14 +1,20 @@
 import { parseArchiveKey, tableOfKey } from '../archive/key.ts';
-import { parseMetadata } from '../archive/metadata.ts';
+import type { ArchiveMetadata } from '../archive/metadata.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { frozenObjects } from '../store/storage-class.ts';
+import { readMetadata } from './archived-schema.ts';
 import { type FoundArchive, type InventoryScope, takeInventory } from './inventory.ts';
 
 /** What there is of one table in the store. */
 export interface TableSummary {
   readonly database: string;
   readonly table: string;
+  /**
+   * That it was archived from: tables of the same name in several schemas share a folder, and only the
+   * metadata tells them apart. Null where it was not asked for, or nothing tells.
+   */
+  readonly schema: string | null;
   readonly archives: number;
   /** Compressed. */
   readonly bytes: number;
@@ -45,14 +51,48 @@ export async function summarizeStore(
     for (let next = await found.next(); next.done !== true; next = await found.next()) {
       const place = next.value.kind === 'archive' ? tableOfKey(next.value.key, prefix) : null;
       if (next.value.kind === 'orphan' || place === null) continue;
-      const rows = withRows ? await rowsOf(store, next.value) : null;
-      const name = JSON.stringify([place.database, place.table]);
-      const before = tables.get(name) ?? { ...place, ...nothing, rows: withRows ? 0 : null };
-      tables.set(name, add(before, next.value, rows));
+      const metadata = withRows ? await metadataOf(store, next.value) : null;
+      const schema = withRows ? (metadata?.schema ?? place.schema) : null;
+      const name = JSON.stringify([place.database, place.table, schema]);
+      const before = tables.get(name) ?? { ...place, schema, ...nothing, rows: withRows ? 0 : null };
+      tables.set(name, add(before, next.value, metadata?.recordCount ?? null));
     }
   };
   await Promise.all(Array.from({ length: withRows ? lanes : 1 }, lane));
-  return [...tables.values()].sort((a, b) => compare(a.database, b.database) || compare(a.table, b.table));
+  const ordered = [...tables.values()].sort(
+    (a, b) =>
+      compare(a.database, b.database) || compare(a.table, b.table) || compare(a.schema ?? '', b.schema ?? ''),
+  );
+  return withoutGuesses(ordered);
+}
+
+/** Archives that do not tell their schema are of the only one that the others of their table tell of. */
+function withoutGuesses(tables: readonly TableSummary[]): TableSummary[] {
+  const others = (one: TableSummary) =>
+    tables.filter(({ database, table }) => database === one.database && table === one.table);
+  const isUntold = (one: TableSummary) => one.schema === null && others(one).length === 2;
+  return tables
+    .filter((one) => !isUntold(one))
+    .map((one) => {
+      const untold = others(one).find(isUntold);
+      return untold === undefined ? one : sum(one, untold);
+    });
+}
+
+function sum(one: TableSummary, other: TableSummary): TableSummary {
+  const days = [one.firstDay, one.lastDay, other.firstDay, other.lastDay]
+    .filter((day) => day !== null)
+    .sort();
+  return {
+    ...one,
+    archives: one.archives + other.archives,
+    bytes: one.bytes + other.bytes,
+    firstDay: days[0] ?? null,
+    lastDay: days.at(-1) ?? null,
+    rows: one.rows === null ? null : one.rows + (other.rows ?? 0),
+    uncounted: one.uncounted + other.uncounted,
+    frozen: one.frozen + other.frozen,
+  };
 }
 
 const nothing = { archives: 0, bytes: 0, firstDay: null, lastDay: null, uncounted: 0, frozen: 0 };
@@ -74,15 +114,13 @@ function add(summary: TableSummary, archive: FoundArchive, rows: number | null):
   };
 }
 
-/** Null where the metadata does not tell, or is none. */
-async function rowsOf(store: ObjectStore, { metadataKey }: FoundArchive): Promise<number | null> {
-  const bytes = metadataKey === null ? null : await store.read(metadataKey);
-  if (bytes === null || metadataKey === null) return null;
+/** Null where it is not there or cannot be used. */
+async function metadataOf(store: ObjectStore, archive: FoundArchive): Promise<ArchiveMetadata | null> {
   try {
-    return parseMetadata(bytes, metadataKey).recordCount;
+    return await readMetadata(store, archive);
   } catch (error) {
     // What is wrong with it is for `thaw validate` to tell.
-    if (error instanceof ThawError) return null;
+    if (error instanceof ThawError && error.code === 'MetadataInvalid') return null;
     throw error;
   }
 }

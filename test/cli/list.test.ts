@@ -30,6 +30,7 @@ describe('thaw list', () => {
           tables: [
             {
               table: 'line_items',
+              schema: 'public',
               archives: 4,
               bytes: 15667,
               rows: 770,
@@ -39,6 +40,7 @@ describe('thaw list', () => {
             },
             {
               table: 'orders',
+              schema: 'public',
               archives: 6,
               bytes: 9263,
               rows: 300,
@@ -48,6 +50,7 @@ describe('thaw list', () => {
             },
             {
               table: 'tickets',
+              schema: 'public',
               archives: 2,
               bytes: 1740,
               rows: 120,
@@ -82,6 +85,53 @@ describe('thaw list', () => {
       expect((await site.thaw('list', '--database', 'app')).stdout).toBe(
         `No archives below file://${site.folder}/archives/app/\n`,
       );
+    } finally {
+      await site.remove();
+    }
+  });
+
+  it('tells tables apart that share a folder', async () => {
+    const site = await createFolderSite();
+    try {
+      const made: string[] = [];
+      for (const [place, schema] of ['public', 'sales', 'public'].entries()) {
+        const rows = [{ id: place }, { id: place + 10 }];
+        const at = { archivedAt: '2026-01-04T05:20:21+00:00', batch: place + 1 };
+        made.push((await site.archive({ database: 'app', table: 'items', ...at, rows, schema })).key);
+      }
+      // Nothing tells whose it is.
+      const lost = {
+        archivedAt: '2026-02-03T05:20:21+00:00',
+        corrupt: 'no-metadata',
+        rows: [{ id: 7 }],
+      } as const;
+      made.push((await site.archive({ database: 'app', table: 'items', ...lost })).key);
+
+      const tables = (await site.thaw('list')).stdout;
+      expect(tables).toMatch(/^DATABASE {2}SCHEMA {2}TABLE {2}ARCHIVES {2}ROWS {2}/);
+      expect(tables).toMatch(/^app {7}\? {7}items {9}1 {4}0\+ .* 2026-02-03 {2}2026-02-03$/m);
+      expect(tables).toMatch(/^app {7}public {2}items {9}2 {5}4 .* 2026-01-04 {2}2026-01-04$/m);
+      expect(tables).toMatch(/^app {7}sales {3}items {9}1 {5}2 /m);
+      const [database] = JSON.parse((await site.thaw('list', '--json')).stdout).databases;
+      expect(database.tables).toMatchObject([
+        { schema: null, archives: 1, rows: 0, archivesWithoutCount: 1 },
+        { schema: 'public', archives: 2, rows: 4 },
+        { schema: 'sales', archives: 1, rows: 2 },
+      ]);
+
+      const archives = await site.thaw('list', '--table', 'items');
+      expect(archives.stdout).toMatch(/^ .*Z {2}sales {3}archives\/app\/items\/.*_batch_002\.jsonl\.gz$/m);
+      expect(archives.stdout).toContain('  of schema public: 2\n  of schema sales: 1\n  of schema ?: 1\n');
+      const listed = JSON.parse((await site.thaw('list', '--table', 'items', '--json')).stdout).archives;
+      expect(listed.map((each: { key: string }) => each.key)).toEqual(made);
+      expect(listed.map(({ schema, rows }: { schema: string; rows: number }) => [schema, rows])).toEqual([
+        ...[
+          ['public', 2],
+          ['sales', 2],
+          ['public', 2],
+          [null, null],
+        ],
+      ]);
     } finally {
       await site.remove();
     }

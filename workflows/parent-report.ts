@@ -2,6 +2,7 @@ import { getExternalWorkflowHandle, log, workflowInfo } from '@temporalio/workfl
 import { tableCancelledSignal, tableProgressSignal } from '../src/contract/messages.ts';
 import type { TableOutcome } from '../src/contract/outcome.ts';
 import type { TableProgress } from '../src/contract/progress.ts';
+import { SignalLine } from './signal-line.ts';
 
 /** A restore hears at most so often how far a table is, in milliseconds: each time is four events of its history. */
 const interval = 2_000;
@@ -16,6 +17,7 @@ const failuresTold = 3;
 export class ParentReport {
   #told: TableProgress | null = null;
   #toldAt = Date.now();
+  readonly #line = new SignalLine();
 
   /** Tells it when enough has changed; whether it arrives is of no consequence. */
   progress(progress: TableProgress): void {
@@ -23,9 +25,8 @@ export class ParentReport {
     this.#told = progress;
     this.#toldAt = Date.now();
     const told = { ...progress, failures: progress.failures.slice(0, failuresTold) };
-    this.#parent()
-      ?.signal(tableProgressSignal, told)
-      .catch((error: unknown) => log.debug('The restore was not told', { error: String(error) }));
+    const parent = this.#parent();
+    if (parent !== null) this.#line.send(() => parent.signal(tableProgressSignal, told));
   }
 
   /** A cancelled workflow has no result, so what was done until then goes as a signal. */

@@ -6,7 +6,6 @@ import {
   type ChildWorkflowHandle,
   condition,
   isCancellation,
-  log,
   ParentClosePolicy,
   proxyActivities,
   setCurrentDetails,
@@ -39,6 +38,7 @@ import { Control, type ControlState } from './control.ts';
 import { detailOf, toFailure, toTableError } from './failures.ts';
 import type { restoreTable } from './restore-table.ts';
 import { SearchState, searchAttributesOf } from './search-attributes.ts';
+import { SignalLine } from './signal-line.ts';
 
 /** Tables that are restored at the same time, each with its own lanes. */
 const tablesAtOnce = 2;
@@ -80,10 +80,13 @@ export async function restoreAll(request: RestoreRequest): Promise<RestoreOutcom
   return restore.end();
 }
 
+type TableHandle = ChildWorkflowHandle<typeof restoreTable>;
+
 /** A table of the plan and how it goes. */
 interface TableSlot extends PlannedTable {
   state: RestoreState;
-  child: ChildWorkflowHandle<typeof restoreTable> | null;
+  child: TableHandle | null;
+  readonly line: SignalLine;
   /** What it told last of how far it is. */
   progress: TableProgress | null;
   outcome: TableOutcome | null;
@@ -142,6 +145,7 @@ class RestoreRun {
       ...table,
       state: 'queued',
       child: null,
+      line: new SignalLine(),
       progress: null,
       outcome: null,
     }));
@@ -213,7 +217,7 @@ class RestoreRun {
     try {
       const control = this.#control.carry();
       table.child = await this.#startTable(table, control);
-      this.#catchUp(table.child, control);
+      this.#catchUp(table, control);
       table.outcome = await table.child.result();
       table.state = isIncomplete(table.outcome.tally) ? 'completed_with_failures' : 'completed';
     } catch (error) {
@@ -244,15 +248,13 @@ class RestoreRun {
   }
 
   /** Tells a table what was asked for while it was being started. */
-  #catchUp(child: ChildWorkflowHandle<typeof restoreTable>, { paused }: ControlState): void {
+  #catchUp(table: TableSlot, { paused }: ControlState): void {
     if (this.#control.paused === paused) return;
-    child.signal(this.#control.paused ? pauseSignal : resumeSignal).catch(ignoreEnded);
+    const signal = this.#control.paused ? pauseSignal : resumeSignal;
+    this.#tell(table, (child) => child.signal(signal));
   }
 
-  async #startTable(
-    { table }: TableSlot,
-    control: ControlState,
-  ): Promise<ChildWorkflowHandle<typeof restoreTable>> {
+  async #startTable({ table }: TableSlot, control: ControlState): Promise<TableHandle> {
     const { restoreId, fingerprint, database, options, keys } = this.#request;
     return startChild<typeof restoreTable>('restoreTable', {
       args: [
@@ -298,10 +300,12 @@ class RestoreRun {
   }
 
   /** Tells the running tables; one that ends just now needs no telling. */
-  #relay(send: (child: ChildWorkflowHandle<typeof restoreTable>) => Promise<void>): void {
-    for (const { child, state } of this.#tables) {
-      if (child !== null && state === 'running') send(child).catch(ignoreEnded);
-    }
+  #relay(send: (child: TableHandle) => Promise<void>): void {
+    for (const table of this.#tables) if (table.state === 'running') this.#tell(table, send);
+  }
+
+  #tell({ child, line }: TableSlot, send: (child: TableHandle) => Promise<void>): void {
+    if (child !== null) line.send(() => send(child));
   }
 
   #outcome(): RestoreOutcome {
@@ -383,11 +387,6 @@ class RestoreRun {
     );
     return this.error === null ? tables : [this.error.message, ...tables];
   }
-}
-
-/** A table that ends just now needs no telling. */
-function ignoreEnded(error: unknown): void {
-  log.debug('The table was not told', { error: String(error) });
 }
 
 function targetOf({ table }: PlannedTable): string {

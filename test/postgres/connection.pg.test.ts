@@ -81,7 +81,8 @@ test('the session is found by its shortened name', async () => {
   const names = [1, 2].map((attempt) => `thaw/${'é'.repeat(3)}/${'x'.repeat(70)}/${attempt}`);
   for (const name of names) await session.open(undefined, name);
   const { rows } = await client.query<{ name: string }>(
-    `select application_name as name from pg_stat_activity where application_name like 'thaw/%' order by 1`,
+    `select application_name as name from pg_stat_activity
+     where datname = current_database() and application_name like 'thaw/%' order by 1`,
   );
   expect(rows.map(({ name }) => name)).toEqual(names.map(applicationName).sort());
   expect(new Set(rows.map(({ name }) => name)).size).toBe(2);

@@ -1,11 +1,10 @@
 import { Context } from '@temporalio/activity';
 import type pg from 'pg';
 import { tableFolders } from '../src/archive/key.ts';
-import { Slicer } from '../src/archive/slicer.ts';
 import { rowRangeOf } from '../src/config/row-range.ts';
 import type { Activities, PreparedTable, PrepareTableInput } from '../src/contract/activities.ts';
-import type { RestoreOptions } from '../src/contract/restore-request.ts';
 import type { WatermarkUpdates } from '../src/contract/watermark.ts';
+import { checkTarget } from '../src/load/check-target.ts';
 import { makeTables } from '../src/load/make-tables.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import {
@@ -14,7 +13,6 @@ import {
   trustWatermark,
 } from '../src/load/trusted-watermark.ts';
 import { WatermarkPlaces } from '../src/load/watermark-places.ts';
-import { checkOverwritten, writtenColumns } from '../src/load/written-columns.ts';
 import { askedTarget } from '../src/postgres/asked-target.ts';
 import { readTarget, type TargetTable } from '../src/postgres/catalog.ts';
 import { readCreated } from '../src/postgres/created-tables.ts';
@@ -23,7 +21,6 @@ import { ensureSchema } from '../src/postgres/schema.ts';
 import { takeTarget } from '../src/postgres/targets.ts';
 import { readTimeRange } from '../src/postgres/time-range.ts';
 import { isPartial } from '../src/restore/partial.ts';
-import { checkTargetNames } from '../src/restore/schema-names.ts';
 import { dropWhereItPays } from './drop-where-it-pays.ts';
 import { withHeartbeats } from './heartbeat.ts';
 import { indexBuilders } from './index-builders.ts';
@@ -143,16 +140,4 @@ async function temporalName(): Promise<string> {
   const { client, info } = Context.current();
   const { clusterId } = await client.workflowService.getClusterInfo({});
   return `${clusterId}/${info.workflowNamespace}/${info.workflowExecution?.workflowId}`;
-}
-
-/** Refuses what every archive would fail with. */
-function checkTarget(target: TargetTable, options: RestoreOptions): void {
-  checkOverwritten(target, options);
-  const names = target.columns.filter(({ generated }) => generated === null).map(({ name }) => name);
-  checkTargetNames(`${target.schema}.${target.table}`, names, options);
-  // Names a column whose type cannot be encoded.
-  new Slicer(
-    writtenColumns(target).map(({ name, type }) => ({ name, key: name, type })),
-    {},
-  );
 }

@@ -32,8 +32,9 @@ const rules = {
   activities: { values: [...inner, 'src/config', 'src/load', 'src/control', 'src/bundle'] },
   'src/stack': { values: ['src/contract', 'src/auth'] },
   'src/client': { values: [...inner, 'src/config'], types: ['workflows'] },
+  'src/preview': { values: [...inner, 'src/config', 'src/load', 'src/client'] },
   'src/api': {
-    values: [...inner, 'src/config', 'src/auth', 'src/client', 'src/control', 'src/bundle'],
+    values: [...inner, 'src/config', 'src/auth', 'src/client', 'src/preview', 'src/control', 'src/bundle'],
     types: ['workflows'],
   },
   // `src`: the files that lie in it directly, such as worker.ts.
@@ -42,6 +43,7 @@ const rules = {
       ...inner,
       'src/config',
       'src/client',
+      'src/preview',
       'src/validate',
       'src/verify',
       'src/export',

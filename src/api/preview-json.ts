@@ -1,8 +1,31 @@
 import { z } from '@hono/zod-openapi';
-import type { TablePreview } from '../client/restore-preview.ts';
 import type { RestoreRequest } from '../contract/restore-request.ts';
+import type { RehearsedOutcome } from '../preview/rehearse-table.ts';
+import type { TablePreview } from '../preview/restore-preview.ts';
 
 const count = z.int().min(0);
+
+/** What came of loading the archives of a table into temporary tables. */
+const rehearsed = z
+  .object({
+    archives_restored: count,
+    archives_failed: count,
+    rows_inserted: count,
+    rows_updated: count,
+    rows_skipped: count,
+    rows_failed: count.openapi({ description: 'Refused rows, and all rows of archives that would fail.' }),
+    failures: z
+      .array(z.object({ archive: z.string(), code: z.string(), message: z.string(), hint: z.string() }))
+      .openapi({ description: 'The first twenty of them.' }),
+    error: z.object({ code: z.string(), message: z.string(), hint: z.string() }).nullable(),
+    notices: z
+      .array(z.string())
+      .openapi({ description: 'What the restore would say of columns and archives.' }),
+    unforeseen: z
+      .array(z.string())
+      .openapi({ description: 'What the restore may do otherwise; empty where the numbers are exact.' }),
+  })
+  .openapi('PreviewedOutcome');
 
 /** What a restore would do: the `data` of a dry run. */
 export const previewJson = z
@@ -24,6 +47,10 @@ export const previewJson = z
         }),
         archives_restored_earlier: count,
         keys: z.array(z.string()).openapi({ description: 'The first ten of them.' }),
+        outcome: rehearsed
+          .nullable()
+          .openapi({ description: 'Null where conflicts were not detected, and where notices say why not.' }),
+        notices: z.array(z.string()).openapi({ description: 'What to know of the table.' }),
       }),
     ),
   })
@@ -39,7 +66,7 @@ export function toPreviewJson(
   return {
     dry_run: true,
     database: request.database,
-    tables: previews.map(({ table, archives, earlier, totals }) => ({
+    tables: previews.map(({ table, archives, earlier, totals, outcome, notices }) => ({
       table: table.table,
       into_schema: table.intoSchema,
       into_table: table.intoTable,
@@ -50,6 +77,24 @@ export function toPreviewJson(
       archives_without_metadata: totals.unknown,
       archives_restored_earlier: earlier,
       keys: archives.slice(0, shownKeys).map(({ key }) => key),
+      outcome: outcome === null ? null : toOutcomeJson(outcome),
+      notices: [...notices],
     })),
+  };
+}
+
+function toOutcomeJson({ tally, failures, error, notices, unforeseen }: RehearsedOutcome) {
+  const { archives, rows } = tally;
+  return {
+    archives_restored: archives.restored,
+    archives_failed: archives.failed,
+    rows_inserted: rows.inserted,
+    rows_updated: rows.updated,
+    rows_skipped: rows.skipped,
+    rows_failed: rows.failed,
+    failures: failures.map(({ archive, code, message, hint }) => ({ archive, code, message, hint })),
+    error,
+    notices: [...notices],
+    unforeseen: [...unforeseen],
   };
 }

@@ -1,10 +1,10 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { newRestoreId, requestFingerprint } from '../client/restore-id.ts';
 import { parseRestoreInput, restoreInput } from '../client/restore-input.ts';
-import type { TablePreview } from '../client/restore-preview.ts';
 import { toRestoreRequest } from '../client/restore-request.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { RestoreRequest } from '../contract/restore-request.ts';
+import type { PreviewJob, TablePreview } from '../preview/restore-preview.ts';
 import { answer, errorAnswers, success } from './answer.ts';
 import type { ApiEnv } from './api-env.ts';
 import { keyTaken, restoreIdOfKey } from './idempotency.ts';
@@ -47,8 +47,11 @@ const startRoute = createRoute({
   },
 });
 
-/** Tells what a restore would load. */
-export type Preview = (request: RestoreRequest) => Promise<readonly TablePreview[]>;
+/** Tells what a restore would do. */
+export type Preview = (
+  request: RestoreRequest,
+  how: Pick<PreviewJob, 'detectConflicts' | 'signal'>,
+) => Promise<readonly TablePreview[]>;
 
 /** What starting restores takes. */
 export interface RestoreRouteDependencies {
@@ -68,7 +71,10 @@ export function addRestoreRoutes(
     const restoreId = key === undefined ? newRestoreId() : restoreIdOfKey(key, context.get('caller'));
     const input = parseRestoreInput(withRestoreAll(await readJson(context)));
     const request = toRestoreRequest(input, config, restoreId);
-    if (input.dry_run) return context.json(success(toPreviewJson(request, await preview(request))), 200);
+    if (input.dry_run) {
+      const how = { detectConflicts: input.detect_conflicts, signal: context.req.raw.signal };
+      return context.json(success(toPreviewJson(request, await preview(request, how))), 200);
+    }
     const known = key === undefined ? await start(restores, request) : await startOnce(restores, request);
     const statusUrl = `/api/data/restore_runs/${restoreId}`;
     context.header('Location', statusUrl);

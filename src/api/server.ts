@@ -6,10 +6,10 @@ import type { Logger } from 'pino';
 import { authSettings } from '../auth/auth-settings.ts';
 import { TokenVerifier } from '../auth/verify-token.ts';
 import { RestoreClient } from '../client/restore-client.ts';
-import { previewRestore } from '../client/restore-preview.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { openControlDatabase } from '../control/control-database.ts';
+import { previewRestore } from '../preview/restore-preview.ts';
 import { createApp } from './app.ts';
 import { tokenAuthenticator } from './auth.ts';
 import { configuredRateLimit } from './rate-limit.ts';
@@ -64,7 +64,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     config,
     control,
     restores: new RestoreClient(client, taskQueue),
-    preview: (request) => previewRestore(request, config, env),
+    preview: (request, how) => previewRestore(request, { config, env, ...how }),
     findRecorded: (restoreId) => findRecorded(config, env, restoreId),
     readiness: async () => ({ configuration: true, temporal: await answers(temporal) }),
     authenticator: tokenAuthenticator(verifier),

@@ -23,7 +23,7 @@ Examples:
   Into a table that is not there yet, made from the schema in the archives:
     thaw restore --config config.yaml --restore-all --database production_db --table audit_logs \\
       --into-table audit_logs_2025 --create-table
-  What it would do:
+  What it would do, with the exact numbers of rows, or at once without them (--no-detect-conflicts):
     thaw restore --config config.yaml --restore-all --database production_db --table audit_logs --dry-run
   One archive:
     thaw restore --config config.yaml --s3-key archives/production_db/audit_logs/year=2026/month=01/day=04/audit_logs_20260104T052021Z_batch_001.jsonl.gz
@@ -58,5 +58,10 @@ async function restore(flags: RestoreFlags, command: Command, context: CommandCo
   if (isList) return printArchives({ config, input, json: flags.json === true, env, printer });
   const logger = createLogger(logSettings(flags, 'warning'), printer, true);
   if (input.dry_run) return dryRun({ config, input, json: flags.json === true, env, printer });
+  if (!input.detect_conflicts) {
+    printer.aside(
+      'Note: --no-detect-conflicts is for a dry run; a restore counts conflicts as it meets them.',
+    );
+  }
   return runRestoreJob({ config, input, flags, env, printer, logger });
 }

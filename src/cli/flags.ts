@@ -69,6 +69,7 @@ export function collect(value: string, before: readonly string[] | undefined): r
 export const flagNaming: FieldNaming = (field) => {
   const renamed: Readonly<Record<string, string>> = { tables: 'table', s3_keys: 's3-key' };
   if (field === 'validate_checksum') return '--no-validate-checksum';
+  if (field === 'detect_conflicts') return '--no-detect-conflicts';
   return `--${renamed[field] ?? field.replaceAll('_', '-')}`;
 };
 

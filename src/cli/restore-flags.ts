@@ -41,6 +41,8 @@ export interface RestoreFlags extends TemporalFlags, LogFlags {
   readonly dropIndexes?: boolean | string;
   readonly commitFrequency?: string;
   readonly dryRun?: boolean;
+  /** false: rows are not counted by what would become of them. */
+  readonly detectConflicts: boolean;
   readonly ignoreWatermark?: boolean;
   /** false: not compared. */
   readonly validateChecksum: boolean;
@@ -105,7 +107,11 @@ export function withRestoreFlags(command: Command): Command {
     .option('--ignore-watermark', 'restore again what was restored before')
     .option('--trust-watermark', "believe a watermark that the archiver's own tool wrote")
     .optionsGroup('Checks:')
-    .option('--dry-run', 'tell what would be restored and change nothing')
+    .option(
+      '--dry-run',
+      'tell what would be restored, with the exact numbers of rows inserted, updated and skipped, and change nothing',
+    )
+    .option('--no-detect-conflicts', 'with --dry-run: read no archive, and leave these numbers out')
     .option(
       '--verify-first',
       'read every archive of a table to its end first, and load nothing of it if one is bad',
@@ -170,6 +176,7 @@ export function restoreInputOf(flags: RestoreFlags): RestoreInput {
     pack_bytes: flags.packBytes,
     fail_fast: flags.failFast,
     dry_run: flags.dryRun,
+    detect_conflicts: flags.detectConflicts,
   };
   return parseRestoreInput(asked, flagNaming);
 }

@@ -131,6 +131,9 @@ export const restoreInput = z.strictObject(
       .describe('Compressed bytes of small archives that are loaded together; 0: none are.'),
     fail_fast: flag.default(false).describe('Starts nothing more after the first archive that failed.'),
     dry_run: flag.default(false).describe('Tells what would be restored and changes nothing.'),
+    detect_conflicts: flag
+      .default(true)
+      .describe('In a dry run: counts rows exactly, by loading them into temporary tables.'),
   },
   must('must be an object of settings'),
 );

@@ -55,10 +55,10 @@ export class LoadResults {
     if (foreignSchema !== null) this.addForeign(archive, foreignSchema);
     else if (failure === null) this.addRestored(archive, archive.counts, archive.columnNotes);
     else if (archive.deferred) this.#deferred.push({ index, failure });
-    else this.#addFailed({ bytes }, failure);
+    else this.addFailed({ bytes }, failure);
   }
 
-  #addFailed({ bytes }: Pick<ArchiveRef, 'bytes'>, failure: ArchiveFailure): void {
+  addFailed({ bytes }: Pick<ArchiveRef, 'bytes'>, failure: ArchiveFailure): void {
     this.#failures.push(failure);
     this.#add({
       archives: { restored: 0, earlier: 0, failed: 1 },

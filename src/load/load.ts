@@ -3,7 +3,6 @@ import type pg from 'pg';
 import { RestartNested } from '../archive/slice-error.ts';
 import type { AskedRange } from '../config/row-range.ts';
 import type { LoadInput, LoadOutcome } from '../contract/activities.ts';
-import type { ArchiveFailure } from '../contract/outcome.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { TimeRange } from '../contract/time-range.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
@@ -26,6 +25,7 @@ import { emptyTally } from '../restore/tally.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { ArchiveCopier, type CopiedArchive, nothingCopied } from './archive-copier.ts';
 import { isAboutArchive, isConflict } from './archive-error.ts';
+import { archiveFailure } from './archive-failure.ts';
 import { ArchiveReader } from './archive-reader.ts';
 import type { ConflictHints } from './conflict-hints.ts';
 import type { LoadProgress } from './load-progress.ts';
@@ -352,16 +352,8 @@ class Load {
   /** Decides that an archive failed, in a transaction of its own, and moves the turn on. */
   async #fail(index: number, error: ThawError): Promise<void> {
     const part = { from: index, to: index + 1 };
-    const key = this.#reader.keyAt(index);
     const deferred = this.#isSelfReference(error);
-    const failure: ArchiveFailure = {
-      archive: key,
-      code: error.code,
-      message: this.#naming(key, error),
-      hint: error.hint,
-      stage: error.stage ?? null,
-      rows: await this.#recordsOf(index),
-    };
+    const failure = await archiveFailure(this.#reader, index, error);
     try {
       await this.#client.query('begin');
       const claimed = await this.#claim(part);
@@ -372,21 +364,6 @@ class Load {
     } catch (raw) {
       await this.#rollBack(null);
       throw this.#translate(raw);
-    }
-  }
-
-  /** The message of an error; PostgreSQL's knows the table only, and is about this archive. */
-  #naming(key: string, { object, message }: ThawError): string {
-    return object !== undefined && isBeside(object, key) ? message : `${key}: ${message}`;
-  }
-
-  /** Records of an archive that failed, by its metadata; 0 where that cannot be had. */
-  async #recordsOf(index: number): Promise<number> {
-    try {
-      return (await this.#reader.metadata(index))?.recordCount ?? 0;
-    } catch (error) {
-      if (error instanceof ThawError && isAboutArchive(error)) return 0;
-      throw error;
     }
   }
 
@@ -437,9 +414,4 @@ class Load {
       ordinal: this.#input.firstOrdinal + part.from + place,
     }));
   }
-}
-
-/** Whether an object of the store is an archive or what lies beside it, and no table of the database. */
-function isBeside(object: string, key: string): boolean {
-  return object.startsWith(key.slice(0, key.lastIndexOf('/') + 1)) && key.includes('/');
 }

@@ -78,6 +78,11 @@ export class RefusedRows implements Sink {
     else this.#segments.push({ stage, first, last });
   }
 
+  /** What was written so far lies here. */
+  get stages(): readonly Stage[] {
+    return [...this.#stages.values()];
+  }
+
   async flush(): Promise<void> {
     for (const stage of this.#stages.values()) await indexStage(this.#client, stage);
     if (this.#range === null) return;

@@ -187,6 +187,11 @@ export class StagedSink implements Sink {
     }
   }
 
+  /** What was written so far lies here. */
+  get stages(): readonly Stage[] {
+    return [...this.#stages.values()].map(({ stage }) => stage);
+  }
+
   async flush(): Promise<void> {
     await this.#run.finish();
     for (const { stage } of this.#stages.values()) {

@@ -29,7 +29,7 @@ export async function createStage(
   place: number,
   numbering = 'generated always as identity (cache 1000)',
 ): Promise<Stage> {
-  const rowName = rowColumn(columns);
+  const rowName = freeName(columns, 'thaw_row');
   const stage = {
     table: `pg_temp.thaw_stage_${place}`,
     columns,
@@ -54,9 +54,9 @@ export async function dropStage(client: pg.Client, stage: Stage): Promise<void> 
   await client.query(`drop table ${stage.table}`);
 }
 
-/** A name that no column of the target has. */
-function rowColumn(columns: readonly TargetColumn[]): string {
-  let name = 'thaw_row';
+/** A name that none of the columns has: `wanted`, or the like. */
+export function freeName(columns: readonly TargetColumn[], wanted: string): string {
+  let name = wanted;
   while (columns.some((column) => column.name === name)) name += '_';
   return name;
 }

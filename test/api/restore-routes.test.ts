@@ -61,6 +61,8 @@ describe('POST /api/restores', () => {
           archives,
           earlier: 3,
           totals: { rows: 500, uncompressedBytes: 700, unknown: 1 },
+          outcome: null,
+          notices: ['It is large.'],
         })),
     });
     expect(status).toBe(200);
@@ -79,6 +81,8 @@ describe('POST /api/restores', () => {
           archives_without_metadata: 1,
           archives_restored_earlier: 3,
           keys: ['a0', 'a1', 'a2', 'a3', 'a4', 'a5', 'a6', 'a7', 'a8', 'a9'],
+          outcome: null,
+          notices: ['It is large.'],
         },
       ],
     });

@@ -40,9 +40,10 @@ describe('before anything is restored', () => {
     expect(lines[1]).toMatch(
       /^ {2}- archives\/.*\/day=20\/audit_logs_20260120T235959Z_batch_001\.jsonl\.gz$/,
     );
-    expect(lines.at(-2)).toMatch(
+    expect(lines.at(-3)).toMatch(
       /^ {2}public\.audit_logs: 5 archives, 1,354 rows, \d+\.\d KiB uncompressed$/,
     );
+    expect(lines.at(-2)).toBe('    rows: 1,354 inserted, 0 updated, 0 skipped, 0 failed');
     expect(lines.at(-1)).toBe('Note: 0 archives were already restored, and would be left out');
     expect(await site.count()).toBe(0);
     const { rows } = await site.client.query(`select to_regnamespace('thaw') as made`);

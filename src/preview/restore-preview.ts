@@ -1,0 +1,148 @@
+import type pg from 'pg';
+import { tableFolders, tableOfKey } from '../archive/key.ts';
+import { listTableArchives } from '../client/archive-list.ts';
+import { type MetadataTotals, readMetadataTotals } from '../client/metadata-totals.ts';
+import { configuredTables, findDatabase } from '../config/database-config.ts';
+import type { ThawConfig } from '../config/thaw-config.ts';
+import type { RestoreOptions, RestoreRequest, TableRequest } from '../contract/restore-request.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+import { checkTarget } from '../load/check-target.ts';
+import { ThawContext } from '../load/thaw-context.ts';
+import { askedTarget } from '../postgres/asked-target.ts';
+import { readTarget, type TargetTable } from '../postgres/catalog.ts';
+import { findEarlier } from '../postgres/ledger.ts';
+import type { ObjectInfo } from '../store/object-store.ts';
+import { openStore } from '../store/open-store.ts';
+import { type RehearsedOutcome, rehearseTable } from './rehearse-table.ts';
+import { toBeMade, uncountable } from './unforeseen.ts';
+
+/** What a restore would do to a table. */
+export interface TablePreview {
+  readonly table: TableRequest;
+  /** What would be loaded, in archive order. */
+  readonly archives: readonly ObjectInfo[];
+  /** Archives that the ledger has as restored into the target before. */
+  readonly earlier: number;
+  /** Of the archives that would be loaded. */
+  readonly totals: MetadataTotals;
+  /** What came of loading them into temporary tables; null where that was not done. */
+  readonly outcome: RehearsedOutcome | null;
+  /** What the user should know of the target, or why nothing was counted. */
+  readonly notices: readonly string[];
+}
+
+/** How a preview is made. */
+export interface PreviewJob {
+  readonly config: ThawConfig;
+  /** Where passwords and access keys are looked for. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Finds out by loading into temporary tables what would come of each row. */
+  readonly detectConflicts: boolean;
+  readonly signal: AbortSignal;
+  /** Told how much there is of a table, before it is read. */
+  readonly onExtent?: (archives: number, bytes: number) => void;
+  /** Told of archives that were read. */
+  readonly onArchives?: (archives: number, bytes: number) => void;
+}
+
+/**
+ * Tells what a restore would load, by the listing, the metadata of the archives and the ledger of the target, and
+ * where conflicts are detected what would come of each row. Changes nothing.
+ *
+ * @throws ThawError what listing the archives and looking at the targets raise, and what would end the restore
+ */
+export async function previewRestore(request: RestoreRequest, job: PreviewJob): Promise<TablePreview[]> {
+  const { config, env, signal } = job;
+  const database = findDatabase(config, request.database);
+  const tables = request.tables ?? configuredTables(database);
+  const store = openStore(config.store, env);
+  try {
+    const thaw = new ThawContext(config, store, env);
+    return await thaw.withConnection(request, 'thaw/preview', signal, async (client) => {
+      const previews: TablePreview[] = [];
+      for (const [place, table] of tables.entries()) {
+        previews.push(await previewTable(client, thaw, request, table, place, job));
+      }
+      return previews;
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  } finally {
+    store.close();
+  }
+}
+
+async function previewTable(
+  client: pg.Client,
+  thaw: ThawContext,
+  request: RestoreRequest,
+  table: TableRequest,
+  place: number,
+  job: PreviewJob,
+): Promise<TablePreview> {
+  const { database, keys, options } = request;
+  const { startDate, endDate } = options;
+  const { store } = thaw;
+  const { prefix } = thaw.config.store;
+  const own = keys?.filter((key) => tableOfKey(key, prefix)?.table === table.table) ?? null;
+  const folders = tableFolders(prefix, database, table.table, table.schema);
+  const listed = await listTableArchives(store, prefix, folders, { keys: own, startDate, endDate });
+  const target = await findTarget(client, table, options);
+  const hasLedger = await knowsThaw(client);
+  const isKnown = target !== null && hasLedger;
+  const earlier = isKnown ? await restoredEarlier(client, listed, target, store.name) : new Set();
+  const archives = options.ignoreWatermark ? listed : listed.filter(({ key }) => !earlier.has(key));
+  const totals = await readMetadataTotals(
+    store,
+    archives.map(({ key }) => key),
+  );
+  const preview = { table, archives, totals, earlier: earlier.size, outcome: null };
+  if (target === null) return { ...preview, notices: [toBeMade(table)] };
+  const reason = uncountable(target);
+  if (!job.detectConflicts) return { ...preview, notices: target.notices };
+  if (reason !== null) return { ...preview, notices: [...target.notices, reason] };
+  const { onExtent = () => {}, onArchives = () => {} } = job;
+  onExtent(
+    archives.length,
+    archives.reduce((sum, { bytes }) => sum + bytes, 0),
+  );
+  const input = { request, table, target, archives, folders, hasLedger };
+  const outcome = await rehearseTable(client, thaw, input, place, job.signal, onArchives);
+  return { ...preview, outcome, notices: target.notices };
+}
+
+/** Null: it is not there, and would be made. */
+async function findTarget(
+  client: pg.Client,
+  { intoSchema, intoTable }: TableRequest,
+  options: RestoreOptions,
+): Promise<TargetTable | null> {
+  try {
+    const target = askedTarget(await readTarget(client, intoSchema, intoTable), options);
+    checkTarget(target, options);
+    return target;
+  } catch (error) {
+    if (options.createTable && error instanceof ThawError && error.code === 'TargetMissing') return null;
+    throw error;
+  }
+}
+
+/** Archives that any restore has restored into the target. */
+async function restoredEarlier(
+  client: pg.Client,
+  archives: readonly ObjectInfo[],
+  { rootOid, hasUnique }: TargetTable,
+  store: string,
+): Promise<ReadonlySet<string>> {
+  const target = { oid: rootOid, epoch: 0, ordered: hasUnique };
+  return findEarlier(client, { restoreId: '', target, store }, archives);
+}
+
+/** Whether Thaw was ever here. */
+async function knowsThaw(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ known: boolean }>(
+    `select to_regclass('thaw.archives') is not null as known`,
+  );
+  return rows[0]?.known ?? false;
+}

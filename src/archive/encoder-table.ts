@@ -66,7 +66,7 @@ const vector: ScalarRule = { text: numbers.vectorText, depth: 1 };
  * The archiver's format, type table: what is not in it is copied as it stands, and PostgreSQL's input
  * function has the last word.
  */
-const scalarRules: ReadonlyMap<string, ScalarRule> = new Map([
+export const scalarRules: ReadonlyMap<string, ScalarRule> = new Map([
   ['timestamptz', moment],
   ['interval', interval],
   ['bytea', { text: byteaText, encoder: encodeBytea }],
@@ -89,17 +89,22 @@ const scalarRules: ReadonlyMap<string, ScalarRule> = new Map([
 ]);
 
 /** Types whose infinity the archiver wrote as an end of its calendar. */
-const saturatedTypes: ReadonlyMap<string, CalendarEnds> = new Map([
+export const saturatedTypes: ReadonlyMap<string, CalendarEnds> = new Map([
   ['timestamp', momentEnds],
   ['date', dayEnds],
 ]);
 
 /** Types whose values the archiver destroyed: it wrote where in its memory they were. */
-const destroyedTypes = new Set(['path', 'polygon']);
+export const destroyedTypes: ReadonlySet<string> = new Set(['path', 'polygon']);
 const memoryAddress = /^<[\w.]+ object at 0x[0-9a-f]+>$/;
 
 /** Types that PostgreSQL writes and never reads. */
-const unwritableTypes = new Set(['pg_node_tree', 'pg_ndistinct', 'pg_dependencies', 'pg_mcv_list']);
+export const unwritableTypes: ReadonlySet<string> = new Set([
+  'pg_node_tree',
+  'pg_ndistinct',
+  'pg_dependencies',
+  'pg_mcv_list',
+]);
 
 /**
  * The encoder of a column, chosen by its type and by nothing else.

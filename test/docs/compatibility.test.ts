@@ -97,7 +97,11 @@ describe('the table of types', () => {
     ) ?? [''];
     const types = Array.from(columns.matchAll(/^ {2}c_\w+ ("?\w+"?)/gm), ([, type = '']) => type);
     const told = rows.map(([type = '']) => type).join(' ');
-    const otherNames: Readonly<Record<string, string>> = { double: 'double precision', char: 'char(n)' };
+    const otherNames: Readonly<Record<string, string>> = {
+      double: 'double precision',
+      float8: 'double precision',
+      char: 'char(n)',
+    };
     const composed = /range$|^(mood|posint|shortcode|addr)$/;
     expect(
       types.filter((type) => !composed.test(type) && !told.includes(`\`${otherNames[type] ?? type}\``)),

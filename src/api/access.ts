@@ -12,7 +12,7 @@ import type { RateLimit } from './rate-limit.ts';
 type Need = Access | 'open';
 
 /** Routes that start something, or take room: each tenant may ask so often only. */
-export const limitedRoutes: ReadonlySet<string> = new Set(['POST /api/restores']);
+export const limitedRoutes: ReadonlySet<string> = new Set(['POST /api/restores', 'POST /api/uploads']);
 
 /** What each route is needed for. A route that does not stand here is not served: the API does not start. */
 export const neededAccess: Readonly<Record<string, Need>> = {
@@ -25,6 +25,7 @@ export const neededAccess: Readonly<Record<string, Need>> = {
   'GET /docs/swagger-ui-bundle.js': 'open',
   'GET /docs/swagger-ui.css': 'open',
   'POST /api/restores': 'edit',
+  'POST /api/uploads': 'edit',
   'POST /api/data/restores': 'edit',
   'GET /api/data/restores': 'read',
   'GET /api/data/restores/{id}': 'read',

@@ -33,9 +33,10 @@ const descriptions: Readonly<Record<number, string>> = {
   401: 'A bearer token is missing or wrong.',
   403: 'Not allowed.',
   404: 'There is no such run, archive or table.',
+  408: 'The body came too slowly.',
   409: 'It does not go with what is there already.',
-  413: 'The body is larger than 1 MiB.',
-  415: 'The body is not application/json.',
+  413: 'The body is too large: JSON of more than 1 MiB, or a bundle over the limit.',
+  415: 'The body is of another type than the route takes.',
   429: 'More starts than this tenant may ask for in a minute.',
   503: 'Temporal, a worker or a database did not answer.',
 };

@@ -6,10 +6,12 @@ import type { Logger } from 'pino';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { ControlDatabase } from '../control/control-database.ts';
+import type { ObjectStore } from '../store/object-store.ts';
 import { checkEveryRouteIsDeclared, requireAccess } from './access.ts';
 import type { ApiEnv } from './api-env.ts';
 import { ApiError } from './api-error.ts';
 import type { Authenticator } from './auth.ts';
+import type { BundleSettings } from './bundle-settings.ts';
 import { addDocsPage } from './docs-page.ts';
 import { envelopeOf, errorHandler } from './error-handler.ts';
 import { addHealthRoutes, type Readiness } from './health-routes.ts';
@@ -20,6 +22,8 @@ import { addRunRoutes } from './run-routes.ts';
 import { type FindRecorded, type Restores, Runs } from './runs.ts';
 import { addSavedRestoreRoutes } from './saved-restore-routes.ts';
 import { openSources } from './sources/sources.ts';
+import { addUploadRoutes } from './upload-routes.ts';
+import { Uploads } from './uploads.ts';
 
 /** What the API works with. */
 export interface AppDependencies {
@@ -33,12 +37,26 @@ export interface AppDependencies {
   readonly authenticator: Authenticator;
   readonly rateLimit: RateLimit;
   readonly logger: Logger;
+  /** Where bundles lie; stays the caller's. */
+  readonly store: ObjectStore;
+  readonly bundles: BundleSettings;
 }
 
 /** Makes the API; nothing listens yet. */
 export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
-  const { authenticator, config, control, findRecorded, logger, preview, rateLimit, readiness, restores } =
-    dependencies;
+  const {
+    authenticator,
+    bundles,
+    config,
+    control,
+    findRecorded,
+    logger,
+    preview,
+    rateLimit,
+    readiness,
+    restores,
+    store,
+  } = dependencies;
   const app = new OpenAPIHono<ApiEnv>({ defaultHook: refuseParameters });
   app.onError(errorHandler(logger));
   app.notFound((context) => context.json(envelopeOf(nothingAt(context.req.path)), 404));
@@ -58,6 +76,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   addRestoreRoutes(app, { restores, config, preview });
   addRunRoutes(app, new Runs(restores, findRecorded));
   addSavedRestoreRoutes(app, control, openSources(config));
+  addUploadRoutes(app, new Uploads({ config, control, store, settings: bundles }), bundles);
   addDescription(app);
   addDocsPage(app);
   checkEveryRouteIsDeclared(app.routes);

@@ -1,8 +1,10 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { ApiError } from './api-error.ts';
+import { readBody } from './request-body.ts';
 
 const megabyte = 1024 * 1024;
+const limits = { bytes: megabyte, patience: 30 };
 
 /** Refuses bodies over 1 MiB. */
 export const limitBody: MiddlewareHandler = bodyLimit({
@@ -15,19 +17,25 @@ export const limitBody: MiddlewareHandler = bodyLimit({
 /**
  * Reads the JSON of a request.
  *
- * @throws ApiError `MISSING_CONTENT_TYPE`, `UNSUPPORTED_MEDIA_TYPE` or `JSON_PARSE_ERROR`
+ * @throws ApiError `MISSING_CONTENT_TYPE`, `UNSUPPORTED_MEDIA_TYPE`, `JSON_PARSE_ERROR`, and what `readBody` raises
  */
 export async function readJson(context: Context): Promise<unknown> {
   requireJson(context.req.header('content-type'));
-  return parse(await context.req.text());
+  return parse(await readText(context));
 }
 
 /** Reads the JSON of a request that need not have any; no body is `{}`. */
 export async function readOptionalJson(context: Context): Promise<unknown> {
-  const text = await context.req.text();
+  const text = await readText(context);
   if (text === '') return {};
   requireJson(context.req.header('content-type'));
   return parse(text);
+}
+
+async function readText(context: Context): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of readBody(context, limits)) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** Also what keeps pages of other sites from sending one: a browser asks first for any type but those of forms. */

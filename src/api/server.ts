@@ -10,10 +10,13 @@ import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { openControlDatabase } from '../control/control-database.ts';
 import { previewRestore } from '../preview/restore-preview.ts';
+import { openStore } from '../store/open-store.ts';
 import { createApp } from './app.ts';
 import { tokenAuthenticator } from './auth.ts';
+import { bundleSettings } from './bundle-settings.ts';
 import { configuredRateLimit } from './rate-limit.ts';
 import { findRecorded } from './recorded-restores.ts';
+import { Removal } from './removal.ts';
 
 /** A connection to Temporal and the namespace to use there. */
 export interface TemporalAccess {
@@ -45,6 +48,9 @@ export interface RunningApi {
   close(): Promise<void>;
 }
 
+/** Milliseconds that a request may take to come in. */
+const longestRequest = 3_600_000;
+
 /** Milliseconds that requests under way have left when the API closes: a question to a worker takes as long. */
 const closeGrace = 10_000;
 
@@ -58,7 +64,15 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const { config, env, host = '127.0.0.1', port, temporal, taskQueue, logger } = options;
   const verifier = new TokenVerifier(authSettings(env));
   const rateLimit = configuredRateLimit(env);
+  const bundles = bundleSettings(env);
   const control = openControlDatabase(env);
+  const store = openStore(config.store, env);
+  const removal = new Removal(control, store, logger);
+  const release = async () => {
+    await removal.stop();
+    store.close();
+    await control.close();
+  };
   const client = new Client(temporal);
   const app = createApp({
     config,
@@ -70,17 +84,22 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     authenticator: tokenAuthenticator(verifier),
     rateLimit,
     logger,
+    store,
+    bundles,
   });
   const server = createAdaptorServer({ fetch: app.fetch, hostname: host }) as Server;
+  // Bodies that are too slow are told so by the routes; a large one may take its time.
+  server.requestTimeout = longestRequest;
   try {
     await listen(server, host, port);
   } catch (error) {
-    await control.close();
+    await release();
     throw error;
   }
+  removal.start();
   const url = urlOf(server, host);
   options.onListening?.(url);
-  return { url, close: () => close(server).finally(() => control.close()) };
+  return { url, close: () => close(server).finally(release) };
 }
 
 /** Whether Temporal answers, and has the namespace. */

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { authSettings } from '../auth/auth-settings.ts';
 import { namespaceClaim, tenantClaim } from '../auth/claims.ts';
 import { signToken } from '../auth/sign-token.ts';
+import { parseSeconds } from '../config/duration.ts';
 import { type Access, accessLevels } from '../contract/access.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { CommandContext } from './context.ts';
@@ -69,11 +70,8 @@ function claim(schema: z.ZodType<string>): (value: string) => string {
   };
 }
 
-const secondsOf: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
-
 function lifetime(value: string): number {
-  const [, number, unit] = /^(\d{1,6})([smhd])$/.exec(value) ?? [];
-  const seconds = Number(number) * (secondsOf[unit ?? ''] ?? 0);
-  if (seconds > 0) return seconds;
+  const seconds = parseSeconds(value);
+  if (seconds !== null) return seconds;
   throw new InvalidArgumentError('It must be a number with s, m, h or d, such as 12h.');
 }

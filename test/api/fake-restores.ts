@@ -1,12 +1,14 @@
 import { pino } from 'pino';
 import { type AppDependencies, createApp } from '../../src/api/app.ts';
 import type { Authenticator } from '../../src/api/auth.ts';
+import { bundleSettings } from '../../src/api/bundle-settings.ts';
 import { RateLimit } from '../../src/api/rate-limit.ts';
 import type { Restores } from '../../src/api/runs.ts';
 import { parseConfig } from '../../src/config/load-config.ts';
 import type { RestoreOutcome, TableOutcome } from '../../src/contract/outcome.ts';
 import type { RestoreRequest } from '../../src/contract/restore-request.ts';
 import { ControlDatabase } from '../../src/control/control-database.ts';
+import { FolderStore } from '../../src/store/folder-store.ts';
 
 /** A configuration of one database with one table. */
 export const testConfig = parseConfig(
@@ -82,6 +84,8 @@ export function testApp(dependencies: Partial<AppDependencies> = {}) {
     readiness: async () => ({ configuration: true, temporal: true }),
     authenticator: anybody,
     rateLimit: new RateLimit(1000),
+    store: new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' }),
+    bundles: bundleSettings({}),
     logger: pino({ enabled: false }),
     ...dependencies,
   });

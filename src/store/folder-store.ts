@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { FolderStoreConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import { FallbackFolder, withFallback } from './fallback-files.ts';
 import { walkFolder } from './folder-walk.ts';
 import type {
   ListOptions,
@@ -22,13 +23,16 @@ const chunkBytes = 256 * 1024;
 
 /**
  * Archives in a folder of the same layout as the bucket: an object's key is its path below the folder.
- * Symbolic links below it are not part of it, so that no key leads out of the folder.
+ * Symbolic links below it are not part of it, so that no key leads out of the folder. What the archiver saved
+ * there because it could not upload it is read by its key, too.
  */
 export class FolderStore implements ObjectStore {
   readonly name: string;
   readonly #root: string;
+  readonly #fallback: FallbackFolder;
 
   constructor(config: FolderStoreConfig) {
+    this.#fallback = new FallbackFolder(config.prefix);
     this.name = pathToFileURL(config.path).href.replace(/\/$/, '');
     this.#root = config.path;
   }
@@ -38,7 +42,10 @@ export class FolderStore implements ObjectStore {
     return this.#classified(undefined, async () => {
       const keys: string[] = [];
       if (isKey(prefix.replace(/\/$/, '')) || prefix === '') {
-        for await (const key of walkFolder(await this.#realRoot(), prefix, after ?? '')) {
+        const root = await this.#realRoot();
+        const walked = walkFolder(root, prefix, after ?? '');
+        const saved = await this.#fallback.files(this.#root);
+        for await (const key of withFallback(walked, saved, prefix, after ?? '')) {
           signal?.throwIfAborted();
           keys.push(key);
           if (keys.length > most) break;
@@ -104,7 +111,8 @@ export class FolderStore implements ObjectStore {
   }
 
   async #info(key: string): Promise<ObjectInfo | null> {
-    const stats = await lstat(join(this.#root, key), { bigint: true }).catch(ignoreMissing);
+    const path = join(this.#root, await this.#fileOf(key));
+    const stats = await lstat(path, { bigint: true }).catch(ignoreMissing);
     if (stats === null) return null;
     return {
       key,
@@ -141,9 +149,17 @@ export class FolderStore implements ObjectStore {
   /** The file of a key, which is there and lies below the folder without any link on the way. */
   async #path(key: string): Promise<string> {
     if (!isKey(key)) throw notThere(this.name, key);
-    const path = join(await this.#realRoot(), key);
+    const path = join(await this.#realRoot(), await this.#fileOf(key));
     if ((await realpath(path)) !== path) throw notThere(this.name, key);
     return path;
+  }
+
+  /** Where below the folder an object lies: what has the path of its key comes before what was saved. */
+  async #fileOf(key: string): Promise<string> {
+    const saved = (await this.#fallback.files(this.#root)).byKey.get(key);
+    if (saved === undefined) return key;
+    const own = await lstat(join(this.#root, key)).catch(ignoreMissing);
+    return own === null ? saved : key;
   }
 
   async #realRoot(): Promise<string> {

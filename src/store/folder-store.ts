@@ -60,7 +60,7 @@ export class FolderStore implements ObjectStore {
     });
   }
 
-  async open(key: string, { etag, signal }: ReadOptions = {}): Promise<ObjectBody> {
+  async open(key: string, { etag, from, to, signal }: ReadOptions = {}): Promise<ObjectBody> {
     signal?.throwIfAborted();
     return this.#classified(key, async () => {
       const path = await this.#path(key);
@@ -69,7 +69,7 @@ export class FolderStore implements ObjectStore {
       const found = entityTag(stats);
       if (etag !== undefined && etag !== found) throw changed(this.name, key);
       const bytes = Number(stats.size);
-      return settle({ bytes, etag: found, chunks: this.#chunks(key, path, found, signal) });
+      return settle({ bytes, etag: found, chunks: this.#chunks(key, path, found, { from, to, signal }) });
     });
   }
 
@@ -127,18 +127,20 @@ export class FolderStore implements ObjectStore {
     key: string,
     path: string,
     etag: string,
-    signal: AbortSignal | undefined,
+    { from = 0, to = Number.POSITIVE_INFINITY, signal }: ReadOptions,
   ): AsyncGenerator<Uint8Array, void, undefined> {
     const file = await this.#classified(key, () => open(path, 'r'));
     try {
-      for (;;) {
+      for (let at = from; ; ) {
         signal?.throwIfAborted();
         const chunk = Buffer.allocUnsafe(chunkBytes);
-        const { bytesRead } = await this.#classified(key, () => file.read(chunk, 0, chunkBytes));
+        const wanted = Math.min(chunkBytes, to - at);
+        const { bytesRead } = await this.#classified(key, () => file.read(chunk, 0, wanted, at));
         // Asked at the end: what was written meanwhile shows in size or time.
         if (bytesRead === 0 && entityTag(await file.stat({ bigint: true })) !== etag)
           throw changed(this.name, key);
         if (bytesRead === 0) return;
+        at += bytesRead;
         yield chunk.subarray(0, bytesRead);
       }
     } finally {

@@ -33,16 +33,21 @@ export interface ListOptions {
 export interface ReadOptions {
   /** Refuses the object (`ArchiveChanged`) when its entity tag is another one, at the start or when a broken read goes on. */
   readonly etag?: string | undefined;
+  /** First byte. @default 0 */
+  readonly from?: number | undefined;
+  /** The byte behind the last; more than `from`. @default the end of the object */
+  readonly to?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /** An object being read. */
 export interface ObjectBody {
+  /** Of the whole object, whatever part of it is read. */
   readonly bytes: number;
   readonly etag: string;
   /**
-   * The object's bytes in order. A connection that breaks is opened again by range, with If-Match; the
-   * stream ends only when all `bytes` came. To stop early, return from the iteration.
+   * The bytes that were asked for, in order. A connection that breaks is opened again by range, with If-Match;
+   * the stream ends only when all came. To stop early, return from the iteration.
    */
   readonly chunks: AsyncIterable<Uint8Array>;
 }

@@ -3,8 +3,10 @@ import { Backoff } from './backoff.ts';
 
 /** Where the bytes of an object come from. */
 export interface BodySource {
-  /** The whole object's size in bytes. */
-  readonly bytes: number;
+  /** First byte that is wanted. */
+  readonly from: number;
+  /** The byte behind the last. */
+  readonly to: number;
   /** What to call the object in messages. */
   readonly name: string;
   /** Goes on at an offset; refuses, as `ArchiveChanged`, an object that is another one by now. */
@@ -15,7 +17,7 @@ export interface BodySource {
 }
 
 /**
- * The bytes of an object to its end, over as many connections as it takes. A database that is slower
+ * The bytes of an object or of a part of it to their end, over as many connections as it takes. A database that is slower
  * than the store leaves the connection idle until the store closes it, so a broken one is part of the
  * ordinary course: it is opened again where it broke, and the end of a stream is believed only when all
  * bytes came.
@@ -27,7 +29,7 @@ export async function* resumableBody(
   source: BodySource,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const backoff = new Backoff(source.signal);
-  let offset = 0;
+  let offset = source.from;
   let chunks: AsyncIterable<Uint8Array> | null = first;
   for (;;) {
     try {
@@ -37,17 +39,17 @@ export async function* resumableBody(
         backoff.progressed();
         yield chunk;
       }
-      if (offset === source.bytes) return;
+      if (offset === source.to) return;
       throw endedEarly(source, offset);
     } catch (error) {
-      if (offset === source.bytes) return;
+      if (offset === source.to) return;
       await backoff.pause(source.classify(error));
       chunks = null;
     }
   }
 }
 
-function endedEarly({ name, bytes }: BodySource, offset: number): ThawError {
-  const code = offset > bytes ? 'ArchiveChanged' : 'StoreUnavailable';
-  return new ThawError(code, `${name}: ${offset} of ${bytes} bytes came`, { object: name });
+function endedEarly({ name, to }: BodySource, offset: number): ThawError {
+  const code = offset > to ? 'ArchiveChanged' : 'StoreUnavailable';
+  return new ThawError(code, `${name}: ${offset} of ${to} bytes came`, { object: name });
 }

@@ -18,7 +18,9 @@ const longestErrorBody = 64 * 1024;
 /** How to get an object. */
 export interface GetOptions {
   /** First byte. @default 0 */
-  readonly from?: number;
+  readonly from?: number | undefined;
+  /** The byte behind the last. @default the end */
+  readonly to?: number | undefined;
   /** Refused by the store with 412 when the entity tag is another one. */
   readonly etag?: string | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -87,7 +89,8 @@ export class S3Get {
     const keys = await this.#client.config.credentials();
     const now = new Date(Date.now() + this.#clockOffset);
     const headers = address.signer.headers(address.host, path, keys, now, this.#keyHeaders);
-    if (options.from) headers.range = `bytes=${options.from}-`;
+    const { from = 0, to } = options;
+    if (from > 0 || to !== undefined) headers.range = `bytes=${from}-${to === undefined ? '' : to - 1}`;
     if (options.etag !== undefined) headers['if-match'] = `"${options.etag}"`;
     const { hostname, port, agent } = address;
     const message = await exchange(address.send, { hostname, port, path, headers, agent }, options.signal);

@@ -59,14 +59,19 @@ export class S3Store implements ObjectStore {
     return { objects, next: page.IsTruncated ? (objects.at(-1)?.key ?? null) : null };
   }
 
-  async open(key: string, { etag, signal }: ReadOptions = {}): Promise<ObjectBody> {
-    const answer = await this.#ask(() => this.#get.get(key, { etag, signal }), new Backoff(signal), key);
+  async open(key: string, { etag, from, to, signal }: ReadOptions = {}): Promise<ObjectBody> {
+    const answer = await this.#ask(
+      () => this.#get.get(key, { etag, from, to, signal }),
+      new Backoff(signal),
+      key,
+    );
     this.#checkTag(key, etag, answer);
     const chunks = resumableBody(answer.body, {
-      bytes: answer.bytes,
+      from: from ?? 0,
+      to: Math.min(to ?? answer.bytes, answer.bytes),
       name: `${this.name}/${key}`,
-      reopen: async (from) => {
-        const again = await this.#get.get(key, { from, etag: answer.etag || undefined, signal });
+      reopen: async (offset) => {
+        const again = await this.#get.get(key, { from: offset, to, etag: answer.etag || undefined, signal });
         this.#checkTag(key, answer.etag, again);
         return again.body;
       },

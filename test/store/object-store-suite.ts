@@ -42,6 +42,21 @@ export function objectStoreSuite(store: () => ObjectStore): void {
     expect((await bytesOf(body)).toString()).toBe('second');
   });
 
+  test('reads a part of an object, small or large', async () => {
+    const large = Buffer.alloc(3_000_000, 'abcdefg');
+    await store().write('part/large', large, 'text/plain');
+    await put('part/small', '0123456789');
+    const part = async (key: string, from: number, to?: number) => {
+      const body = await store().open(key, { from, to });
+      return [body.bytes, await bytesOf(body)] as const;
+    };
+    expect(await part('part/small', 2, 5)).toEqual([10, Buffer.from('234')]);
+    expect(await part('part/small', 7)).toEqual([10, Buffer.from('789')]);
+    expect(await part('part/small', 0, 1)).toEqual([10, Buffer.from('0')]);
+    const [bytes, middle] = await part('part/large', 1_000_001, 2_900_003);
+    expect([bytes, middle.equals(large.subarray(1_000_001, 2_900_003))]).toEqual([3_000_000, true]);
+  });
+
   test('reads an empty object as no bytes, and a missing one as null', async () => {
     await put('rw/empty', '');
     expect(await store().read('rw/empty')).toHaveLength(0);

@@ -13,7 +13,7 @@ async function* pieces(...texts: (string | Error)[]): AsyncGenerator<Uint8Array>
 }
 
 function source(bytes: number, reopen: BodySource['reopen'], signal?: AbortSignal): BodySource {
-  return { bytes, name: 'x', reopen, classify: (error) => error, signal };
+  return { from: 0, to: bytes, name: 'x', reopen, classify: (error) => error, signal };
 }
 
 async function textOf(chunks: AsyncIterable<Uint8Array>): Promise<string> {

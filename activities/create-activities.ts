@@ -3,22 +3,35 @@ import type { ThawContext } from '../src/load/thaw-context.ts';
 import { cancelWorkflow } from './cancel-workflow.ts';
 import { copyStageMerge } from './copy-stage-merge.ts';
 import { createTables } from './create-tables.ts';
+import { finishBundle } from './finish-bundle.ts';
 import { finishTable } from './finish-table.ts';
+import { importDescribe } from './import-describe.ts';
+import { importModels } from './import-models.ts';
+import { importWhole } from './import-whole.ts';
+import { inspectBundle } from './inspect-bundle.ts';
 import { countArchives, listArchives } from './list-archives.ts';
 import { planRestore } from './plan-restore.ts';
 import { prepareTable } from './prepare-table.ts';
 import { recordRestore } from './record-restore.ts';
+import { recordRun } from './record-run.ts';
 import { renewLease } from './renew-lease.ts';
 import { updateWatermark } from './update-watermark.ts';
 import { verifyArchives } from './verify-archives.ts';
+import type { WorkerControl } from './worker-control.ts';
 import { writeAuditEvent } from './write-audit-event.ts';
 
 /**
  * Everything that a worker runs as an activity.
  *
+ * @param control where runs are kept
  * @param searchAttributes whether they are registered
  */
-export function createActivities(thaw: ThawContext, searchAttributes: boolean): Activities {
+export function createActivities(
+  thaw: ThawContext,
+  control: WorkerControl,
+  searchAttributes: boolean,
+): Activities {
+  const worker = { thaw, control };
   return {
     createTables: createTables(thaw),
     planRestore: planRestore(thaw, searchAttributes),
@@ -33,5 +46,11 @@ export function createActivities(thaw: ThawContext, searchAttributes: boolean): 
     finishTable: finishTable(thaw),
     writeAuditEvent: writeAuditEvent(thaw),
     cancelWorkflow: cancelWorkflow(),
+    inspectBundle: inspectBundle(worker, searchAttributes),
+    importDescribe: importDescribe(worker),
+    importModels: importModels(worker),
+    importWhole: importWhole(worker),
+    finishBundle: finishBundle(worker),
+    recordRun: recordRun(worker),
   };
 }

@@ -9,6 +9,7 @@ import {
 import type { Logger } from 'pino';
 import { createActivities } from '../activities/create-activities.ts';
 import { failureInterceptor } from '../activities/failure-interceptor.ts';
+import { WorkerControl } from '../activities/worker-control.ts';
 import type { ThawConfig } from './config/thaw-config.ts';
 import { ThawContext } from './load/thaw-context.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
@@ -42,12 +43,14 @@ const loadsAtOnce = 32;
 export async function runWorker(options: WorkerOptions): Promise<void> {
   installRuntime(options.logger);
   const store = openStore(options.config.store, options.env);
+  const control = new WorkerControl(options.env);
   const connection = await NativeConnection.connect(withoutCompression(options.connection));
   try {
     const worker = await createWorker(
       options,
       connection,
       new ThawContext(options.config, store, options.env),
+      control,
     );
     const stop = () => shutDown(worker);
     options.signal?.addEventListener('abort', stop, { once: true });
@@ -61,6 +64,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
     }
   } finally {
     await connection.close();
+    await control.close();
     store.close();
   }
 }
@@ -69,6 +73,7 @@ async function createWorker(
   { namespace, taskQueue, logger }: WorkerOptions,
   connection: NativeConnection,
   thaw: ThawContext,
+  control: WorkerControl,
 ): Promise<Worker> {
   const searchAttributes = await registerSearchAttributes(connection, namespace, logger);
   return Worker.create({
@@ -76,7 +81,7 @@ async function createWorker(
     namespace,
     taskQueue,
     workflowBundle: await workflowBundle(),
-    activities: { ...createActivities(thaw, searchAttributes) },
+    activities: { ...createActivities(thaw, control, searchAttributes) },
     interceptors: { activity: [() => ({ inbound: failureInterceptor })] },
     maxConcurrentActivityTaskExecutions: loadsAtOnce,
     // The default, 600 for each GB of heap, has run workers out of memory (sdk-typescript#2227).

@@ -32,6 +32,12 @@ export function toFailure(error: TableError, ...details: unknown[]): Application
   });
 }
 
+/** Where the innermost failure arose; empty where it does not tell. */
+export function stackOf(failure: unknown): string {
+  const cause = innermost(failure);
+  return (cause instanceof Error ? cause.stack : undefined) ?? '';
+}
+
 /** What a failed child gave along by {@link toFailure}; null when it gave nothing. */
 export function detailOf<T>(failure: unknown): T | null {
   const cause = innermost(failure);

@@ -5,5 +5,6 @@
 // biome-ignore-start lint/performance/noBarrelFile: the bundler takes one entry file
 export { restoreAll } from './restore-all.ts';
 export { restoreArchive, restorePack } from './restore-archive.ts';
+export { restoreBundle } from './restore-bundle.ts';
 export { restoreTable } from './restore-table.ts';
 // biome-ignore-end lint/performance/noBarrelFile: the bundler takes one entry file

@@ -1,4 +1,7 @@
-import type { BundleStrategy } from '../contract/run-request.ts';
+import type { BundleContents } from '../contract/bundle-activities.ts';
+import type { TableError } from '../contract/outcome.ts';
+import type { RestoreState } from '../contract/progress.ts';
+import type { BundleRequest, BundleStrategy } from '../contract/run-request.ts';
 import type { LogLine } from '../control/logs.ts';
 import type { DecidedFile, MadeModel } from '../postgres/bundle-ledger.ts';
 
@@ -13,7 +16,41 @@ function line(
   message: string,
   detail: LogLine['detail'] = null,
 ): LogLine {
-  return { key: [phase, model ?? '', message].join('/'), level, phase, model, record: null, message, detail };
+  return {
+    key: [phase ?? 'run', model ?? '', message].join('/'),
+    level,
+    phase,
+    model,
+    record: null,
+    message,
+    detail,
+  };
+}
+
+/** A bundle that was opened, and what of it is restored. */
+export function openedLines({ source }: BundleRequest, { models, files, bytes }: BundleContents): LogLine[] {
+  const name = source.kind === 'stored' ? source.filename : 'bundle';
+  return [
+    line('upload', 'info', null, `Opened ${name}`, { files, bytes }),
+    line('validation', 'info', null, `Found ${models} models and ${files} data files to restore`),
+  ];
+}
+
+/** All files of a bundle were read to their ends. */
+export function validLine(files: number, records: number): LogLine {
+  return line('validation', 'info', null, `Bundle is valid: ${files} data files, ${records} records`, {
+    files,
+    records,
+  });
+}
+
+/** The end of a run; null while it goes on. */
+export function endLine(state: RestoreState, error: TableError | null): LogLine | null {
+  if (state === 'completed') return line(null, 'info', null, 'Restore completed successfully');
+  if (state === 'cancelled') return line(null, 'warn', null, 'Restore cancelled by user');
+  if (state !== 'failed') return null;
+  const detail = error === null ? null : { code: error.code, hint: error.hint };
+  return line(null, 'error', null, `Restore failed: ${error?.message ?? 'for an unknown reason'}`, detail);
 }
 
 /** A model of the bundle that is left out. */

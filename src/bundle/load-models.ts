@@ -35,6 +35,8 @@ export interface LoadModelsOptions extends BundleScope {
   log(lines: readonly LogLine[]): Promise<void>;
   /** Called for records read, as they come. */
   onRecords(model: string, records: number): void;
+  /** Called for each file that was loaded, before the transaction ends. */
+  onLoaded?(file: DecidedFile): Promise<void>;
 }
 
 /** The strategy of the merge behind each strategy of bundles. */
@@ -89,13 +91,11 @@ export async function loadModels(
   if (isCircular) await setConstraints(client, 'deferred');
   const deleted = options.strategy === 'replace' ? await deleteAll(client, loads) : null;
   for (const load of loads) {
+    const { model } = load.file;
     const counts = await loadModel(client, load, options);
-    decided.push({
-      ...counts,
-      model: load.file.model,
-      state: 'restored',
-      deleted: deleted?.get(load.file.model) ?? 0,
-    });
+    const file: DecidedFile = { ...counts, model, state: 'restored', deleted: deleted?.get(model) ?? 0 };
+    decided.push(file);
+    await options.onLoaded?.(file);
   }
   // Said here, it is an error of these models; at the commit it would be one of the transaction.
   if (isCircular) await settled(loads, () => setConstraints(client, 'immediate'));

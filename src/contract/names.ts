@@ -9,6 +9,7 @@ export const workflowTypes = {
   restoreTable: 'restoreTable',
   restoreArchive: 'restoreArchive',
   restorePack: 'restorePack',
+  restoreBundle: 'restoreBundle',
 } as const;
 
 /** Search attributes, all of type Keyword; a worker registers them when it starts. */

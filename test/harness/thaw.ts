@@ -97,7 +97,7 @@ export async function createTestThaw(
       return thaw.restores.outcome(request.restoreId);
     },
     startWorker: async () => {
-      stop = await startTestWorker(config, temporal);
+      stop = await startTestWorker(config, temporal, database.url);
     },
     stopWorker: async () => {
       await stop?.();
@@ -114,13 +114,18 @@ export async function createTestThaw(
   return thaw;
 }
 
-async function startTestWorker(config: ThawConfig, temporal: TestTemporal): Promise<() => Promise<void>> {
+async function startTestWorker(
+  config: ThawConfig,
+  temporal: TestTemporal,
+  databaseUrl: string,
+): Promise<() => Promise<void>> {
   const stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
   await new Promise<void>((resolve, reject) => {
     running = runWorker({
       config,
-      env: {},
+      // Where restores of bundles keep their runs.
+      env: { THAW_DATABASE_URL: databaseUrl },
       connection: { address: temporal.address },
       namespace: temporal.namespace,
       taskQueue: temporal.taskQueue,

@@ -12,6 +12,7 @@ import type {
   RecordRestoreInput,
   RestorePlan,
 } from '../../src/contract/activities.ts';
+import type { BundleActivities } from '../../src/contract/bundle-activities.ts';
 import type { ErrorCode } from '../../src/contract/error-code.ts';
 import type { ArchiveFailure } from '../../src/contract/outcome.ts';
 import { emptyTally } from '../../src/restore/tally.ts';
@@ -49,7 +50,7 @@ export class FakeDatabase {
   inFlight = 0;
   mostInFlight = 0;
 
-  activities(): Activities {
+  activities(): Omit<Activities, keyof BundleActivities> {
     return {
       createTables: async () => {},
       planRestore: async (): Promise<RestorePlan> => ({

@@ -1,0 +1,54 @@
+import { importDescribe as makeModels } from '../src/bundle/import-describe.ts';
+import { madeLines, warning } from '../src/bundle/import-log.ts';
+import { groupFiles, partGroups } from '../src/bundle/model-groups.ts';
+import type { Activities } from '../src/contract/activities.ts';
+import { updateRun } from '../src/control/runs.ts';
+import { inFencedTransaction } from '../src/postgres/bundle-fence.ts';
+import { type MadeModel, readMade } from '../src/postgres/bundle-ledger.ts';
+import { ensureSchema } from '../src/postgres/schema.ts';
+import { type BundleWorker, withBundleTools, writeLog } from './bundle-tools.ts';
+
+/** Makes the models that are missing, and orders them by their relationships. */
+export function importDescribe(worker: BundleWorker): Activities['importDescribe'] {
+  return async (request) =>
+    withBundleTools(worker, request, async ({ client, selection, progress }) => {
+      const { restoreId, createModels, namespace } = request;
+      await ensureSchema(client);
+      const warnings = await makeModels(client, selection.models, {
+        restoreId,
+        namespace,
+        createModels,
+        transact: (work) => inFencedTransaction(client, restoreId, work),
+        onProgress: (models) => progress.enter('metadata', `${models} models`),
+      });
+      const made = await readMade(client, request);
+      await writeLog(worker, restoreId, [
+        ...madeLines(made),
+        ...warnings.map(({ model, message }) => warning('describe_import', model, message)),
+      ]);
+      const counts = countMade(made);
+      await worker.control.database.use((control) =>
+        updateRun(control, restoreId, {
+          state: 'running',
+          progress: 25,
+          progressDetail: {
+            phase: 'imported_describe',
+            models_created: counts.modelsCreated,
+            fields_created: counts.fieldsCreated,
+          },
+          counts,
+        }),
+      );
+      const groups = await groupFiles(client, namespace, selection.files);
+      const parts = partGroups(groups).map((part) => part.map((group) => group.map(({ model }) => model)));
+      return { ...counts, parts };
+    });
+}
+
+/** How many models and fields were made. */
+export function countMade(made: readonly MadeModel[]): { modelsCreated: number; fieldsCreated: number } {
+  return {
+    modelsCreated: made.filter(({ created }) => created).length,
+    fieldsCreated: made.reduce((sum, { fields }) => sum + fields.length, 0),
+  };
+}

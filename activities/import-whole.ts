@@ -1,0 +1,149 @@
+import { importDescribe } from '../src/bundle/import-describe.ts';
+import { decidedLines, madeLines, warning } from '../src/bundle/import-log.ts';
+import { loadModels } from '../src/bundle/load-models.ts';
+import { groupFiles } from '../src/bundle/model-groups.ts';
+import type { Activities } from '../src/contract/activities.ts';
+import { type ModelReport, maxModelsReported } from '../src/contract/bundle-activities.ts';
+import type { BundleRequest } from '../src/contract/run-request.ts';
+import { updateRun } from '../src/control/runs.ts';
+import { beginFenced } from '../src/postgres/bundle-fence.ts';
+import {
+  type DecidedFile,
+  type MadeModel,
+  readDecidedFiles,
+  readMade,
+} from '../src/postgres/bundle-ledger.ts';
+import { ensureSchema } from '../src/postgres/schema.ts';
+import { type BundleTools, type BundleWorker, tallyOf, withBundleTools, writeLog } from './bundle-tools.ts';
+import { countMade } from './import-describe.ts';
+import { countsOf, RunReport } from './run-report.ts';
+
+/** Makes models and loads them in one transaction, which a dry run rolls back. */
+export function importWhole(worker: BundleWorker): Activities['importWhole'] {
+  return async (request) =>
+    withBundleTools(worker, request, async (tools) => {
+      const { restoreId, dryRun, conflictStrategy } = request;
+      const { client } = tools;
+      await ensureSchema(client);
+      await beginFenced(client, restoreId);
+      try {
+        await importAll(worker, request, tools);
+        const made = await readMade(client, request);
+        const decided = await readDecidedFiles(client, request);
+        await client.query(dryRun ? 'rollback' : 'commit');
+        await writeLog(worker, restoreId, [
+          ...madeLines(made),
+          ...decided.flatMap((file) => decidedLines(file, conflictStrategy)),
+        ]);
+        await report(worker, request, made, decided);
+        return { ...countMade(made), tally: tallyOf(decided) };
+      } catch (error) {
+        await client.query('rollback').catch(() => {});
+        throw error;
+      }
+    });
+}
+
+async function importAll(
+  worker: BundleWorker,
+  request: BundleRequest,
+  { client, selection, progress }: BundleTools,
+): Promise<void> {
+  const { restoreId, conflictStrategy: strategy, incremental, namespace, createModels } = request;
+  const log = (lines: Parameters<typeof writeLog>[2]) => writeLog(worker, restoreId, lines);
+  const warnings = await importDescribe(client, selection.models, {
+    restoreId,
+    namespace,
+    createModels,
+    transact: (work) => work(),
+    onProgress: (models) => progress.enter('metadata', `${models} models`),
+  });
+  await log(warnings.map(({ model, message }) => warning('describe_import', model, message)));
+  const made = await readMade(client, request);
+  const counts = countMade(made);
+  await worker.control.database.use((control) =>
+    updateRun(control, restoreId, {
+      state: 'running',
+      progress: 25,
+      progressDetail: {
+        phase: 'imported_describe',
+        models_created: counts.modelsCreated,
+        fields_created: counts.fieldsCreated,
+      },
+    }),
+  );
+  const files = (await groupFiles(client, namespace, selection.files)).flat();
+  const runReport = new RunReport(worker.control.database, restoreId, files.length);
+  const loaded: DecidedFile[] = [];
+  await loadModels(client, files, {
+    restoreId,
+    namespace,
+    strategy,
+    incremental,
+    created: new Set(made.filter(({ created }) => created).map(({ model }) => model)),
+    log,
+    onRecords: (model, records) => {
+      progress.enter('copy', model);
+      progress.move(0, records);
+    },
+    onLoaded: async (file) => {
+      loaded.push(file);
+      await runReport.importing(file.model, tallyOf(loaded), false);
+    },
+  });
+}
+
+/** Writes what was done or, of a dry run, what would be. */
+async function report(
+  { control }: BundleWorker,
+  { restoreId, dryRun }: BundleRequest,
+  made: readonly MadeModel[],
+  decided: readonly DecidedFile[],
+): Promise<void> {
+  const tally = tallyOf(decided);
+  const counts = countMade(made);
+  await control.database.use((client) =>
+    dryRun
+      ? updateRun(client, restoreId, {
+          state: 'running',
+          progress: 99,
+          progressDetail: {
+            phase: 'dry_run',
+            models_created: counts.modelsCreated,
+            fields_created: counts.fieldsCreated,
+            inserts: tally.inserted,
+            updates: tally.updated,
+            skips: tally.skipped,
+            deletes: tally.deleted,
+            models: modelReports(made, decided).slice(0, maxModelsReported).map(reportJson),
+          },
+        })
+      : new RunReport(control.database, restoreId, tally.files)
+          .imported(tally)
+          .then(() =>
+            updateRun(client, restoreId, { state: 'running', counts: { ...counts, ...countsOf(tally) } }),
+          ),
+  );
+}
+
+function modelReports(made: readonly MadeModel[], decided: readonly DecidedFile[]): ModelReport[] {
+  const names = [...new Set([...made, ...decided].map(({ model }) => model))].sort();
+  const makes = new Map(made.map((each) => [each.model, each]));
+  const files = new Map(decided.map((each) => [each.model, each]));
+  return names.map((model) => {
+    const file = files.get(model);
+    return {
+      model,
+      created: makes.get(model)?.created ?? false,
+      fieldsCreated: makes.get(model)?.fields.length ?? 0,
+      inserts: file?.inserted ?? 0,
+      updates: file?.updated ?? 0,
+      skips: file?.skipped ?? 0,
+      deletes: file?.deleted ?? 0,
+    };
+  });
+}
+
+function reportJson({ fieldsCreated, ...report }: ModelReport): Readonly<Record<string, unknown>> {
+  return { ...report, fields_created: fieldsCreated };
+}

@@ -1,0 +1,239 @@
+import {
+  allHandlersFinished,
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  isCancellation,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
+import type { Activities } from '../src/contract/activities.ts';
+import type { BundleContents, BundleOutcome, BundleTally } from '../src/contract/bundle-activities.ts';
+import { progressQuery } from '../src/contract/messages.ts';
+import type { TableError } from '../src/contract/outcome.ts';
+import { isEnded, type RestoreProgress, type RestoreState } from '../src/contract/progress.ts';
+import type { BundleRequest } from '../src/contract/run-request.ts';
+import { bundleProgress, emptyBundleTally, sumBundleTallies } from '../src/restore/bundle-tally.ts';
+import { describeRestore } from '../src/restore/details.ts';
+import { Control } from './control.ts';
+import { stackOf, toFailure, toTableError } from './failures.ts';
+import { SearchState } from './search-attributes.ts';
+
+const { inspectBundle } = proxyActivities<Activities>({
+  startToCloseTimeout: '24h',
+  heartbeatTimeout: '20s',
+  retry: { initialInterval: '500ms', maximumInterval: '10s', maximumAttempts: 12 },
+});
+const { importDescribe, importModels, importWhole } = proxyActivities<Activities>({
+  startToCloseTimeout: '24h',
+  heartbeatTimeout: '20s',
+  retry: { initialInterval: '500ms', maximumInterval: '30s', maximumAttempts: 60 },
+  // What was committed has to be known before the end is told.
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+});
+const { finishBundle } = proxyActivities<Activities>({
+  startToCloseTimeout: '24h',
+  heartbeatTimeout: '20s',
+  retry: { initialInterval: '500ms', maximumInterval: '30s', maximumAttempts: 60 },
+});
+const { recordRun } = proxyActivities<Activities>({
+  startToCloseTimeout: '30s',
+  scheduleToCloseTimeout: '10 minutes',
+  retry: { initialInterval: '500ms', maximumInterval: '30s' },
+});
+
+/** Restores a bundle: checks it, makes its models, loads their records, reports. */
+export async function restoreBundle(request: BundleRequest): Promise<BundleOutcome> {
+  const restore = new BundleRun(request);
+  restore.listen();
+  try {
+    // Check the file and what it requires.
+    await restore.inspect();
+    if (!request.validateOnly) {
+      // Make the models that are missing and load all of them: at once, or one after another.
+      await restore.importBundle();
+      // Move sequences, bring statistics up to date.
+      await restore.finish();
+    }
+  } catch (error) {
+    if (isCancellation(error)) restore.cancelled = true;
+    else restore.fail(error);
+  }
+  await CancellationScope.nonCancellable(() => restore.report());
+  return restore.end();
+}
+
+/** The state of {@link restoreBundle}; each method is a step of its plan. */
+class BundleRun {
+  cancelled = false;
+  #error: TableError | null = null;
+  #stack = '';
+  readonly #request: BundleRequest;
+  readonly #control: Control;
+  readonly #startedAt = new Date();
+  readonly #searchState = new SearchState(false, null);
+  #phase: RestoreState = 'planning';
+  #contents: BundleContents | null = null;
+  #made = { modelsCreated: 0, fieldsCreated: 0 };
+  #tally: BundleTally = emptyBundleTally;
+  /** Of the activity under way, which `pause --now` rolls back; it is done again at resume. */
+  #scope: CancellationScope | null = null;
+
+  constructor(request: BundleRequest) {
+    this.#request = request;
+    this.#control = new Control(null, {
+      state: () => this.#state(),
+      onPause: ({ now }) => {
+        if (now) this.#scope?.cancel();
+      },
+    });
+  }
+
+  /** Sets the handlers of messages and queries. */
+  listen(): void {
+    setHandler(progressQuery, () => this.#progress());
+    this.#control.listen(() => this.#show());
+    this.#show();
+  }
+
+  async inspect(): Promise<void> {
+    this.#contents = await this.#step(() => inspectBundle(this.#request));
+    if (this.#contents.searchAttributes) {
+      const { restoreId, database } = this.#request;
+      this.#searchState.register({ restoreId, database, state: this.#state() });
+    }
+    this.#phase = 'running';
+    this.#show();
+  }
+
+  /** A strategy that is all or nothing takes one transaction, and so does a dry run, which leaves nothing. */
+  async importBundle(): Promise<void> {
+    const request = this.#request;
+    const { conflictStrategy, dryRun } = request;
+    if (dryRun || conflictStrategy === 'error' || conflictStrategy === 'replace') {
+      const { tally, ...made } = await this.#step(() => importWhole(request));
+      this.#made = made;
+      this.#tally = tally;
+    } else {
+      const { parts, ...made } = await this.#step(() => importDescribe(request));
+      this.#made = made;
+      const filesTotal = this.#contents?.files ?? 0;
+      for (const groups of parts) {
+        const loaded = await this.#step(() => importModels({ request, groups, filesTotal }));
+        this.#tally = sumBundleTallies(this.#tally, loaded);
+        this.#show();
+      }
+    }
+    this.#show();
+  }
+
+  async finish(): Promise<void> {
+    this.#phase = 'finishing';
+    this.#show();
+    if (!this.#request.dryRun) await finishBundle(this.#request);
+  }
+
+  fail(error: unknown): void {
+    this.#error = toTableError(error);
+    this.#stack = stackOf(error);
+  }
+
+  async report(): Promise<void> {
+    this.#phase = this.#endState();
+    this.#show();
+    try {
+      await recordRun({
+        runId: this.#request.restoreId,
+        state: this.#phase,
+        ...(this.#phase === 'completed' ? { progress: 100 } : {}),
+        ...(this.#error === null ? {} : { error: this.#error, stack: this.#stack }),
+      });
+    } catch (error) {
+      if (this.#error === null) this.fail(error);
+    }
+    await condition(allHandlersFinished);
+  }
+
+  /** Gives the outcome, or throws so that Temporal shows the restore as cancelled or failed. */
+  end(): BundleOutcome {
+    const outcome = this.#outcome();
+    if (outcome.state === 'cancelled') throw new CancelledFailure('The restore was cancelled.', [outcome]);
+    if (outcome.error !== null) throw toFailure(outcome.error, outcome);
+    return outcome;
+  }
+
+  /** Does a step once the restore is not paused; again where a pause has rolled it back. */
+  async #step<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      if (this.#control.paused) await this.#waitForResume();
+      const scope = new CancellationScope();
+      this.#scope = scope;
+      try {
+        return await scope.run(work);
+      } catch (error) {
+        const rolledBack = isCancellation(error) && scope.consideredCancelled;
+        if (!rolledBack || CancellationScope.current().consideredCancelled) throw error;
+      } finally {
+        this.#scope = null;
+      }
+    }
+  }
+
+  async #waitForResume(): Promise<void> {
+    const runId = this.#request.restoreId;
+    this.#show();
+    await recordRun({ runId, state: 'paused' });
+    await this.#control.whenRunning();
+    await recordRun({ runId, state: this.#phase });
+    this.#show();
+  }
+
+  #state(): RestoreState {
+    if (isEnded(this.#phase)) return this.#phase;
+    if (this.cancelled) return 'cancelling';
+    if (!this.#control.paused || this.#phase === 'finishing') return this.#phase;
+    return this.#scope === null ? 'paused' : 'pausing';
+  }
+
+  #endState(): BundleOutcome['state'] {
+    if (this.cancelled) return 'cancelled';
+    return this.#error === null ? 'completed' : 'failed';
+  }
+
+  #outcome(): BundleOutcome {
+    const { restoreId, database, namespace } = this.#request;
+    return {
+      restoreId,
+      state: this.#endState(),
+      database,
+      namespace,
+      ...this.#made,
+      tally: this.#tally,
+      error: this.#error,
+      seconds: (Date.now() - this.#startedAt.getTime()) / 1000,
+    };
+  }
+
+  #progress(): RestoreProgress {
+    const { restoreId, database } = this.#request;
+    return bundleProgress(
+      {
+        restoreId,
+        database,
+        state: this.#state(),
+        reason: this.#control.reason,
+        startedAt: this.#startedAt.toISOString(),
+      },
+      this.#tally,
+      this.#contents,
+      Date.now(),
+    );
+  }
+
+  #show(): void {
+    const progress = this.#progress();
+    setCurrentDetails(describeRestore(progress, this.#error === null ? [] : [this.#error.message]));
+    this.#searchState.set(progress.state);
+  }
+}

@@ -16,7 +16,7 @@ export interface Shadow {
   readonly keys: readonly ShadowKey[];
   /** Quoted names of the columns that say which row of the target a row is: `tableoid` and `ctid`. */
   readonly place: readonly [string, string];
-  /** What its constraints are called in the target, by their names here. */
+  /** What its constraints are called in the target, by their names here; empty for what has no name there. */
   readonly names: ReadonlyMap<string, string>;
 }
 
@@ -139,7 +139,7 @@ const constraintsSql = `
     from pg_constraint k
     where k.conrelid = $1 and k.contype = 'c'
     union all
-    select 'partition', string_agg(coalesce(pg_get_partition_constraintdef(leaf.relid), 'true'), ' or '), false
+    select '', string_agg(coalesce(pg_get_partition_constraintdef(leaf.relid), 'true'), ' or '), false
     from pg_class t, pg_partition_tree(t.oid) as leaf
     where t.oid = $1 and (t.relkind = 'p' or t.relispartition) and leaf.isleaf
   )
@@ -185,7 +185,7 @@ const constraintsSql = `
   union all
   select name, null, null, coalesce(expression, 'false'), late, null, null, false
   from own_check
-  where name <> 'partition' or expression is not null or exists (select from pg_class where oid = $1 and relkind = 'p')`;
+  where name <> '' or expression is not null or exists (select from pg_class where oid = $1 and relkind = 'p')`;
 
 /** A sequence behind a default of the target. */
 interface SequenceRow {

@@ -180,9 +180,9 @@ export class Rehearsal {
         await this.#client.query('begin');
         return await work(sink);
       } catch (raw) {
-        const error = this.#translate(raw);
         await sink.abandon().catch(() => {});
         await this.#client.query('rollback').catch(() => {});
+        const error = this.#translate(raw);
         if (!(error instanceof RestartNested)) throw error;
       }
     }

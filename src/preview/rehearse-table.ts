@@ -14,6 +14,7 @@ import { inTransaction } from '../postgres/transaction.ts';
 import { onlyForeign } from '../restore/foreign.ts';
 import { TableResults } from '../restore/table-results.ts';
 import type { ObjectInfo } from '../store/object-store.ts';
+import type { ShadowedTable } from './dangling.ts';
 import { Rehearsal } from './rehearsal.ts';
 import { unforeseen } from './unforeseen.ts';
 
@@ -26,6 +27,11 @@ export interface RehearsedOutcome
   readonly unforeseen: readonly string[];
   /** Of reading and merging, one archive after the other. */
   readonly seconds: number;
+}
+
+/** A table after its rehearsal. */
+export interface Rehearsed extends ShadowedTable {
+  readonly outcome: RehearsedOutcome;
 }
 
 /** A table to rehearse, and what for. */
@@ -61,7 +67,7 @@ export async function rehearseTable(
   place: number,
   signal: AbortSignal,
   onArchives: (archives: number, bytes: number) => void,
-): Promise<RehearsedOutcome> {
+): Promise<Rehearsed> {
   const { request, table, target, archives, folders } = input;
   const { options, database, fingerprint, restoreId } = request;
   const begun = performance.now();
@@ -91,12 +97,13 @@ export async function rehearseTable(
     if (options.failFast && results.tally.archives.failed > 0) break;
   }
   const { tally, failures, notices, columnNotes } = results;
-  return {
+  const outcome = {
     ...{ tally, failures, notices, columnNotes },
     error: onlyForeign(tally.archives, table),
     unforeseen: unforeseen(target, rehearsal.unfoundKeys),
     seconds: (performance.now() - begun) / 1000,
   };
+  return { outcome, target, shadow };
 }
 
 async function makeShadow(client: pg.Client, target: TargetTable, place: number): Promise<Shadow> {

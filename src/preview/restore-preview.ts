@@ -13,7 +13,8 @@ import { readTarget, type TargetTable } from '../postgres/catalog.ts';
 import { findEarlier } from '../postgres/ledger.ts';
 import type { ObjectInfo } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
-import { type RehearsedOutcome, rehearseTable } from './rehearse-table.ts';
+import { describeDangling } from './dangling.ts';
+import { type Rehearsed, type RehearsedOutcome, rehearseTable } from './rehearse-table.ts';
 import { toBeMade, uncountable } from './unforeseen.ts';
 
 /** What a restore would do to a table. */
@@ -60,10 +61,16 @@ export async function previewRestore(request: RestoreRequest, job: PreviewJob): 
     const thaw = new ThawContext(config, store, env);
     return await thaw.withConnection(request, 'thaw/preview', signal, async (client) => {
       const previews: TablePreview[] = [];
+      const rehearsed = new Map<TablePreview, Rehearsed>();
       for (const [place, table] of tables.entries()) {
-        previews.push(await previewTable(client, thaw, request, table, place, job));
+        const { preview, rehearsal } = await previewTable(client, thaw, request, table, place, job);
+        previews.push(preview);
+        if (rehearsal !== null) rehearsed.set(preview, rehearsal);
       }
-      return previews;
+      // Only now: tables may refer to each other.
+      const checked: TablePreview[] = [];
+      for (const preview of previews) checked.push(await withDangling(client, preview, rehearsed));
+      return checked;
     });
   } catch (error) {
     signal.throwIfAborted();
@@ -73,6 +80,19 @@ export async function previewRestore(request: RestoreRequest, job: PreviewJob): 
   }
 }
 
+/** Adds what the foreign keys of a table would make fail. */
+async function withDangling(
+  client: pg.Client,
+  preview: TablePreview,
+  rehearsed: ReadonlyMap<TablePreview, Rehearsed>,
+): Promise<TablePreview> {
+  const { outcome } = preview;
+  const rehearsal = rehearsed.get(preview);
+  if (outcome === null || rehearsal === undefined) return preview;
+  const dangling = await describeDangling(client, rehearsal, [...rehearsed.values()]);
+  return { ...preview, outcome: { ...outcome, unforeseen: [...outcome.unforeseen, ...dangling] } };
+}
+
 async function previewTable(
   client: pg.Client,
   thaw: ThawContext,
@@ -80,7 +100,7 @@ async function previewTable(
   table: TableRequest,
   place: number,
   job: PreviewJob,
-): Promise<TablePreview> {
+): Promise<{ readonly preview: TablePreview; readonly rehearsal: Rehearsed | null }> {
   const { database, keys, options } = request;
   const { startDate, endDate } = options;
   const { store } = thaw;
@@ -98,18 +118,19 @@ async function previewTable(
     archives.map(({ key }) => key),
   );
   const preview = { table, archives, totals, earlier: earlier.size, outcome: null };
-  if (target === null) return { ...preview, notices: [toBeMade(table)] };
+  const uncounted = (notices: readonly string[]) => ({ preview: { ...preview, notices }, rehearsal: null });
+  if (target === null) return uncounted([toBeMade(table)]);
   const reason = uncountable(target);
-  if (!job.detectConflicts) return { ...preview, notices: target.notices };
-  if (reason !== null) return { ...preview, notices: [...target.notices, reason] };
+  if (!job.detectConflicts) return uncounted(target.notices);
+  if (reason !== null) return uncounted([...target.notices, reason]);
   const { onExtent = () => {}, onArchives = () => {} } = job;
   onExtent(
     archives.length,
     archives.reduce((sum, { bytes }) => sum + bytes, 0),
   );
   const input = { request, table, target, archives, folders, hasLedger };
-  const outcome = await rehearseTable(client, thaw, input, place, job.signal, onArchives);
-  return { ...preview, outcome, notices: target.notices };
+  const rehearsal = await rehearseTable(client, thaw, input, place, job.signal, onArchives);
+  return { preview: { ...preview, outcome: rehearsal.outcome, notices: target.notices }, rehearsal };
 }
 
 /** Null: it is not there, and would be made. */

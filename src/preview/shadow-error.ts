@@ -16,9 +16,11 @@ export function shadowError(
   stage: Stage,
 ): ThawError {
   const object = `${target.schema}.${target.table}`;
-  if (isSqlState(raw, sqlState.readOnlyTransaction)) throw writesBesides(object);
+  if (isSqlState(raw, sqlState.readOnlyTransaction)) return writesBesides(object);
   if (raw instanceof pg.DatabaseError && raw.constraint !== undefined) {
-    raw.constraint = shadow.names.get(raw.constraint) ?? raw.constraint;
+    const name = shadow.names.get(raw.constraint) ?? raw.constraint;
+    // A partition says which rows it takes without a name for it.
+    raw.constraint = name === '' ? undefined : name;
   }
   const error = databaseError(raw, { object, stage });
   const own = `${shadow.target.schema}.${shadow.target.table}`;

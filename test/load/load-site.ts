@@ -27,6 +27,8 @@ const day = '2026-01-04';
 export interface LoadSite {
   /** As superuser, outside of any load. */
   readonly pg: pg.Client;
+  /** Where the archives are. */
+  readonly store: ObjectStore;
   /** Writes the archive of a batch; without metadata and manifest, unless metadata is asked for. */
   archive(
     batch: number,
@@ -85,6 +87,7 @@ export async function createLoadSite(name: string): Promise<LoadSite> {
   await ensureSchema(client);
   return {
     pg: client,
+    store,
     archive: (batch, rows, options = {}) => writeRef(store, batch, rows, options),
     restore: async (table, options = {}, restoreId = `load-${randomBytes(4).toString('hex')}`) => {
       const asked = { ...defaultRestoreOptions, ...options };

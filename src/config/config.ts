@@ -47,7 +47,6 @@ const table = z.object(
     name: text.describe('Table, as archived.'),
     schema: text.default('public').describe('Schema that it was archived from.'),
     timestamp_column: optionalText.describe('Column that the archiver selects rows by.'),
-    primary_key: optionalText.describe('Key column that the archiver deletes rows by.'),
   },
   section,
 );

@@ -146,7 +146,6 @@ function databaseConfig(
       name: table.name,
       schema: table.schema,
       timestampColumn: table.timestamp_column ?? null,
-      primaryKey: table.primary_key ?? null,
     })),
   };
 }

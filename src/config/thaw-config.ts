@@ -7,8 +7,6 @@ export interface TableConfig {
   readonly schema: string;
   /** The column that the archiver selects rows by; null where the file does not say. */
   readonly timestampColumn: string | null;
-  /** The archiver's single key column; null where the file does not say. */
-  readonly primaryKey: string | null;
 }
 
 /** Where the password is: in an environment variable, or in the file (its `${VAR}` not yet substituted). */

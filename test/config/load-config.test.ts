@@ -38,8 +38,8 @@ test("reads the archiver's own file, with every default filled in", () => {
         sslMode: 'prefer',
         sslRootCert: null,
         tables: [
-          { name: 'audit_logs', schema: 'public', timestampColumn: 'created_at', primaryKey: 'id' },
-          { name: 'events', schema: 'app', timestampColumn: 'at', primaryKey: 'event_id' },
+          { name: 'audit_logs', schema: 'public', timestampColumn: 'created_at' },
+          { name: 'events', schema: 'app', timestampColumn: 'at' },
         ],
       },
       {
@@ -50,7 +50,7 @@ test("reads the archiver's own file, with every default filled in", () => {
         password: { text: `$${'{SHOP_PASSWORD}'}` },
         sslMode: 'verify-full',
         sslRootCert: '/etc/thaw/ca.pem',
-        tables: [{ name: 'orders', schema: 'public', timestampColumn: 'placed', primaryKey: 'id' }],
+        tables: [{ name: 'orders', schema: 'public', timestampColumn: 'placed' }],
       },
     ],
     restoreWatermark: { enabled: true, storageType: 's3', updateAfterEachArchive: true },

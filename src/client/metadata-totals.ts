@@ -49,14 +49,6 @@ export function totalsOf(facts: readonly ArchiveFacts[]): MetadataTotals {
   };
 }
 
-/** Adds up the metadata of archives. @throws ThawError of the store */
-export async function readMetadataTotals(
-  store: ObjectStore,
-  keys: readonly string[],
-): Promise<MetadataTotals> {
-  return totalsOf(await readArchiveFacts(store, keys));
-}
-
 async function factsOf(store: ObjectStore, key: string): Promise<ArchiveFacts> {
   for (const metadataKey of metadataKeys(key)) {
     const bytes = await store.read(metadataKey);

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { tableFolders, tableOfKey } from '../archive/key.ts';
 import { listTableArchives } from '../client/archive-list.ts';
-import { type MetadataTotals, readMetadataTotals } from '../client/metadata-totals.ts';
+import { type MetadataTotals, readArchiveFacts, totalsOf } from '../client/metadata-totals.ts';
 import { configuredTables, findDatabase } from '../config/database-config.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { RestoreOptions, RestoreRequest, TableRequest } from '../contract/restore-request.ts';
@@ -11,7 +11,8 @@ import { ThawContext } from '../load/thaw-context.ts';
 import { askedTarget } from '../postgres/asked-target.ts';
 import { readTarget, type TargetTable } from '../postgres/catalog.ts';
 import { findEarlier } from '../postgres/ledger.ts';
-import type { ObjectInfo } from '../store/object-store.ts';
+import { describeForeign } from '../restore/foreign.ts';
+import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
 import { describeDangling } from './dangling.ts';
 import { type Rehearsed, type RehearsedOutcome, rehearseTable } from './rehearse-table.ts';
@@ -113,12 +114,12 @@ async function previewTable(
   const isKnown = target !== null && hasLedger;
   const earlier = isKnown ? await restoredEarlier(client, listed, target, store.name) : new Set();
   const archives = options.ignoreWatermark ? listed : listed.filter(({ key }) => !earlier.has(key));
-  const totals = await readMetadataTotals(
-    store,
-    archives.map(({ key }) => key),
-  );
-  const preview = { table, archives, totals, earlier: earlier.size, outcome: null };
-  const uncounted = (notices: readonly string[]) => ({ preview: { ...preview, notices }, rehearsal: null });
+  const { own: meant, totals, foreign } = await ofSchema(store, archives, own === null ? table.schema : null);
+  const preview = { table, archives: meant, totals, earlier: earlier.size, outcome: null };
+  const uncounted = (notices: readonly string[]) => ({
+    preview: { ...preview, notices: [...describeForeign(foreign), ...notices] },
+    rehearsal: null,
+  });
   if (target === null) return uncounted([toBeMade(table)]);
   const reason = uncountable(target);
   if (!job.detectConflicts) return uncounted(target.notices);
@@ -131,6 +132,29 @@ async function previewTable(
   const input = { request, table, target, archives, folders, hasLedger };
   const rehearsal = await rehearseTable(client, thaw, input, place, job.signal, onArchives);
   return { preview: { ...preview, outcome: rehearsal.outcome, notices: target.notices }, rehearsal };
+}
+
+/**
+ * Leaves out archives of the tables of this name in other schemas, which lie in the same folder.
+ *
+ * @param schema null: archives were asked for by their keys, and none is left out
+ */
+async function ofSchema(store: ObjectStore, archives: readonly ObjectInfo[], schema: string | null) {
+  const keys = archives.map(({ key }) => key);
+  const facts = await readArchiveFacts(store, keys);
+  const isOwn = (place: number) => {
+    const told = facts[place]?.schema ?? schema;
+    return schema === null || told === schema;
+  };
+  const foreign: Record<string, number> = {};
+  for (const [place, { schema: other }] of facts.entries()) {
+    if (other !== null && !isOwn(place)) foreign[other] = (foreign[other] ?? 0) + 1;
+  }
+  return {
+    own: archives.filter((_, place) => isOwn(place)),
+    totals: totalsOf(facts.filter((_, place) => isOwn(place))),
+    foreign: { restored: 0, earlier: 0, failed: 0, foreign },
+  };
 }
 
 /** Null: it is not there, and would be made. */

@@ -2,6 +2,7 @@ import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RestoreOutcome } from '../../src/contract/outcome.ts';
 import type { RestoreOptions, TableRequest } from '../../src/contract/restore-request.ts';
+import { previewRestore } from '../../src/preview/restore-preview.ts';
 import { type ArchivedRow, type ArchiveOptions, writeArchive } from '../harness/archive-writer.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
 
@@ -64,12 +65,22 @@ test('takes from a folder of two schemas the archives of the one that is asked f
       .filter(isOwn)
       .flatMap((batch) => [batch * 10, batch * 10 + 1]);
 
+  // What would be restored is told apart, too, whether conflicts are counted or not.
+  const left = '10 archives belong to the table of this name in schema sales and were left out.';
+  for (const detectConflicts of [false, true]) {
+    const signal = AbortSignal.timeout(60_000);
+    const previewed = { config: thaw.config, env: {}, detectConflicts, signal };
+    const [preview] = await previewRestore(thaw.request(['shared']), previewed);
+    expect(preview).toMatchObject({ totals: { rows: 60, unknown: 0 } });
+    expect(preview?.archives.length).toBe(30);
+    expect([...(preview?.notices ?? []), ...(preview?.outcome?.notices ?? [])]).toEqual([left]);
+    if (detectConflicts) expect(preview?.outcome?.tally.rows.inserted).toBe(60);
+  }
+
   const ofPublic = await restore('shared');
   expect(ofPublic.state).toBe('completed');
   expect(ofPublic.tally.archives).toEqual({ restored: 30, earlier: 0, failed: 0, foreign: { sales: 10 } });
-  expect(ofPublic.tables[0]?.notices).toEqual([
-    '10 archives belong to the table of this name in schema sales and were left out.',
-  ]);
+  expect(ofPublic.tables[0]?.notices).toEqual([left]);
   expect(await idsOf('shared')).toEqual(ids((batch) => batch % 4 !== 0));
 
   const ofSales = await restore({ table: 'shared', schema: 'sales' });

@@ -6,6 +6,7 @@ import { addControlCommands } from './command-control.ts';
 import { addDevCommand } from './command-dev.ts';
 import { addExportCommand } from './command-export.ts';
 import { addListCommand } from './command-list.ts';
+import { addRejectsCommand } from './command-rejects.ts';
 import { addRestoreCommand } from './command-restore.ts';
 import { addSchemaCommand } from './command-schema.ts';
 import { addShowCommand } from './command-show.ts';
@@ -46,6 +47,7 @@ export function createProgram(context: CommandContext): Command {
   addExportCommand(program, context);
   addValidateCommand(program, context);
   addVerifyCommand(program, context);
+  addRejectsCommand(program, context);
   addStatusCommand(program, context);
   addWatchCommand(program, context);
   addControlCommands(program, context);

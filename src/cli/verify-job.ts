@@ -1,28 +1,17 @@
-import { findRecordedRestore } from '../client/recorded-restore.ts';
-import { findDatabase } from '../config/database-config.ts';
-import type { ThawConfig } from '../config/thaw-config.ts';
-import { ThawError } from '../contract/thaw-error.ts';
-import type { StoredRestore } from '../postgres/restores.ts';
 import { formatBytes, formatCount } from '../restore/format.ts';
 import { openStore } from '../store/open-store.ts';
 import type { Verdict } from '../verify/table-report.ts';
 import { verifyRestore } from '../verify/verify-restore.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
+import { findRestore, type RestoreSearch } from './find-restore.ts';
 import { Interrupt } from './interrupt.ts';
-import type { Printer } from './printer.ts';
 import { verifyLines } from './verify-lines.ts';
 
 /** One `thaw verify`. */
-export interface VerifyJob {
-  readonly config: ThawConfig;
-  readonly restoreId: string;
-  /** Null: the restore is looked for in all. */
-  readonly database: string | null;
+export interface VerifyJob extends RestoreSearch {
   /** Null: all. */
   readonly tables: readonly string[] | null;
   readonly json: boolean;
-  readonly env: NodeJS.ProcessEnv;
-  readonly printer: Printer;
 }
 
 const exitCodeOf: Readonly<Record<Verdict, ExitCode>> = {
@@ -73,19 +62,4 @@ export async function runVerify(job: VerifyJob): Promise<ExitCode> {
     interrupt.release();
     store.close();
   }
-}
-
-/** @throws ThawError `InputInvalid` where no database knows it */
-async function findRestore({ config, env, restoreId, database, printer }: VerifyJob): Promise<StoredRestore> {
-  const only = database === null ? null : findDatabase(config, database).name;
-  const { restores, unanswered } = await findRecordedRestore(config, env, restoreId, only);
-  const [restore] = restores;
-  if (restore !== undefined) return restore;
-  for (const { database: name, error } of unanswered) {
-    printer.aside(`${name} could not be asked: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  throw new ThawError('InputInvalid', `no restore ${restoreId} is known`, {
-    object: restoreId,
-    hint: 'See `thaw status` without an id for the latest ones.',
-  });
 }

@@ -26,6 +26,9 @@ function tableLines(report: TableReport): string[] {
     `  Superseded: ${formatCount(report.superseded)}`,
     `  Differing: ${formatCount(report.differing)}`,
     `  Missing: ${formatCount(report.missing)}`,
+    ...(report.rejected === 0
+      ? []
+      : [`  Rejected: ${formatCount(report.rejected)}, which were left out (\`thaw rejects list\`)`]),
     ...(timestamps === null ? [] : timeLines(timestamps)),
     ...differences.map(({ archive, line, kind }) => `  ${kind}: ${archive} line ${line}`),
     ...(off > differences.length ? [`  ... and ${formatCount(off - differences.length)} more`] : []),

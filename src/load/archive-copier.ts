@@ -17,7 +17,7 @@ import { ColumnFeed } from './column-feed.ts';
 import type { LoadTools } from './load.ts';
 import type { LoadProgress } from './load-progress.ts';
 import { type Origin, type OriginRule, originOf } from './origin.ts';
-import type { Rejects } from './rejects.ts';
+import type { LeftOutRows } from './rejects.ts';
 import type { Sink } from './sink.ts';
 import { verifyChecksums, verifyCount } from './verify.ts';
 import { overwrittenColumns } from './written-columns.ts';
@@ -46,7 +46,7 @@ export class ArchiveCopier {
   readonly #target: TargetTable;
   readonly #reader: ArchiveReader;
   readonly #progress: LoadProgress;
-  readonly #rejects: Rejects;
+  readonly #rejects: LeftOutRows;
   readonly #feed: ColumnFeed;
   /** Columns of json found to hold nested values, by archive. */
   readonly #nested = new Map<number, Set<string>>();
@@ -56,7 +56,7 @@ export class ArchiveCopier {
     input: LoadInput,
     { target, progress, sharedFolder }: Pick<LoadTools, 'target' | 'progress' | 'sharedFolder'>,
     reader: ArchiveReader,
-    rejects: Rejects,
+    rejects: LeftOutRows,
   ) {
     this.#rejects = rejects;
     this.#input = input;

@@ -4,7 +4,7 @@ import { type ArchiveMetadata, parseMetadata } from '../archive/metadata.ts';
 import type { ArchiveRef } from '../contract/activities.ts';
 import { archiveKey } from '../contract/names.ts';
 import { ThawError } from '../contract/thaw-error.ts';
-import type { ObjectStore } from '../store/object-store.ts';
+import type { ArchiveStore } from '../store/object-store.ts';
 
 /** An archive being read. */
 export interface OpenArchive {
@@ -32,7 +32,7 @@ const ahead = 4;
 
 /** Reads the archives of a load in order, fetching small ones ahead. */
 export class ArchiveReader {
-  readonly #store: ObjectStore;
+  readonly #store: ArchiveStore;
   readonly #folder: string;
   readonly #archives: readonly ArchiveRef[];
   readonly #checksums: boolean;
@@ -40,7 +40,7 @@ export class ArchiveReader {
   readonly #fetched = new Map<number, Promise<OpenArchive>>();
 
   constructor(
-    store: ObjectStore,
+    store: ArchiveStore,
     folder: string,
     archives: readonly ArchiveRef[],
     options: { readonly checksums: boolean; readonly signal: AbortSignal },

@@ -7,27 +7,19 @@ import { ThawError } from '../contract/thaw-error.ts';
 import type { TimeRange } from '../contract/time-range.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
 import { disconnect } from '../postgres/connection.ts';
-import {
-  claimArchives,
-  failArchive,
-  hasForeign,
-  type LedgerArchive,
-  type LedgerScope,
-  readDecided,
-  settleArchives,
-} from '../postgres/ledger.ts';
-import { writeRejectedRows } from '../postgres/rejected-rows.ts';
+import type { LedgerArchive } from '../postgres/ledger.ts';
 import { databaseError, isSqlState, sqlState } from '../postgres/sqlstate.ts';
 import { endSessions, loadPrefix, readTurn } from '../postgres/targets.ts';
 import { readTimeRange } from '../postgres/time-range.ts';
 import { isPartial } from '../restore/partial.ts';
 import { emptyTally } from '../restore/tally.ts';
-import type { ObjectStore } from '../store/object-store.ts';
+import type { ArchiveStore } from '../store/object-store.ts';
 import { ArchiveCopier, type CopiedArchive, nothingCopied } from './archive-copier.ts';
 import { isAboutArchive, isConflict } from './archive-error.ts';
 import { archiveFailure } from './archive-failure.ts';
 import { ArchiveReader } from './archive-reader.ts';
 import type { ConflictHints } from './conflict-hints.ts';
+import { ArchiveLedger, type LoadLedger } from './load-ledger.ts';
 import type { LoadProgress } from './load-progress.ts';
 import { LoadResults } from './load-results.ts';
 import { ambiguousOrigin } from './origin.ts';
@@ -39,7 +31,7 @@ import { writtenColumns } from './written-columns.ts';
 
 /** What a load works with. */
 export interface LoadTools {
-  readonly store: ObjectStore;
+  readonly store: ArchiveStore;
   readonly target: TargetTable;
   readonly progress: LoadProgress;
   readonly hints: ConflictHints;
@@ -47,6 +39,8 @@ export interface LoadTools {
   readonly range: AskedRange | null;
   /** The folder is configured for tables of several schemas. */
   readonly sharedFolder: boolean;
+  /** @default the ledger of restored archives */
+  readonly ledger?: LoadLedger;
   /** Of the activity: names the session, so that a later attempt can end it. */
   readonly attempt: number;
   readonly signal: AbortSignal;
@@ -93,7 +87,7 @@ class Load {
   readonly #input: LoadInput;
   readonly #tools: LoadTools;
   readonly #client: pg.Client;
-  readonly #ledger: LedgerScope;
+  readonly #ledger: LoadLedger;
   readonly #reader: ArchiveReader;
   readonly #copier: ArchiveCopier;
   readonly #results = new LoadResults();
@@ -111,14 +105,16 @@ class Load {
     this.#tools = tools;
     this.#client = client;
     this.#rejects = new Rejects(input.options.maxRejects);
-    this.#ledger = {
-      restoreId: input.scope.restoreId,
-      target: input.target,
-      store: tools.store.name,
-      what: input.what,
-      attempt: tools.attempt,
-      partial: isPartial(input.options),
-    };
+    this.#ledger =
+      tools.ledger ??
+      new ArchiveLedger({
+        restoreId: input.scope.restoreId,
+        target: input.target,
+        store: tools.store.name,
+        what: input.what,
+        attempt: tools.attempt,
+        partial: isPartial(input.options),
+      });
     this.#reader = new ArchiveReader(tools.store, input.folder, input.archives, {
       checksums: input.options.validateChecksums,
       signal: tools.signal,
@@ -222,10 +218,10 @@ class Load {
   /** Loads a part in one transaction: straight into the target, or staged where that finds a conflict. */
   async #together(part: Part): Promise<void> {
     const { target, hints } = this.#tools;
-    if (target.stagedOnly === null && this.#range === null && !hints.expectsConflict(this.#ledger)) {
+    if (target.stagedOnly === null && this.#range === null && !hints.expectsConflict(this.#taken)) {
       const done = await this.#attempt(part, 'direct');
       if (done) return;
-      hints.foundConflict(this.#ledger);
+      hints.foundConflict(this.#taken);
     }
     await this.#attempt(part, 'staged');
   }
@@ -262,7 +258,7 @@ class Load {
     const { ignoreWatermark } = this.#input.options;
     try {
       await this.#client.query(`set local lock_timeout = '${claimTimeout}'`);
-      const claims = await claimArchives(this.#client, this.#ledger, archives, ignoreWatermark);
+      const claims = await this.#ledger.claim(this.#client, archives, ignoreWatermark);
       await this.#client.query('set local lock_timeout = 0');
       this.#earlier = archives.filter(({ key }) => claims.get(key) === 'earlier');
       this.#decided = archives.filter(({ key }) => claims.get(key) === 'decided');
@@ -270,7 +266,7 @@ class Load {
     } catch (error) {
       if (!isSqlState(error, sqlState.lockNotAvailable)) throw error;
       await this.#client.query('rollback');
-      const { restoreId, target } = this.#ledger;
+      const { restoreId, target } = this.#taken;
       await endSessions(this.#client, loadPrefix(restoreId, target.oid, this.#input.firstOrdinal));
       await this.#client.query('begin');
       return this.#claim(part);
@@ -307,13 +303,10 @@ class Load {
         counts: { ...merged, failed: archive.rejected.length },
       };
     });
-    for (const { key, rejected } of settled) {
-      await writeRejectedRows(this.#client, this.#ledger, key, rejected);
-    }
-    await settleArchives(this.#client, this.#ledger, settled);
+    await this.#ledger.settle(this.#client, settled);
     await this.#commitTransaction();
     if (way === 'staged' && settled.every(({ rows, counts }) => counts.inserted + counts.failed === rows)) {
-      this.#tools.hints.foundNone(this.#ledger);
+      this.#tools.hints.foundNone(this.#taken);
     }
     for (const [place, index] of claimed.entries()) {
       const archive = this.#input.archives[index];
@@ -333,7 +326,7 @@ class Load {
    */
   async #refuseUntold(claimed: readonly number[], copied: ReadonlyMap<number, CopiedArchive>): Promise<void> {
     if (![...copied.values()].some(({ isUntold }) => isUntold)) return;
-    let isShared = await hasForeign(this.#client, this.#ledger);
+    let isShared = await this.#ledger.hasForeign(this.#client);
     for (const index of claimed) {
       const { foreignSchema, isUntold } = copied.get(index) ?? nothingCopied;
       isShared ||= foreignSchema !== null;
@@ -357,7 +350,7 @@ class Load {
     try {
       await this.#client.query('begin');
       const claimed = await this.#claim(part);
-      if (claimed.length > 0) await failArchive(this.#client, this.#ledger, failure, deferred);
+      if (claimed.length > 0) await this.#ledger.fail(this.#client, failure, deferred);
       await awaitTurn(this.#client, this.#turnClaim(part), false, this.#tools.signal);
       await this.#commitTransaction();
       await this.#takeOver(this.#ledgerArchives(part));
@@ -371,7 +364,7 @@ class Load {
   async #takeOver(archives: readonly LedgerArchive[]): Promise<void> {
     if (archives.length === 0) return;
     const keys = archives.map(({ key }) => key);
-    const decided = await readDecided(this.#client, this.#ledger, keys);
+    const decided = await this.#ledger.decided(this.#client, keys);
     for (const archive of decided) this.#results.addDecided(archive, this.#reader.indexOf(archive.key));
     const known = new Set(decided.map(({ key }) => key));
     this.#results.addEarlier(archives.filter(({ key }) => !known.has(key)));
@@ -399,6 +392,11 @@ class Load {
     return this.#tools.target.selfReferences.some(({ name }) =>
       error.message.includes(`constraint ${name},`),
     );
+  }
+
+  /** The table that is loaded, and the restore that holds it. */
+  get #taken() {
+    return { restoreId: this.#input.scope.restoreId, target: this.#input.target };
   }
 
   #turnClaim(part: Part) {

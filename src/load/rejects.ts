@@ -2,8 +2,22 @@ import type { RejectedLine } from '../archive/slicer.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { RejectedRow } from '../postgres/rejected-rows.ts';
 
-/** The rows of a load that may be left out, and why: lines by the place of their archive. */
-export class Rejects {
+/** Which rows of a load are left out: lines by the place of their archive. */
+export interface LeftOutRows {
+  /** Of one archive; 0: none is. */
+  readonly max: number;
+  /** The lines of an archive that are left out, whatever they hold. */
+  refusedBy(index: number): { keys(): Iterable<number> };
+  /**
+   * What takes the lines that the slicer leaves out of an archive.
+   *
+   * @param into gets the rows that are to be kept
+   */
+  collector(index: number, key: string, into: RejectedRow[]): (reject: RejectedLine) => void;
+}
+
+/** The rows of a load that may be left out, and why. */
+export class Rejects implements LeftOutRows {
   /** Of one archive. */
   readonly max: number;
   readonly #refused = new Map<number, Map<number, ThawError>>();
@@ -24,11 +38,6 @@ export class Rejects {
     if (lines.size > this.max) throw tooMany(key, this.max, line, error.message);
   }
 
-  /**
-   * What takes the lines that the slicer leaves out of an archive.
-   *
-   * @param into gets the rows
-   */
   collector(index: number, key: string, into: RejectedRow[]): (reject: RejectedLine) => void {
     const refused = this.refusedBy(index);
     return ({ line, error: own, bytes }) => {

@@ -101,7 +101,9 @@ create table thaw.rejected_rows (
   column_name text,
   sqlstate text,
   message text,
+  -- the line itself; null once a retry has brought it into the table
   content text,
+  restored_at timestamptz,
   created_at timestamptz not null default now()
 );
 

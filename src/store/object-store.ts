@@ -82,3 +82,6 @@ export interface ObjectStore {
   remove(key: string): Promise<void>;
   close(): void;
 }
+
+/** What reading archives needs of a store. */
+export type ArchiveStore = Pick<ObjectStore, 'name' | 'open' | 'read'>;

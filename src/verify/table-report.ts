@@ -24,6 +24,8 @@ export interface TableReport {
   readonly superseded: number;
   readonly differing: number;
   readonly missing: number;
+  /** Rows that the restore left out and keeps: not compared, and not among `rows`. */
+  readonly rejected: number;
   /** First and last time by the configured timestamp column; null where there is none. */
   readonly timestamps: { readonly column: string; readonly archives: Span; readonly table: Span } | null;
   /** The first that are off, in archive order; no content. */
@@ -55,6 +57,7 @@ export const emptyReport: Omit<TableReport, 'target'> = {
   superseded: 0,
   differing: 0,
   missing: 0,
+  rejected: 0,
   timestamps: null,
   differences: [],
   unverified: [],

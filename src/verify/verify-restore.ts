@@ -1,12 +1,9 @@
 import type pg from 'pg';
+import { chosenTables } from '../config/chosen-tables.ts';
 import { findDatabase } from '../config/database-config.ts';
 import { rowRangeOf } from '../config/row-range.ts';
 import type { TableConfig, ThawConfig } from '../config/thaw-config.ts';
-import {
-  defaultRestoreOptions,
-  type RestoreRequest,
-  type TableRequest,
-} from '../contract/restore-request.ts';
+import { defaultRestoreOptions, type TableRequest } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { readTarget, type TargetTable } from '../postgres/catalog.ts';
 import { connectDatabase } from '../postgres/connect-database.ts';
@@ -40,7 +37,7 @@ export interface RestoreVerification {
  */
 export async function verifyRestore(job: RestoreVerification): Promise<RestoreReport> {
   const { request } = job.restore;
-  const chosen = chooseTables(job);
+  const chosen = chosenTables(job.config, request, job.tables);
   const tables: TableReport[] = [];
   const restored = await withClient(job, (client) => readRestoredTables(client, request.restoreId));
   checkStore(job, restored);
@@ -125,36 +122,6 @@ function nothingRestored(name: string, { outcome }: StoredRestore): TableReport 
       hint: 'Restore into it, and verify that restore.',
     },
   };
-}
-
-function chooseTables({ config, restore, tables }: RestoreVerification): TableRequest[] {
-  const all = restore.request.tables ?? configuredTables(config, restore.request);
-  if (tables === null) return [...all];
-  return tables.flatMap((name) => {
-    const chosen = all.filter((table) => namesOf(table).includes(name));
-    if (chosen.length > 0) return chosen;
-    throw new ThawError(
-      'InputInvalid',
-      `--table: restore ${restore.request.restoreId} has no table ${name}`,
-      {
-        object: name,
-        hint: `Name one of ${all.map(({ intoTable }) => intoTable).join(', ')}.`,
-      },
-    );
-  });
-}
-
-function namesOf({ table, intoSchema, intoTable }: TableRequest): string[] {
-  return [table, intoTable, `${intoSchema}.${intoTable}`];
-}
-
-function configuredTables(config: ThawConfig, { database }: RestoreRequest): TableRequest[] {
-  return findDatabase(config, database).tables.map(({ name, schema }) => ({
-    table: name,
-    schema,
-    intoTable: name,
-    intoSchema: schema,
-  }));
 }
 
 function configuredTable(

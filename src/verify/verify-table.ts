@@ -10,7 +10,6 @@ import { isAboutArchive } from '../load/archive-error.ts';
 import { ArchiveReader } from '../load/archive-reader.ts';
 import { findArchives } from '../load/listing.ts';
 import { LoadProgress } from '../load/load-progress.ts';
-import { Rejects } from '../load/rejects.ts';
 import { writtenColumns } from '../load/written-columns.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
 import {
@@ -21,6 +20,7 @@ import {
   firstDifferences,
   timeSpans,
 } from '../postgres/compare.ts';
+import { readKeptNumbers } from '../postgres/kept-rows.ts';
 import { isPlain } from '../postgres/keys.ts';
 import {
   type RestoredArchive,
@@ -31,6 +31,7 @@ import { databaseError } from '../postgres/sqlstate.ts';
 import { readTimeRange } from '../postgres/time-range.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { CompareSink } from './compare-sink.ts';
+import { KeptRows } from './kept-rows.ts';
 import { emptyReport, type TableReport, type UnverifiedArchive } from './table-report.ts';
 
 /** A table and what a restore did with it. */
@@ -102,6 +103,7 @@ class TableVerification {
   #rows = 0;
   #equal = 0;
   #superseded = 0;
+  #rejected = 0;
 
   constructor(client: pg.Client, table: VerifiedTable, tools: VerifyTools) {
     const { target, options } = table;
@@ -124,7 +126,7 @@ class TableVerification {
       key: this.#comparison.key?.columns ?? null,
       archives: { compared: this.#compared, total: restored.archives },
       ...{ rows: this.#rows, equal: this.#equal + keyless, superseded: this.#superseded },
-      ...{ differing, missing },
+      ...{ differing, missing, rejected: this.#rejected },
       timestamps:
         timeColumn === null
           ? null
@@ -185,7 +187,8 @@ class TableVerification {
   /** @returns null when it was compared; why it has to be done archive by archive */
   async #attempt({ archives, refs }: Batch): Promise<ThawError | 'mixed' | null> {
     const { client } = this.#comparison;
-    const copier = this.#copier(refs);
+    const kept = await this.#keptRows(archives);
+    const copier = this.#copier(refs, kept);
     const columns = writtenColumns(this.#table.target);
     await client.query('savepoint thaw_batch');
     for (;;) {
@@ -199,6 +202,7 @@ class TableVerification {
         const batch = await sink.compare(this.#table.timeColumn, this.#range);
         await client.query('release savepoint thaw_batch');
         this.#add(batch, copied.size);
+        this.#rejected += kept.rows;
         this.#done(archives);
         return null;
       } catch (raw) {
@@ -216,7 +220,17 @@ class TableVerification {
     }
   }
 
-  #copier(archives: readonly ArchiveRef[]): ArchiveCopier {
+  /** The rows of archives that the restore left out, and that no retry has brought since. */
+  async #keptRows(archives: readonly RestoredArchive[]): Promise<KeptRows> {
+    const { scope, restored } = this.#table;
+    const keys = archives.flatMap(({ key, rejected }) => (rejected > 0 ? [key] : []));
+    if (keys.length === 0) return new KeptRows([]);
+    const { client } = this.#comparison;
+    const lines = await readKeptNumbers(client, { restoreId: scope.restoreId, oid: restored.oid }, keys);
+    return new KeptRows(archives.map(({ key }) => lines.get(key) ?? new Set()));
+  }
+
+  #copier(archives: readonly ArchiveRef[], kept: KeptRows): ArchiveCopier {
     const { scope, options, target, restored } = this.#table;
     const { store, signal } = this.#tools;
     const reader = new ArchiveReader(store, '', archives, { checksums: options.validateChecksums, signal });
@@ -225,7 +239,7 @@ class TableVerification {
       target: { oid: restored.oid, epoch: 0, ordered: false },
     };
     const tools = { target, progress: new LoadProgress(), sharedFolder: false };
-    return new ArchiveCopier(input, tools, reader, new Rejects(0));
+    return new ArchiveCopier(input, tools, reader, kept);
   }
 
   #add({ rows, equal, superseded }: { rows: number; equal: number; superseded: number }, archives: number) {

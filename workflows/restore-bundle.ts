@@ -43,6 +43,9 @@ const { recordRun } = proxyActivities<Activities>({
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
 });
 
+/** What is left of an import in one transaction that came to no end. */
+const rolledBack = { phase: 'rolled_back', records_imported: 0, records_skipped: 0 };
+
 /** Restores a bundle: checks it, makes its models, loads their records, reports. */
 export async function restoreBundle(request: BundleRequest): Promise<BundleOutcome> {
   const restore = new BundleRun(request);
@@ -110,8 +113,7 @@ class BundleRun {
   /** A strategy that is all or nothing takes one transaction, and so does a dry run, which leaves nothing. */
   async importBundle(): Promise<void> {
     const request = this.#request;
-    const { conflictStrategy, dryRun } = request;
-    if (dryRun || conflictStrategy === 'error' || conflictStrategy === 'replace') {
+    if (this.#isWhole()) {
       const { tally, ...made } = await this.#step(() => importWhole(request));
       this.#made = made;
       this.#tally = tally;
@@ -147,6 +149,7 @@ class BundleRun {
         runId: this.#request.restoreId,
         state: this.#phase,
         ...(this.#phase === 'completed' ? { progress: 100 } : {}),
+        ...(this.#phase !== 'completed' && this.#isWhole() ? { progressDetail: rolledBack } : {}),
         ...(this.#error === null ? {} : { error: this.#error, stack: this.#stack }),
       });
     } catch (error) {
@@ -187,6 +190,11 @@ class BundleRun {
     await this.#control.whenRunning();
     await recordRun({ runId, state: this.#phase });
     this.#show();
+  }
+
+  #isWhole(): boolean {
+    const { conflictStrategy, dryRun } = this.#request;
+    return dryRun || conflictStrategy === 'error' || conflictStrategy === 'replace';
   }
 
   #state(): RestoreState {

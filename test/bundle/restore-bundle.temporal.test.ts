@@ -1,5 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { bundleFixture, recordsOf } from './bundle-fixture.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { cancelSignal, pauseUpdate, progressQuery, resumeUpdate } from '../../src/contract/messages.ts';
+import type { BundleRequest } from '../../src/contract/run-request.ts';
+import { until } from '../fault/until.ts';
+import { bundleFixture, recordsOf, withManifest } from './bundle-fixture.ts';
 import { type BundleSite, createBundleSite } from './bundle-site.ts';
 
 let site: BundleSite;
@@ -69,4 +72,222 @@ test('a bundle of the source system comes in whole, and the run tells how', asyn
     ]),
   );
   expect(log.filter(({ level }) => level !== 'info').map(({ model }) => model)).toEqual(['extract_runs']);
+});
+
+test('a filter, data without description, and models that may not be made', async () => {
+  const some = await site.restore(slack, { namespace: 'part', models: ['users', 'drafts', 'ghosts'] });
+  expect(some).toMatchObject({ status: 'completed', counts: { recordsImported: 4, modelsCreated: 2 } });
+  expect((await site.log(some.id)).map(({ model, message }) => [model, message])).toEqual(
+    expect.arrayContaining([
+      ['channels', 'Skipping model (not in filter)'],
+      ['ghosts', 'Model is not in the bundle'],
+    ]),
+  );
+  const forbidden = await site.restore(slack, { namespace: 'part', createModels: false });
+  expect(forbidden).toMatchObject({
+    status: 'failed',
+    error: expect.stringContaining('Model channels does not exist'),
+    errorDetail: expect.stringContaining('create_models'),
+    counts: { modelsCreated: 0, recordsImported: 0 },
+  });
+  const data = await site.restore(slack, { namespace: 'part', include: ['data'], models: ['channels'] });
+  expect(data).toMatchObject({ status: 'failed', error: expect.stringContaining('part.channels') });
+  const describe = await site.restore(slack, { namespace: 'part', include: ['describe'] });
+  expect(describe).toMatchObject({
+    status: 'completed',
+    progress: 100,
+    counts: { recordsImported: 0, modelsCreated: 2 },
+  });
+  expect(await site.rows('select count(*) as n from part.channels')).toEqual([{ n: 0 }]);
+});
+
+test('error and replace take everything or nothing, models too', async () => {
+  const { 'users.jsonl': users = '' } = slack;
+  await site.restore(withManifest({ 'describe.yaml': slack['describe.yaml'] ?? '', 'users.jsonl': users }), {
+    namespace: 'whole',
+    models: ['users'],
+  });
+  const refused = await site.restore(slack, { namespace: 'whole', conflictStrategy: 'error' });
+  const [{ id: first } = { id: '' }] = recordsOf(users);
+  expect(refused).toMatchObject({
+    status: 'failed',
+    error: `users: record ${first} already exists (error strategy).`,
+    counts: { recordsImported: 0, modelsCreated: 0 },
+    progressDetail: { phase: 'rolled_back', records_imported: 0, records_skipped: 0 },
+  });
+  expect((await site.log(refused.id)).filter(({ level }) => level === 'error')).toMatchObject([
+    {
+      phase: 'data_import',
+      model: 'users',
+      record: first,
+      message: 'Record already exists (error strategy)',
+    },
+    { message: expect.stringMatching(/^Restore failed: users: record/) },
+  ]);
+  expect(await site.rows("select to_regclass('whole.messages') as found")).toEqual([{ found: null }]);
+
+  await site.thaw.pg.query("insert into whole.users (name, auth) values ('Eve', 'eve')");
+  const replaced = await site.restore(slack, { namespace: 'whole', conflictStrategy: 'replace' });
+  expect(replaced).toMatchObject({
+    status: 'completed',
+    counts: { recordsImported: 19, recordsUpdated: 0, recordsDeleted: 5, modelsCreated: 3 },
+  });
+  expect(
+    (await site.log(replaced.id)).find(
+      ({ model, message }) => model === 'users' && message.startsWith('Deleted'),
+    ),
+  ).toMatchObject({
+    model: 'users',
+    message: 'Deleted all existing records (replace strategy)',
+    detail: { records: 5 },
+  });
+  expect(await recordsIn('whole', 'users')).toEqual(sent('users'));
+  expect(await recordsIn('whole', 'messages')).toEqual(sent('messages'));
+  await expectNoMoreThan('whole', { users: 4, channels: 3, messages: 12 });
+});
+
+async function expectNoMoreThan(namespace: string, counts: Readonly<Record<string, number>>): Promise<void> {
+  for (const [model, n] of Object.entries(counts)) {
+    expect(await site.rows(`select count(*) as n from ${namespace}.${model}`)).toEqual([{ n }]);
+  }
+}
+
+test('a dry run tells for each model what would be done, and does nothing', async () => {
+  await site.restore(slack, { namespace: 'dry', models: ['users', 'channels'] });
+  await site.thaw.pg.query("delete from dry.users where auth = 'dor'");
+  await site.thaw.pg.query("update dry.users set name = 'Other' where auth = 'ann'");
+  const before = await recordsIn('dry', 'users');
+  const dry = async (conflictStrategy: BundleRequest['conflictStrategy']) => {
+    const run = await site.restore(slack, { namespace: 'dry', conflictStrategy, dryRun: true });
+    expect(run).toMatchObject({ status: 'completed', progress: 100, counts: { recordsImported: 0 } });
+    return run.progressDetail;
+  };
+  expect(await dry('upsert')).toEqual({
+    phase: 'dry_run',
+    models_created: 2,
+    fields_created: 9,
+    inserts: 13,
+    updates: 6,
+    skips: 0,
+    deletes: 0,
+    models: [
+      { model: 'channels', created: false, fields_created: 0, inserts: 0, updates: 3, skips: 0, deletes: 0 },
+      { model: 'drafts', created: true, fields_created: 1, inserts: 0, updates: 0, skips: 0, deletes: 0 },
+      { model: 'messages', created: true, fields_created: 8, inserts: 12, updates: 0, skips: 0, deletes: 0 },
+      { model: 'users', created: false, fields_created: 0, inserts: 1, updates: 3, skips: 0, deletes: 0 },
+    ],
+  });
+  expect(await dry('replace')).toMatchObject({ inserts: 19, updates: 0, deletes: 6 });
+  expect(await dry('skip')).toMatchObject({ inserts: 13, updates: 0, skips: 6 });
+  expect(await recordsIn('dry', 'users')).toEqual(before);
+  expect(await site.rows("select to_regclass('dry.messages') as found")).toEqual([{ found: null }]);
+  expect(
+    await site.rows("select 1 from thaw.bundle_models where model = 'messages' and schema_name = 'dry'"),
+  ).toEqual([]);
+});
+
+test('validate_only reads the file to its end and touches no database', async () => {
+  const good = await site.restore(slack, { namespace: 'unseen', validateOnly: true });
+  expect(good).toMatchObject({ status: 'completed', progress: 100 });
+  expect((await site.log(good.id)).map(({ message }) => message)).toContain(
+    'Bundle is valid: 4 data files, 19 records',
+  );
+  const bad = withManifest({ ...slack, 'messages.jsonl': `${slack['messages.jsonl']}{"id":` });
+  expect(await site.restore(bad, { namespace: 'unseen', validateOnly: true })).toMatchObject({
+    status: 'failed',
+    error: expect.stringContaining('Line 13'),
+  });
+  expect(await site.rows("select 1 from pg_namespace where nspname = 'unseen'")).toEqual([]);
+});
+
+test('what a bundle requires has to be installed before, in a version that fits', async () => {
+  const base = await bundleFixture('slack', { name: 'base', package_version: '1.4.2' });
+  const app = (version: string) => withManifest(slack, { requires: { base: version } });
+  const namespace = 'packages';
+  expect(await site.restore(app('^1.4.0'), { namespace })).toMatchObject({
+    status: 'failed',
+    error: 'the bundle requires "base" ^1.4.0 (installed: none).',
+  });
+  expect(await site.rows("select 1 from pg_namespace where nspname = 'packages'")).toEqual([]);
+  expect(await site.restore(base, { namespace, conflictStrategy: 'merge' })).toMatchObject({
+    status: 'completed',
+  });
+  expect(await site.restore(app('>=2'), { namespace })).toMatchObject({
+    error: 'the bundle requires "base" >=2 (installed: 1.4.2).',
+  });
+  expect(await site.restore(app('^1.4.0'), { namespace, conflictStrategy: 'merge' })).toMatchObject({
+    status: 'completed',
+    counts: { recordsImported: 0, recordsSkipped: 19 },
+  });
+  // Of another tenant nothing is installed.
+  expect(await site.restore(app('^1.4.0'), { namespace, tenant: 'b' })).toMatchObject({ status: 'failed' });
+});
+
+test('files that were restored before are left out where that is asked for', async () => {
+  await site.restore(slack, { namespace: 'again' });
+  const changed = withManifest({
+    ...slack,
+    'users.jsonl': (slack['users.jsonl'] ?? '').replace('"name":"Ann"', '"name":"Anna"'),
+  });
+  const run = await site.restore(changed, { namespace: 'again', incremental: true });
+  expect(run).toMatchObject({ counts: { recordsImported: 0, recordsUpdated: 4, recordsSkipped: 0 } });
+  const lines = (await site.log(run.id)).filter(({ message }) => message.startsWith('Skipped file'));
+  expect(lines.map(({ model }) => model).sort()).toEqual(['channels', 'drafts', 'messages']);
+});
+
+test.each(['thaw', 'thaw_api', 'pg_catalog', 'pg_toast', 'information_schema'])(
+  'nothing goes into the schema %s',
+  async (namespace) => {
+    const { error, status } = await site.restore(slack, { namespace });
+    expect([status, error]).toEqual(['failed', `${namespace}: nothing is restored into this schema.`]);
+  },
+);
+
+describe('a restore that is under way', () => {
+  /** Keeps the import of messages waiting until it is let go. */
+  async function held(namespace: string, rest: Partial<BundleRequest> = {}) {
+    await site.restore(slack, { namespace, include: ['describe'] });
+    const blocker = await site.thaw.database.client();
+    await blocker.query(`begin; lock table ${namespace}.users in share mode`);
+    const request = await site.request(slack, { namespace, ...rest });
+    const handle = await site.start(request);
+    await until('the import waits', async () => {
+      const waiting = await site.rows(
+        `select 1 from pg_stat_activity where wait_event_type = 'Lock' and application_name like 'thaw/${request.restoreId}/%'`,
+      );
+      return waiting.length > 0;
+    });
+    return { request, handle, release: () => blocker.query('commit') };
+  }
+
+  test('is rolled back by a pause, and done again at resume', { timeout: 90_000 }, async () => {
+    const { request, handle, release } = await held('paused');
+    expect(await handle.executeUpdate(pauseUpdate, { args: [{ reason: 'lunch', now: true }] })).toBe(
+      'pausing',
+    );
+    await until('it is paused', async () => (await site.run(request.restoreId)).state === 'paused', 30_000);
+    expect(await handle.query(progressQuery)).toMatchObject({ state: 'paused', reason: 'lunch' });
+    expect((await site.run(request.restoreId)).status).toBe('running');
+    await release();
+    expect(await handle.executeUpdate(resumeUpdate)).toBe('running');
+    await handle.result();
+    expect(await site.run(request.restoreId)).toMatchObject({
+      status: 'completed',
+      counts: { recordsImported: 19, recordsUpdated: 0 },
+    });
+    await expect(handle.executeUpdate(resumeUpdate)).rejects.toThrow();
+  });
+
+  test('leaves what was committed and nothing else when it is cancelled', { timeout: 90_000 }, async () => {
+    const { request, handle, release } = await held('cancelled');
+    await handle.signal(cancelSignal, 'enough');
+    await expect(handle.result()).rejects.toThrow();
+    await release();
+    expect(await site.run(request.restoreId)).toMatchObject({ status: 'cancelled', error: null });
+    expect((await site.log(request.restoreId)).at(-1)).toMatchObject({
+      level: 'warn',
+      message: 'Restore cancelled by user',
+    });
+    await expectNoMoreThan('cancelled', { users: 0, channels: 0, messages: 0 });
+  });
 });

@@ -12,7 +12,11 @@ import type { RateLimit } from './rate-limit.ts';
 type Need = Access | 'open';
 
 /** Routes that start something, or take room: each tenant may ask so often only. */
-export const limitedRoutes: ReadonlySet<string> = new Set(['POST /api/restores', 'POST /api/uploads']);
+export const limitedRoutes: ReadonlySet<string> = new Set([
+  'POST /api/restores',
+  'POST /api/restores/{id}/run',
+  'POST /api/uploads',
+]);
 
 /** What each route is needed for. A route that does not stand here is not served: the API does not start. */
 export const neededAccess: Readonly<Record<string, Need>> = {
@@ -26,6 +30,10 @@ export const neededAccess: Readonly<Record<string, Need>> = {
   'GET /docs/swagger-ui.css': 'open',
   'POST /api/restores': 'edit',
   'POST /api/uploads': 'edit',
+  'POST /api/restores/{id}/run': 'edit',
+  'POST /api/restores/{id}/pause': 'edit',
+  'POST /api/restores/{id}/resume': 'edit',
+  'POST /api/restores/{id}/cancel': 'edit',
   'POST /api/data/restores': 'edit',
   'GET /api/data/restores': 'read',
   'GET /api/data/restores/{id}': 'read',
@@ -36,7 +44,9 @@ export const neededAccess: Readonly<Record<string, Need>> = {
   'POST /api/runs/{runId}/pause': 'edit',
   'POST /api/runs/{runId}/resume': 'edit',
   'POST /api/runs/{runId}/cancel': 'edit',
+  'GET /api/data/restore_runs': 'read',
   'GET /api/data/restore_runs/{runId}': 'read',
+  'GET /api/data/restore_logs': 'read',
 };
 
 /** Lets in who holds a token that allows the route; what there is no route for, nobody without a token learns. */

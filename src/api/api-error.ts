@@ -55,9 +55,16 @@ export class ApiError extends Error {
   }
 }
 
-/** No run has that id, or none that is still remembered. */
+/** No run has that id, or none that the caller may see. */
 export function runNotFound(runId: string): ApiError {
   return new ApiError('RECORD_NOT_FOUND', `No run ${runId} is known.`, {
-    hint: 'Use the run_id that POST /api/restores answered with.',
+    hint: 'GET /api/data/restore_runs lists those that are.',
+  });
+}
+
+/** No restore of that id is saved, or none that the caller may see. */
+export function restoreNotFound(id: string): ApiError {
+  return new ApiError('RECORD_NOT_FOUND', `No restore ${id} is saved.`, {
+    hint: 'GET /api/data/restores lists those that are.',
   });
 }

@@ -16,12 +16,15 @@ import { addDocsPage } from './docs-page.ts';
 import { envelopeOf, errorHandler } from './error-handler.ts';
 import { addHealthRoutes, type Readiness } from './health-routes.ts';
 import type { RateLimit } from './rate-limit.ts';
+import type { Reconciler } from './reconciler.ts';
 import { logRequests } from './request-log.ts';
-import { addRestoreRoutes, type Preview } from './restore-routes.ts';
+import { addRestoreRoutes } from './restore-routes.ts';
+import { addRunDataRoutes } from './run-data-routes.ts';
 import { addRunRoutes } from './run-routes.ts';
-import { type FindRecorded, type Restores, Runs } from './runs.ts';
+import { RunStarter } from './run-starter.ts';
+import { type Restores, Runs } from './runs.ts';
 import { addSavedRestoreRoutes } from './saved-restore-routes.ts';
-import { openSources } from './sources/sources.ts';
+import type { Sources } from './sources/sources.ts';
 import { addUploadRoutes } from './upload-routes.ts';
 import { Uploads } from './uploads.ts';
 
@@ -31,8 +34,8 @@ export interface AppDependencies {
   /** Stays the caller's. */
   readonly control: ControlDatabase;
   readonly restores: Restores;
-  readonly findRecorded: FindRecorded;
-  readonly preview: Preview;
+  readonly sources: Sources;
+  readonly reconciler: Reconciler;
   readonly readiness: () => Promise<Readiness>;
   readonly authenticator: Authenticator;
   readonly rateLimit: RateLimit;
@@ -49,12 +52,12 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
     bundles,
     config,
     control,
-    findRecorded,
     logger,
-    preview,
     rateLimit,
     readiness,
+    reconciler,
     restores,
+    sources,
     store,
   } = dependencies;
   const app = new OpenAPIHono<ApiEnv>({ defaultHook: refuseParameters });
@@ -73,9 +76,12 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   app.use(methodNotAllowed({ app, onMethodNotAllowed: refuseMethod }));
 
   addHealthRoutes(app, readiness);
-  addRestoreRoutes(app, { restores, config, preview });
-  addRunRoutes(app, new Runs(restores, findRecorded));
-  addSavedRestoreRoutes(app, control, openSources(config));
+  const starter = new RunStarter({ control, sources, reconciler, logger });
+  const runs = new Runs({ control, restores, reconciler });
+  addRestoreRoutes(app, { starter, runs, sources });
+  addRunRoutes(app, runs);
+  addRunDataRoutes(app, control, runs);
+  addSavedRestoreRoutes(app, control, sources);
   addUploadRoutes(app, new Uploads({ config, control, store, settings: bundles }), bundles);
   addDescription(app);
   addDocsPage(app);

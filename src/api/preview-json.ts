@@ -56,13 +56,12 @@ export const previewJson = z
   })
   .openapi('Preview');
 
+export type PreviewJson = z.output<typeof previewJson>;
+
 const shownKeys = 10;
 
 /** Writes a preview as JSON. */
-export function toPreviewJson(
-  request: RestoreRequest,
-  previews: readonly TablePreview[],
-): z.output<typeof previewJson> {
+export function toPreviewJson(request: RestoreRequest, previews: readonly TablePreview[]): PreviewJson {
   return {
     dry_run: true,
     database: request.database,

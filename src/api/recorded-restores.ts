@@ -2,7 +2,7 @@ import { findRecordedRestore } from '../client/recorded-restore.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { ApiError } from './api-error.ts';
-import type { RecordedRestore } from './runs.ts';
+import type { RecordedRestore } from './sources/archives-run.ts';
 
 /**
  * Looks for a restore in every configured database, for which Temporal is not needed; null when none has it.

@@ -1,16 +1,16 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
-import { newRestoreId, requestFingerprint } from '../client/restore-id.ts';
-import { parseRestoreInput, restoreInput } from '../client/restore-input.ts';
-import { toRestoreRequest } from '../client/restore-request.ts';
-import type { ThawConfig } from '../config/thaw-config.ts';
-import type { RestoreRequest } from '../contract/restore-request.ts';
-import type { PreviewJob, TablePreview } from '../preview/restore-preview.ts';
+import type { Context } from 'hono';
+import { must, parseInput, restoreInput } from '../client/restore-input.ts';
 import { answer, errorAnswers, success } from './answer.ts';
 import type { ApiEnv } from './api-env.ts';
-import { keyTaken, restoreIdOfKey } from './idempotency.ts';
-import { limitBody, readJson } from './json-body.ts';
-import { previewJson, toPreviewJson } from './preview-json.ts';
-import type { Restores } from './runs.ts';
+import { controlBody, readControl } from './control-input.ts';
+import { keyHeader, runIdOf } from './idempotency.ts';
+import { limitBody, readJson, readOptionalJson } from './json-body.ts';
+import { previewJson } from './preview-json.ts';
+import type { RunStarter, StartedRun } from './run-starter.ts';
+import type { Runs, Verb } from './runs.ts';
+import type { RunOwner } from './sources/source.ts';
+import type { Sources } from './sources/sources.ts';
 
 const accepted = z
   .object({
@@ -23,83 +23,139 @@ const accepted = z
 /** Made anew: zod-openapi can name no schema that was made before it was loaded. */
 const described = z.strictObject(restoreInput.shape);
 
+const params = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) });
+const preview = answer('What a dry run found; nothing was changed.', previewJson);
+
 const startRoute = createRoute({
   method: 'post',
   path: '/api/restores',
-  summary: 'Starts a restore',
+  summary: 'Starts a restore that is not saved',
   description:
     'Takes what the command `thaw restore` takes. With an Idempotency-Key the same request starts one restore however often it is sent.',
   middleware: [limitBody] as const,
   request: {
-    headers: z.object({
-      'idempotency-key': z.string().optional().openapi({ description: '1 to 255 printable characters.' }),
-    }),
-    // A reference, so that the body is read and checked by readJson and parseRestoreInput alone.
+    headers: keyHeader,
+    // A reference, so that the body is read and checked by the source alone.
     body: {
       required: true,
       content: { 'application/json': { schema: { $ref: '#/components/schemas/RestoreInput' } } },
     },
   },
   responses: {
-    200: answer('What a dry run found; nothing was changed.', previewJson),
+    200: preview,
     202: answer('The restore is accepted.', accepted),
     ...errorAnswers(400, 401, 403, 404, 409, 413, 415, 429, 503),
   },
 });
 
-/** Tells what a restore would do. */
-export type Preview = (
-  request: RestoreRequest,
-  how: Pick<PreviewJob, 'detectConflicts' | 'signal'>,
-) => Promise<readonly TablePreview[]>;
+const runInput = z.strictObject({}, must('must be an object')).openapi('RunInput');
 
-/** What starting restores takes. */
-export interface RestoreRouteDependencies {
-  readonly restores: Restores;
-  readonly config: ThawConfig;
-  readonly preview: Preview;
-}
+const runRoute = createRoute({
+  method: 'post',
+  path: '/api/restores/{id}/run',
+  summary: 'Runs a saved restore',
+  middleware: [limitBody] as const,
+  request: {
+    params,
+    headers: keyHeader,
+    body: { content: { 'application/json': { schema: { $ref: '#/components/schemas/RunInput' } } } },
+  },
+  responses: {
+    200: answer('The run is accepted.', accepted),
+    ...errorAnswers(400, 401, 403, 404, 409, 413, 415, 429, 503),
+  },
+});
 
-/** `POST /api/restores`. */
-export function addRestoreRoutes(
-  app: OpenAPIHono<ApiEnv>,
-  { restores, config, preview }: RestoreRouteDependencies,
-): void {
-  app.openAPIRegistry.register('RestoreInput', described);
-  app.openapi(startRoute, async (context) => {
-    const key = context.req.header('idempotency-key');
-    const restoreId = key === undefined ? newRestoreId() : restoreIdOfKey(key, context.get('caller'));
-    const input = parseRestoreInput(withRestoreAll(await readJson(context)));
-    const request = toRestoreRequest(input, config, restoreId);
-    if (input.dry_run) {
-      const how = { detectConflicts: input.detect_conflicts, signal: context.req.raw.signal };
-      return context.json(success(toPreviewJson(request, await preview(request, how))), 200);
-    }
-    const known = key === undefined ? await start(restores, request) : await startOnce(restores, request);
-    const statusUrl = `/api/data/restore_runs/${restoreId}`;
-    context.header('Location', statusUrl);
-    if (known) context.header('Idempotency-Replayed', 'true');
-    const message = known ? 'Restore already accepted' : 'Restore queued for execution';
-    return context.json(success({ run_id: restoreId, message, status_url: statusUrl }), 202);
+/** The route of a message to the active run of a saved restore. */
+function controlRoute<const V extends Verb>(verb: V, summary: string) {
+  return createRoute({
+    method: 'post',
+    path: `/api/restores/{id}/${verb}`,
+    summary,
+    middleware: [limitBody] as const,
+    request: { params, body: controlBody },
+    responses: {
+      200: answer('It is done or has begun.', z.object({ message: z.string(), run_id: z.string() })),
+      ...errorAnswers(400, 401, 403, 404, 409, 413, 415, 503),
+    },
   });
 }
 
-/** Who names tables and no archives asks for all of theirs: the command line would list them, a POST restores. */
-function withRestoreAll(body: unknown): unknown {
-  if (typeof body !== 'object' || body === null) return body;
-  const namesTables = 'table' in body || 'tables' in body;
-  const saysWhich = 'restore_all' in body || 's3_key' in body || 's3_keys' in body;
-  return namesTables && !saysWhich ? { ...body, restore_all: true } : body;
+const cancelRoute = controlRoute('cancel', 'Cancels the active run of a saved restore');
+const pauseRoute = controlRoute('pause', 'Pauses the active run of a saved restore');
+const resumeRoute = controlRoute('resume', 'Resumes the active run of a saved restore');
+
+/** What starting restores takes. */
+export interface RestoreRouteDependencies {
+  readonly starter: RunStarter;
+  readonly runs: Runs;
+  readonly sources: Sources;
 }
 
-async function start(restores: Restores, request: RestoreRequest): Promise<boolean> {
-  await restores.start(request);
-  return false;
+/** `POST /api/restores`, and what is done with saved restores below it. */
+export function addRestoreRoutes(
+  app: OpenAPIHono<ApiEnv>,
+  { starter, runs, sources }: RestoreRouteDependencies,
+): void {
+  app.openAPIRegistry.register('RestoreInput', described);
+  app.openAPIRegistry.register('RunInput', runInput);
+
+  app.openapi(startRoute, async (context) => {
+    const owner = ownerOf(context);
+    const {
+      dry_run: dryRun,
+      detect_conflicts: detectConflicts,
+      ...body
+    } = parseInput(oneOff, await readJson(context));
+    const source = sources.of(body.source_type);
+    const settings = source.settingsOnce(body);
+    if (dryRun) {
+      const how = { detectConflicts, signal: context.req.raw.signal };
+      return context.json(success(await source.preview(source.request(settings, owner), how)), 200);
+    }
+    return context.json(success(acceptedOf(context, await starter.startOnce(settings, owner))), 202);
+  });
+
+  app.openapi(runRoute, async (context) => {
+    parseInput(runInput, await readOptionalJson(context));
+    const started = await starter.startSaved(context.req.valid('param').id, ownerOf(context));
+    return context.json(success(acceptedOf(context, started)), 200);
+  });
+
+  const tell = async (context: Context<ApiEnv>, id: string, verb: Verb, message: string) => {
+    const said = await readControl(context);
+    return success({ message, run_id: await runs.tellActive(id, context.get('caller'), verb, said) });
+  };
+  app.openapi(cancelRoute, async (context) =>
+    context.json(await tell(context, context.req.valid('param').id, 'cancel', 'Restore cancelled'), 200),
+  );
+  app.openapi(pauseRoute, async (context) =>
+    context.json(await tell(context, context.req.valid('param').id, 'pause', 'Restore paused'), 200),
+  );
+  app.openapi(resumeRoute, async (context) =>
+    context.json(await tell(context, context.req.valid('param').id, 'resume', 'Restore resumed'), 200),
+  );
 }
 
-/** @returns whether it was started before */
-async function startOnce(restores: Restores, request: RestoreRequest): Promise<boolean> {
-  const result = await restores.startOnce(request, requestFingerprint(request));
-  if (result === 'different') throw keyTaken(request.restoreId);
-  return result === 'known';
+/** What is said of a restore whatever its source; the source checks the rest. */
+const oneOff = z.looseObject(
+  {
+    source_type: z.string(must('must be text')).default('archives'),
+    dry_run: z.boolean(must('must be true or false')).default(false),
+    detect_conflicts: z.boolean(must('must be true or false')).default(true),
+  },
+  must('must be an object of settings'),
+);
+
+function ownerOf(context: Context<ApiEnv>): RunOwner {
+  const caller = context.get('caller');
+  return { runId: runIdOf(context.req.header('idempotency-key'), caller), caller };
+}
+
+function acceptedOf(context: Context<ApiEnv>, { runId, known }: StartedRun): z.output<typeof accepted> {
+  const statusUrl = `/api/data/restore_runs/${runId}`;
+  context.header('Location', statusUrl);
+  if (known) context.header('Idempotency-Replayed', 'true');
+  const message = known ? 'Restore already accepted' : 'Restore queued for execution';
+  return { run_id: runId, message, status_url: statusUrl };
 }

@@ -1,6 +1,8 @@
+import { isErrorCode } from '../contract/error-code.ts';
 import type { ArchiveFailure, RestoreOutcome, TableError, TableOutcome, Tally } from '../contract/outcome.ts';
 import type { Extent, RestoreProgress, RestoreState, TableProgress } from '../contract/progress.ts';
 import { isEnded } from '../contract/progress.ts';
+import type { StoredRun } from '../control/runs.ts';
 import { archivesDone, emptyTally, isIncomplete } from '../restore/tally.ts';
 
 /** One restore as the API tells of it, whatever told the API: its workflow, its result, or the target database. */
@@ -25,6 +27,46 @@ export interface Run {
   readonly tables: readonly RunTable[];
   /** Why the restore as a whole, or a table of it, failed; null when only archives did, or nothing. */
   readonly error: TableError | null;
+}
+
+/** A run as far as its record tells. */
+export function runOfStored(stored: StoredRun): Run {
+  const { counts, request, progressDetail } = stored;
+  const { database } = request.sourceType === 'archives' ? request.archives : request.bundle;
+  const done = wholeOf(progressDetail.files_completed) ?? 0;
+  const rows = {
+    inserted: counts.recordsImported,
+    updated: counts.recordsUpdated,
+    skipped: counts.recordsSkipped,
+    failed: counts.recordsFailed,
+  };
+  return {
+    ...bareRun(
+      stored.id,
+      stored.state,
+      { createdAt: stored.createdAt, endedAt: stored.completedAt },
+      storedError(stored),
+    ),
+    database,
+    startedAt: stored.startedAt,
+    archives: { done, total: wholeOf(progressDetail.files_total) },
+    tally: { ...emptyTally, rows },
+  };
+}
+
+function wholeOf(value: unknown): number | null {
+  return typeof value === 'number' ? value : null;
+}
+
+/** `error_detail` begins with the code, where there is one. */
+function storedError({ error, errorDetail }: StoredRun): TableError | null {
+  if (error === null) return null;
+  const code = /^\w+/.exec(errorDetail ?? '')?.[0];
+  return {
+    code: isErrorCode(code) ? code : 'InputInvalid',
+    message: error,
+    hint: 'The log of the run tells more: GET /api/data/restore_logs.',
+  };
 }
 
 /** One table of a {@link Run}. */

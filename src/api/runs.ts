@@ -1,133 +1,163 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
-import type { RestoreClient, RestoreDescription } from '../client/restore-client.ts';
-import { isTemporalUnavailable } from '../client/temporal-error.ts';
-import type { RestoreOutcome, TableError } from '../contract/outcome.ts';
-import type { RestoreState } from '../contract/progress.ts';
+import type { RestoreClient } from '../client/restore-client.ts';
+import { isEnded, type RestoreState } from '../contract/progress.ts';
 import { ThawError } from '../contract/thaw-error.ts';
-import { ApiError, runNotFound } from './api-error.ts';
-import { bareRun, type Run, runOfOutcome, runOfProgress } from './run.ts';
+import type { ControlDatabase } from '../control/control-database.ts';
+import { appendLogs, type LogLine } from '../control/logs.ts';
+import { readRestore } from '../control/restores.ts';
+import { readActiveRun, readRun, type StoredRun, updateRun } from '../control/runs.ts';
+import { ApiError, restoreNotFound, runNotFound } from './api-error.ts';
+import { type Caller, visibleTenant } from './caller.ts';
+import type { Reconciler } from './reconciler.ts';
+import { runOfStored } from './run.ts';
+import { type RunJson, toRunJson } from './run-json.ts';
 
 /** What the API needs of {@link RestoreClient}. */
 export type Restores = Pick<
   RestoreClient,
-  'start' | 'startOnce' | 'describe' | 'progress' | 'outcome' | 'pause' | 'resume' | 'cancel'
+  'startRun' | 'describe' | 'progress' | 'outcome' | 'pause' | 'resume' | 'cancel'
 >;
 
-/** A restore as the target database has it, which remembers longer than Temporal. */
-export interface RecordedRestore {
-  readonly database: string;
-  readonly state: RestoreState;
-  readonly outcome: RestoreOutcome | null;
-  readonly createdAt: Date;
-  readonly endedAt: Date | null;
+/** What following runs takes. */
+export interface RunsDependencies {
+  readonly control: ControlDatabase;
+  readonly restores: Restores;
+  readonly reconciler: Reconciler;
 }
 
-/** Looks a restore up in the target databases; null when none has it. */
-export type FindRecorded = (restoreId: string) => Promise<RecordedRestore | null>;
+/** What is done to a run that goes on. */
+export type Verb = 'pause' | 'resume' | 'cancel';
 
-/** What ids look like; others are not looked for. */
-const idPattern = /^[a-z0-9-]{1,40}$/;
+/** What may be said along with it. */
+export interface Message {
+  readonly reason: string | null;
+  /** Of a pause: rolls back what is being loaded. */
+  readonly now: boolean;
+}
 
-/** The restores that there are or were: in Temporal, and after its retention in the target databases. */
+/** Milliseconds that the record of an active run may take longer so that it is as Temporal says. */
+const freshWithin = 2000;
+
+/** The runs that there are or were, of the tenant of whoever asks. */
 export class Runs {
-  readonly #restores: Restores;
-  readonly #findRecorded: FindRecorded;
+  readonly #dependencies: RunsDependencies;
 
-  constructor(restores: Restores, findRecorded: FindRecorded) {
-    this.#restores = restores;
-    this.#findRecorded = findRecorded;
+  constructor(dependencies: RunsDependencies) {
+    this.#dependencies = dependencies;
   }
 
   /**
-   * A run as it stands now.
+   * A run as it is kept, compared with Temporal as far as that answers at once.
    *
    * @throws ApiError `RECORD_NOT_FOUND`
    */
-  async find(id: string): Promise<Run> {
-    if (!idPattern.test(id)) throw runNotFound(id);
-    const description = await this.#restores.describe(id);
-    if (description === null) return this.#recorded(id);
-    switch (description.standing) {
-      case 'queued':
-        return bareRun(id, 'queued', description, null);
-      case 'running':
-        return runOfProgress(await this.#restores.progress(id), description);
-      case 'completed':
-      case 'failed':
-        return runOfOutcome(await this.#restores.outcome(id), description);
-      case 'cancelled':
-        return this.#cancelled(id, description);
-      case 'broken':
-        return bareRun(id, 'failed', description, terminated);
-    }
+  async record(id: string, caller: Caller): Promise<StoredRun> {
+    const stored = await this.#find(id, caller);
+    if (isEnded(stored.state)) return stored;
+    const fresh = this.#dependencies.reconciler.refresh(stored).then(
+      (reconciled) => reconciled.stored,
+      // What was known last is an answer too; GET /api/runs/{runId} is refused.
+      () => stored,
+    );
+    return Promise.race([fresh, sleep(freshWithin, stored, { ref: false })]);
   }
 
-  /** Pauses a run. @returns its new state */
-  async pause(id: string, reason: string | null, now: boolean): Promise<RestoreState> {
-    return this.#tell(id, () => this.#restores.pause(id, reason, now));
+  /** A run in Thaw's own words, as its workflow tells. @throws ApiError `RECORD_NOT_FOUND` */
+  async detail(id: string, caller: Caller): Promise<RunJson> {
+    const { stored, run } = await this.#dependencies.reconciler.refresh(await this.#find(id, caller));
+    if (stored.detail !== null) return stored.detail as RunJson;
+    return { ...toRunJson(run ?? runOfStored(stored)), progress: stored.progress };
   }
 
-  /** Goes on with a paused run. @returns its new state */
-  async resume(id: string): Promise<RestoreState> {
-    return this.#tell(id, () => this.#restores.resume(id));
+  /**
+   * Pauses, resumes or cancels a run.
+   *
+   * @returns its new state
+   * @throws ApiError `CONFLICT` with the reason when it is refused, `RECORD_NOT_FOUND`
+   */
+  async tell(id: string, caller: Caller, verb: Verb, message: Message): Promise<RestoreState> {
+    return this.#tell(await this.#find(id, caller), verb, message);
   }
 
-  /** Asks for a run to be cancelled. */
-  async cancel(id: string, reason: string | null): Promise<void> {
-    await this.#tell(id, async () => {
-      // Temporal takes a request to cancel what has ended for done.
-      const description = await this.#restores.describe(id);
-      if (description === null || description.endedAt !== null) throw await this.#ended(id);
-      await this.#restores.cancel(id, reason);
+  /** The same for the active run of a saved restore. @returns the run's id */
+  async tellActive(restoreId: string, caller: Caller, verb: Verb, message: Message): Promise<string> {
+    const stored = await this.#dependencies.control.use(async (client) => {
+      const restore = await readRestore(client, restoreId, visibleTenant(caller));
+      if (restore === null) throw restoreNotFound(restoreId);
+      return readActiveRun(client, restoreId);
     });
+    if (stored === null) throw notRunning();
+    await this.#tell(stored, verb, message);
+    return stored.id;
   }
 
-  /** @throws ApiError `CONFLICT` with the reason when it is refused, `RECORD_NOT_FOUND` */
-  async #tell<T>(id: string, message: () => Promise<T>): Promise<T> {
-    if (!idPattern.test(id)) throw runNotFound(id);
+  async #find(id: string, caller: Caller): Promise<StoredRun> {
+    const { control } = this.#dependencies;
+    // No text with NUL in it is an id, nor anything else that PostgreSQL knows.
+    if (id.includes('\0')) throw runNotFound(id);
+    const stored = await control.use((client) => readRun(client, id, visibleTenant(caller)));
+    if (stored === null) throw runNotFound(id);
+    return stored;
+  }
+
+  async #tell(stored: StoredRun, verb: Verb, message: Message): Promise<RestoreState> {
+    const { control, reconciler } = this.#dependencies;
+    const { id } = stored;
+    // Temporal takes a request to cancel what has ended for done, and knows nothing of what is not started yet.
+    refuseEnded(await reconciler.settle(stored));
+    const state = await this.#send(stored, verb, message);
+    await control.transaction(async (client) => {
+      if (await updateRun(client, id, { state })) await appendLogs(client, id, [lineOf(verb, message)]);
+    });
+    return state;
+  }
+
+  async #send(stored: StoredRun, verb: Verb, { reason, now }: Message): Promise<RestoreState> {
+    const { restores, reconciler } = this.#dependencies;
+    const { id } = stored;
     try {
-      return await message();
+      if (verb === 'pause') return await restores.pause(id, reason, now);
+      if (verb === 'resume') return await restores.resume(id);
+      await restores.cancel(id, reason);
+      return 'cancelling';
     } catch (error) {
       const cause = error instanceof ThawError ? error.cause : error;
-      if (cause instanceof WorkflowUpdateFailedError)
+      if (cause instanceof WorkflowUpdateFailedError) {
         throw refused(id, cause.cause?.message ?? cause.message);
-      if (!(cause instanceof WorkflowNotFoundError)) throw error;
-      // Temporal says the same of a run that has ended and of one that never was.
-      throw await this.#ended(id);
+      }
+      // It has ended just now.
+      if (cause instanceof WorkflowNotFoundError) refuseEnded((await reconciler.refresh(stored)).stored);
+      throw error;
     }
-  }
-
-  /** The refusal of a run that has ended. @throws ApiError `RECORD_NOT_FOUND` when there never was one */
-  async #ended(id: string): Promise<ApiError> {
-    const { state } = await this.find(id);
-    return refused(id, `The restore is ${state}.`);
-  }
-
-  /** Temporal keeps no result of a cancelled run: its workflow still answers, where a worker is there. */
-  async #cancelled(id: string, description: RestoreDescription): Promise<Run> {
-    try {
-      return runOfProgress(await this.#restores.progress(id), description);
-    } catch (error) {
-      if (!isTemporalUnavailable(error)) throw error;
-      return this.#recorded(id);
-    }
-  }
-
-  async #recorded(id: string): Promise<Run> {
-    const recorded = await this.#findRecorded(id);
-    if (recorded === null) throw runNotFound(id);
-    const { database, state, outcome } = recorded;
-    if (outcome === null) return { ...bareRun(id, state, recorded, null), database };
-    return runOfOutcome(outcome, recorded);
   }
 }
 
-const terminated: TableError = {
-  code: 'InputInvalid',
-  message: 'The restore was terminated in Temporal.',
-  hint: 'What was committed stands, and the ledger has it: start the restore again to go on.',
-};
+const pastOf: Readonly<Record<Verb, string>> = { pause: 'paused', resume: 'resumed', cancel: 'cancelled' };
+
+function lineOf(verb: Verb, { reason }: Message): LogLine {
+  return {
+    key: `${verb}/${new Date().toISOString()}`,
+    level: verb === 'cancel' ? 'warn' : 'info',
+    phase: null,
+    model: null,
+    record: null,
+    message: `Restore ${pastOf[verb]} by user`,
+    detail: reason === null ? null : { reason },
+  };
+}
+
+/** @throws ApiError `CONFLICT` */
+function refuseEnded({ id, state }: StoredRun): void {
+  if (isEnded(state)) throw refused(id, `The restore is ${state}.`);
+}
 
 function refused(id: string, reason: string): ApiError {
   return new ApiError('CONFLICT', reason, { hint: `See how it stands: GET /api/runs/${id}.` });
+}
+
+function notRunning(): ApiError {
+  return new ApiError('RECORD_NOT_FOUND', 'No running restore found', {
+    hint: 'GET /api/data/restore_runs lists runs, the latest first.',
+  });
 }

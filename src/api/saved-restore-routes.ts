@@ -14,12 +14,12 @@ import {
 import { readActiveRun } from '../control/runs.ts';
 import { answer, errorAnswers, success } from './answer.ts';
 import type { ApiEnv } from './api-env.ts';
-import { ApiError } from './api-error.ts';
+import { ApiError, restoreNotFound } from './api-error.ts';
 import { type Caller, visibleTenant } from './caller.ts';
 import { limitBody, readJson } from './json-body.ts';
 import { linkNextPage, listParameters, readListQuery } from './list-query.ts';
 import { restoreChange, restoreCreation, restoreRecord, toRestoreRecord } from './restore-record.ts';
-import { type Sources, sourceOf } from './sources/sources.ts';
+import type { Sources } from './sources/sources.ts';
 
 const collection = '/api/data/restores';
 const path = `${collection}/{id}`;
@@ -180,7 +180,7 @@ function settingsOf(
   sources: Sources,
   { name, description = null, enabled = true, ...input }: z.output<typeof restoreCreation>,
 ): RestoreSettings {
-  const source = sourceOf(sources, input.source_type ?? 'upload');
+  const source = sources.of(input.source_type ?? 'upload');
   return { name, description, enabled, ...source.settings(input as Parameters<typeof source.settings>[0]) };
 }
 
@@ -204,13 +204,6 @@ async function find(
   const row = await readRestore(client, id, visibleTenant(caller), lock);
   if (row === null) throw restoreNotFound(id);
   return row;
-}
-
-/** There is no saved restore of that id, or none that the caller may see. */
-export function restoreNotFound(id: string): ApiError {
-  return new ApiError('RECORD_NOT_FOUND', `No restore ${id} is saved.`, {
-    hint: `GET ${collection} lists those that are.`,
-  });
 }
 
 function stillRuns(runId: string): ApiError {

@@ -15,8 +15,10 @@ import { createApp } from './app.ts';
 import { tokenAuthenticator } from './auth.ts';
 import { bundleSettings } from './bundle-settings.ts';
 import { configuredRateLimit } from './rate-limit.ts';
+import { Reconciler } from './reconciler.ts';
 import { findRecorded } from './recorded-restores.ts';
 import { Removal } from './removal.ts';
+import { Sources } from './sources/sources.ts';
 
 /** A connection to Temporal and the namespace to use there. */
 export interface TemporalAccess {
@@ -37,6 +39,8 @@ export interface ApiOptions {
   readonly temporal: TemporalAccess;
   readonly taskQueue: string;
   readonly logger: Logger;
+  /** How often active runs are compared with Temporal. @default 5 */
+  readonly reconcileSeconds?: number;
   readonly onListening?: (url: string) => void;
 }
 
@@ -73,13 +77,20 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     store.close();
     await control.close();
   };
-  const client = new Client(temporal);
+  const restores = new RestoreClient(new Client(temporal), taskQueue);
+  const sources = new Sources({
+    config,
+    restores,
+    preview: (request, how) => previewRestore(request, { config, env, ...how }),
+    findRecorded: (restoreId) => findRecorded(config, env, restoreId),
+  });
+  const reconciler = new Reconciler({ control, restores, sources, logger });
   const app = createApp({
     config,
     control,
-    restores: new RestoreClient(client, taskQueue),
-    preview: (request, how) => previewRestore(request, { config, env, ...how }),
-    findRecorded: (restoreId) => findRecorded(config, env, restoreId),
+    restores,
+    sources,
+    reconciler,
     readiness: async () => ({ configuration: true, temporal: await answers(temporal) }),
     authenticator: tokenAuthenticator(verifier),
     rateLimit,
@@ -99,7 +110,16 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   removal.start();
   const url = urlOf(server, host);
   options.onListening?.(url);
-  return { url, close: () => close(server).finally(release) };
+  const closing = new AbortController();
+  const watching = reconciler.watch(options.reconcileSeconds ?? 5, closing.signal);
+  return {
+    url,
+    close: async () => {
+      closing.abort();
+      await close(server).finally(() => watching);
+      await release();
+    },
+  };
 }
 
 /** Whether Temporal answers, and has the namespace. */

@@ -44,11 +44,14 @@ export interface RestoreDescription {
   readonly endedAt: Date | null;
 }
 
-/** What became of a start that may happen once only. */
-export type StartOnce = 'started' | 'known' | 'different';
-
-/** Memo field by which a restore that was asked for twice is told from another one under the same id. */
-const requestMemo = 'thawRequest';
+/** What the run of a source is started with. */
+export interface WorkflowStart {
+  /** The workflow type. */
+  readonly type: string;
+  readonly args: readonly unknown[];
+  /** What the Temporal UI shows of it in lists. */
+  readonly summary: string;
+}
 
 /** Starts restores in Temporal, asks how they go, and tells them what users want: shared by CLI and API. */
 export class RestoreClient {
@@ -83,30 +86,23 @@ export class RestoreClient {
   }
 
   /**
-   * Starts a restore whose id its user chose, unless it was ever started: Temporal sees to it, however many
-   * ask at once, as long as it remembers the one that ended (the retention of the namespace).
-   *
-   * @param fingerprint tells two requests under the same id apart
-   * @returns `known` when the same request was started before, `different` when another one was
+   * Starts the workflow of a run, unless it was ever started: Temporal sees to it, however many ask at once, as
+   * long as it remembers the one that ended (the retention of the namespace).
    */
-  async startOnce(request: RestoreRequest, fingerprint: string): Promise<StartOnce> {
+  async startRun(runId: string, { type, args, summary }: WorkflowStart): Promise<void> {
     try {
       await this.#inTime(() =>
-        this.#client.workflow.start<typeof restoreAll>(workflowTypes.restoreAll, {
+        this.#client.workflow.start(type, {
           taskQueue: this.#taskQueue,
-          workflowId: restoreWorkflowId(request.restoreId),
+          workflowId: restoreWorkflowId(runId),
           workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          memo: { [requestMemo]: fingerprint },
-          args: [request],
-          staticSummary: summaryOf(request),
+          args: [...args],
+          staticSummary: summary,
         }),
       );
-      return 'started';
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }
-    const { memo } = await this.#inTime(() => this.#handle(request.restoreId).describe());
-    return memo?.[requestMemo] === fingerprint ? 'known' : 'different';
   }
 
   /** What Temporal tells of a restore without a worker; null when it knows none of that id. */
@@ -231,6 +227,11 @@ export class RestoreClient {
     }
     return error;
   }
+}
+
+/** The workflow of a restore of row archives. */
+export function archivesWorkflow(request: RestoreRequest): WorkflowStart {
+  return { type: workflowTypes.restoreAll, args: [request], summary: summaryOf(request) };
 }
 
 /** What the Temporal UI shows of a restore in lists. */

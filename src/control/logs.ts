@@ -1,4 +1,5 @@
 import type { ControlClient } from './control-database.ts';
+import { type Listing, type ListQuery, listPage, type Page } from './list.ts';
 
 /** The levels of log lines. */
 export const logLevels = ['info', 'warn', 'error'] as const;
@@ -37,4 +38,42 @@ export async function appendLogs(
      on conflict (run_id, key) do nothing`,
     [runId, JSON.stringify(lines.map((line, place) => ({ ...line, place })))],
   );
+}
+
+/** A line as it is kept, in the words of the API document. */
+export interface LogRow {
+  readonly id: number;
+  readonly run_id: string;
+  readonly level: LogLine['level'];
+  readonly phase: LogLine['phase'];
+  readonly model_name: string | null;
+  readonly record_id: string | null;
+  readonly message: string;
+  readonly detail: Readonly<Record<string, unknown>> | null;
+  readonly created_at: Date;
+}
+
+const logListing: Listing = {
+  table: 'thaw_api.restore_logs',
+  fields: {
+    id: 'number',
+    run_id: 'text',
+    level: 'text',
+    phase: 'text',
+    model_name: 'text',
+    record_id: 'text',
+    message: 'text',
+    created_at: 'time',
+  },
+  condition: 'true',
+  order: [],
+};
+
+/** Lists log lines of a tenant, the oldest first; null: of all. @throws ThawError `InputInvalid` */
+export async function listLogs(
+  client: ControlClient,
+  query: ListQuery,
+  tenant: string | null,
+): Promise<Page<LogRow>> {
+  return listPage<LogRow>(client, logListing, query, tenant);
 }

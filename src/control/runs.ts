@@ -1,8 +1,9 @@
 import type { RestoreState } from '../contract/progress.ts';
 import { isEnded } from '../contract/progress.ts';
-import type { RunRequest } from '../contract/run-request.ts';
+import type { RunRequest, SourceType } from '../contract/run-request.ts';
 import { type RunStatus, runStatus } from '../contract/run-status.ts';
 import type { ControlClient } from './control-database.ts';
+import { type Listing, type ListQuery, listPage, type Page } from './list.ts';
 
 /** A run as it is kept; times as `Date`. */
 export interface StoredRun {
@@ -11,6 +12,7 @@ export interface StoredRun {
   /** The saved restore; null for one that was asked for once. */
   readonly restoreId: string | null;
   readonly restoreName: string | null;
+  readonly sourceType: SourceType;
   readonly sourceFilename: string | null;
   readonly status: RunStatus;
   readonly state: RestoreState;
@@ -21,6 +23,8 @@ export interface StoredRun {
   readonly counts: RunCounts;
   readonly error: string | null;
   readonly errorDetail: string | null;
+  /** How it ended, in the words of `GET /api/runs/{runId}`; null where nobody wrote it. */
+  readonly detail: Readonly<Record<string, unknown>> | null;
   readonly configSnapshot: Readonly<Record<string, unknown>>;
   readonly request: RunRequest;
   readonly createdBy: string;
@@ -59,18 +63,25 @@ export interface RunChange {
   readonly counts?: Partial<RunCounts>;
   readonly error?: string | null;
   readonly errorDetail?: string | null;
+  /** @default now, once it is not queued any more */
+  readonly startedAt?: Date | null;
+  /** Of one that has ended. @default now */
+  readonly endedAt?: Date | null;
+  readonly detail?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Writes a run as `queued`. Its unique index refuses a second active run of the same saved restore.
+ * Writes a run as `queued`, and counts it with its saved restore. Call it in a transaction.
  *
- * @throws DatabaseError 23505 on `restore_runs_one_active`, or on the primary key when the id is taken
+ * @returns whether it was written: not where the id is taken, nor where the saved restore has an active run,
+ * however many ask at once
  */
-export async function insertRun(client: ControlClient, run: NewRun): Promise<void> {
-  await client.query(
+export async function insertRun(client: ControlClient, run: NewRun): Promise<boolean> {
+  const { rowCount } = await client.query(
     `insert into thaw_api.restore_runs
        (id, tenant, restore_id, restore_name, source_type, source_filename, status, state, config_snapshot, request, created_by)
-     values ($1, $2, $3, $4, $5, $6, 'queued', 'queued', $7, $8, $9)`,
+     values ($1, $2, $3, $4, $5, $6, 'queued', 'queued', $7, $8, $9)
+     on conflict do nothing`,
     [
       run.id,
       run.tenant,
@@ -83,6 +94,12 @@ export async function insertRun(client: ControlClient, run: NewRun): Promise<voi
       run.createdBy,
     ],
   );
+  if (rowCount === 0) return false;
+  await client.query(
+    'update thaw_api.restores set total_runs = total_runs + 1, last_run_id = $2, last_run_at = now() where id = $1',
+    [run.restoreId, run.id],
+  );
+  return true;
 }
 
 /**
@@ -92,7 +109,7 @@ export async function insertRun(client: ControlClient, run: NewRun): Promise<voi
  * @returns whether it was written
  */
 export async function updateRun(client: ControlClient, id: string, change: RunChange): Promise<boolean> {
-  const { state, progress, progressDetail, counts = {}, error, errorDetail } = change;
+  const { state, progress, progressDetail, counts = {}, error, errorDetail, detail } = change;
   const { rowCount } = await client.query(
     `update thaw_api.restore_runs set
        state = $2,
@@ -108,8 +125,9 @@ export async function updateRun(client: ControlClient, id: string, change: RunCh
        fields_created = coalesce($12, fields_created),
        error = coalesce($13, error),
        error_detail = coalesce($14, error_detail),
-       started_at = coalesce(started_at, case when $2 <> 'queued' then now() end),
-       completed_at = case when $15 then now() end,
+       started_at = coalesce(started_at, $16, case when $2 <> 'queued' then now() end),
+       completed_at = case when $15 then coalesce($17, now()) end,
+       detail = coalesce($18, detail),
        updated_at = now()
      where id = $1 and completed_at is null`,
     [
@@ -128,6 +146,9 @@ export async function updateRun(client: ControlClient, id: string, change: RunCh
       error ?? null,
       errorDetail ?? null,
       isEnded(state),
+      change.startedAt ?? null,
+      change.endedAt ?? null,
+      detail ?? null,
     ],
   );
   const written = (rowCount ?? 0) > 0;
@@ -158,14 +179,59 @@ export async function readActiveRun(client: ControlClient, restoreId: string): P
   return rows[0] === undefined ? null : storedRun(rows[0]);
 }
 
-/** Runs that have not ended, the oldest first: what the reconciler compares with Temporal. */
-export async function listActiveRuns(client: ControlClient, limit: number): Promise<StoredRun[]> {
+/** Runs that have not ended and that nobody has written for some seconds, the longest untouched first. */
+export async function listUntouchedRuns(
+  client: ControlClient,
+  seconds: number,
+  limit: number,
+): Promise<StoredRun[]> {
   const { rows } = await client.query<RunRow>(
     `select * from thaw_api.restore_runs
-     where status in ('pending', 'queued', 'running') order by created_at limit $1`,
-    [limit],
+     where status in ('pending', 'queued', 'running') and updated_at <= now() - make_interval(secs => $1)
+     order by updated_at limit $2`,
+    [seconds, limit],
   );
   return rows.map(storedRun);
+}
+
+const runListing: Listing = {
+  table: 'thaw_api.restore_runs',
+  fields: {
+    id: 'text',
+    restore_id: 'id',
+    restore_name: 'text',
+    source_type: 'text',
+    source_filename: 'text',
+    status: 'text',
+    state: 'text',
+    progress: 'number',
+    started_at: 'time',
+    completed_at: 'time',
+    records_imported: 'number',
+    records_updated: 'number',
+    records_skipped: 'number',
+    records_deleted: 'number',
+    records_failed: 'number',
+    models_created: 'number',
+    fields_created: 'number',
+    error: 'text',
+    error_detail: 'text',
+    created_by: 'text',
+    created_at: 'time',
+    updated_at: 'time',
+  },
+  condition: 'true',
+  order: [{ field: 'created_at', direction: 'desc' }],
+};
+
+/** Lists the runs of a tenant; null: of all. @throws ThawError `InputInvalid` for a query that makes no sense */
+export async function listRuns(
+  client: ControlClient,
+  query: ListQuery,
+  tenant: string | null,
+): Promise<Page<StoredRun>> {
+  const { rows, more } = await listPage<RunRow>(client, runListing, query, tenant);
+  return { rows: rows.map(storedRun), more };
 }
 
 /** The totals of the saved restore that a run belongs to. */
@@ -184,6 +250,7 @@ interface RunRow {
   readonly tenant: string;
   readonly restore_id: string | null;
   readonly restore_name: string | null;
+  readonly source_type: SourceType;
   readonly source_filename: string | null;
   readonly status: RunStatus;
   readonly state: RestoreState;
@@ -200,6 +267,7 @@ interface RunRow {
   readonly fields_created: number;
   readonly error: string | null;
   readonly error_detail: string | null;
+  readonly detail: Record<string, unknown> | null;
   readonly config_snapshot: Record<string, unknown>;
   readonly request: RunRequest;
   readonly created_by: string;
@@ -212,6 +280,7 @@ function storedRun(row: RunRow): StoredRun {
     tenant: row.tenant,
     restoreId: row.restore_id,
     restoreName: row.restore_name,
+    sourceType: row.source_type,
     sourceFilename: row.source_filename,
     status: row.status,
     state: row.state,
@@ -230,6 +299,7 @@ function storedRun(row: RunRow): StoredRun {
     },
     error: row.error,
     errorDetail: row.error_detail,
+    detail: row.detail,
     configSnapshot: row.config_snapshot,
     request: row.request,
     createdBy: row.created_by,

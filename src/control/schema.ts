@@ -62,6 +62,8 @@ create table thaw_api.restore_runs (
   fields_created integer not null default 0,
   error text,
   error_detail text,
+  -- How it ended, in the words of GET /api/runs/{runId}; null while it goes on.
+  detail jsonb,
   config_snapshot jsonb not null,
   -- What the workflow was or will be started with: a start that was lost is made up for.
   request jsonb not null,
@@ -95,19 +97,6 @@ create table thaw_api.restore_logs (
 );
 
 create index restore_logs_run on thaw_api.restore_logs (run_id, id);
-
--- Answers to requests that had an Idempotency-Key.
-create table thaw_api.idempotency_keys (
-  tenant text not null,
-  key text not null,
-  -- Tells another request under the same key.
-  fingerprint text not null,
-  -- Null while the first request is being served.
-  status integer,
-  answer jsonb,
-  created_at timestamptz not null default now(),
-  primary key (tenant, key)
-);
 
 -- Bundles that were sent; their bytes lie in the store.
 create table thaw_api.uploads (

@@ -1,64 +1,35 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type pg from 'pg';
-import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type RunningApi, startApi } from '../../src/api/server.ts';
-import { openTemporal } from '../../src/client/temporal-connection.ts';
+import type { RunningApi } from '../../src/api/server.ts';
 import { restoreWorkflowId } from '../../src/contract/names.ts';
-import { expectEqualTable, expectedCsv, loadSchema } from '../harness/fixture.ts';
-import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
-import { testAuthorization, tokenEnv } from '../harness/token.ts';
+import { expectEqualTable, expectedCsv } from '../harness/fixture.ts';
+import type { TestThaw } from '../harness/thaw.ts';
+import { type ApiSite, createApiSite, runIn as runInOf, send, table } from './api-site.ts';
 import { type Answer, post, read } from './fake-restores.ts';
 
-let authorization: string;
-const table = 'public.audit_logs';
+let site: ApiSite;
 let thaw: TestThaw;
 let apis: RunningApi[];
-let holder: pg.Client | null = null;
 
 beforeAll(async () => {
-  authorization = await testAuthorization();
-  thaw = await createTestThaw('api');
-  await loadSchema(thaw.pg, 'audit-logs');
-  await thaw.bucket.putFixture('audit-logs', undefined, thaw.database.name);
+  site = await createApiSite('api');
+  thaw = site.thaw;
 });
 
 beforeEach(async () => {
   await thaw.pg.query(`truncate ${table}`);
-  // Two processes of the API share nothing but Temporal; neither do these.
-  apis = [await listen(), await listen()];
+  apis = [await site.listen(), await site.listen()];
 });
 
 afterEach(async () => {
-  await releaseTable();
-  await Promise.all(apis.map((api) => api.close()));
+  await site.reset();
 });
 
 afterAll(async () => {
-  await thaw.close();
+  await site.close();
 });
-
-async function listen(
-  settings: NodeJS.ProcessEnv = {},
-  taskQueue = thaw.temporal.taskQueue,
-): Promise<RunningApi> {
-  return startApi({
-    config: thaw.config,
-    env: { ...tokenEnv, THAW_DATABASE_URL: thaw.database.url },
-    port: 0,
-    temporal: openTemporal({ TEMPORAL_ADDRESS: thaw.temporal.address, ...settings }),
-    taskQueue,
-    logger: pino({ level: 'silent' }),
-  });
-}
 
 function body(changes: object = {}): object {
   return { database: thaw.database.name, table: 'audit_logs', restore_all: true, ...changes };
-}
-
-async function send(api: RunningApi | undefined, path: string, init: RequestInit = {}): Promise<Answer> {
-  const headers = { ...Object.fromEntries(new Headers(init.headers)), authorization };
-  return read(await fetch(`${api?.url}${path}`, { ...init, headers }));
 }
 
 async function start(changes: object = {}): Promise<string> {
@@ -67,30 +38,8 @@ async function start(changes: object = {}): Promise<string> {
   return String(json.data.run_id);
 }
 
-/** Asks for a run until it has one of some states; what it was last is told when that takes too long. */
 async function runIn(id: string, states: readonly string[]): Promise<Answer['json']['data']> {
-  for (const began = Date.now(); ; ) {
-    const { status, json } = await send(apis[0], `/api/runs/${id}`);
-    const state = String(json.data?.state);
-    if (states.includes(state)) return json.data;
-    const ended = /^(completed|failed|cancelled)/.test(state);
-    if (ended || Date.now() - began > 40_000) {
-      throw new Error(`the run should be ${states.join(' or ')}, but: ${status} ${JSON.stringify(json)}`);
-    }
-    await sleep(50);
-  }
-}
-
-/** Keeps rows out of the table until it is released, at the latest by the end of the test; reading it still works. */
-async function holdTable(): Promise<void> {
-  holder = await thaw.database.client();
-  await holder.query('begin');
-  await holder.query(`lock table ${table} in share mode`);
-}
-
-async function releaseTable(): Promise<void> {
-  await holder?.end();
-  holder = null;
+  return runInOf(apis[0], id, states);
 }
 
 test('a restore that was posted comes to its end, exactly, with true counts', async () => {
@@ -148,8 +97,8 @@ test('one key starts one restore, however many ask at once, and after the API wa
   const handle = thaw.client.workflow.getHandle(restoreWorkflowId(id));
   const { runId } = await handle.describe();
 
-  await Promise.all(apis.map((api) => api.close()));
-  apis = [await listen(), await listen()];
+  await site.reset();
+  apis = [await site.listen(), await site.listen()];
   const again = await send(apis[1], '/api/restores', keyed());
   expect(again).toMatchObject({ status: 202, json: { data: { run_id: id } } });
   const other = await send(apis[0], '/api/restores', keyed({ conflict_strategy: 'overwrite' }));
@@ -168,7 +117,7 @@ test('two requests that fight for one key at the same time: one wins, the other 
 });
 
 test('a run is paused, resumed and brought to its end', async () => {
-  await holdTable();
+  await site.holdTable();
   const id = await start({ ignore_watermark: true });
   await runIn(id, ['running']);
 
@@ -184,7 +133,7 @@ test('a run is paused, resumed and brought to its end', async () => {
   const record = await send(apis[0], `/api/data/restore_runs/${id}`);
   expect(record.json.data).toMatchObject({ status: 'running', state: 'paused' });
 
-  await releaseTable();
+  await site.releaseTable();
   const resumed = await send(apis[0], `/api/runs/${id}/resume`, { method: 'POST' });
   expect(resumed).toMatchObject({ status: 200, json: { data: { run_id: id, state: 'running' } } });
   expect(await runIn(id, ['completed'])).toMatchObject({ counts: { records_inserted: 2500 } });
@@ -195,13 +144,13 @@ test('a run is paused, resumed and brought to its end', async () => {
 });
 
 test('a cancelled run leaves nothing half done', async () => {
-  await holdTable();
+  await site.holdTable();
   const id = await start({ ignore_watermark: true });
   await runIn(id, ['running']);
   const cancelled = await send(apis[0], `/api/runs/${id}/cancel`, post({ reason: 'wrong day' }));
   expect(cancelled).toMatchObject({ status: 200, json: { data: { run_id: id, state: 'cancelling' } } });
   expect(await runIn(id, ['cancelled'])).toMatchObject({ counts: { records_inserted: 0 }, error: null });
-  await releaseTable();
+  await site.releaseTable();
   expect((await thaw.pg.query(`select from ${table}`)).rowCount).toBe(0);
   const again = await send(apis[0], `/api/runs/${id}/cancel`, { method: 'POST' });
   expect(again).toMatchObject({ status: 409, json: { error: 'The restore is cancelled.' } });
@@ -220,12 +169,16 @@ test('archives that failed make the run failed, with what went wrong', async () 
   expect(json.data.error_detail).toContain('ArchiveNotFound');
 });
 
-test('a run that Temporal has forgotten is told by the target database', async () => {
+test('a run that ended while nobody looked, and that Temporal has forgotten, is told by the target database', async () => {
   const id = await start({ ignore_watermark: true });
   await runIn(id, ['completed']);
+  await thaw.pg.query(
+    `update thaw_api.restore_runs set status = 'queued', state = 'queued', completed_at = null, detail = null where id = $1`,
+    [id],
+  );
+  await site.reset();
   // Deleting a workflow takes the server half a minute; in another namespace it never was.
-  const forgetful = await listen({ TEMPORAL_NAMESPACE: 'temporal-system' });
-  apis.push(forgetful);
+  const forgetful = await site.listen({ env: { TEMPORAL_NAMESPACE: 'temporal-system' } });
   const { status, json } = await send(forgetful, `/api/data/restore_runs/${id}`);
   expect(status).toBe(200);
   expect(json.data).toMatchObject({ id, status: 'completed', progress: 100, records_imported: 2500 });
@@ -236,8 +189,7 @@ test('a run that Temporal has forgotten is told by the target database', async (
 });
 
 test('without a worker a run is queued, and what needs one is 503', async () => {
-  const api = await listen({}, `${thaw.temporal.taskQueue}-deserted`);
-  apis.push(api);
+  const api = await site.listen({ taskQueue: `${thaw.temporal.taskQueue}-deserted` });
   const { json } = await send(api, '/api/restores', post(body()));
   const id = String(json.data.run_id);
   const record = await send(api, `/api/data/restore_runs/${id}`);

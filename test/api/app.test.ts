@@ -4,7 +4,7 @@ import type { AppDependencies } from '../../src/api/app.ts';
 import { startApi } from '../../src/api/server.ts';
 import { openTemporal } from '../../src/client/temporal-connection.ts';
 import { testAuthorization, tokenEnv } from '../harness/token.ts';
-import { fakeRestores, testApp, testConfig } from './fake-restores.ts';
+import { testApp, testConfig } from './fake-restores.ts';
 
 async function send(path: string, init: RequestInit = {}, dependencies: Partial<AppDependencies> = {}) {
   const answer = await testApp(dependencies).request(path, init);
@@ -44,10 +44,16 @@ describe('description', () => {
     const { status, json } = await send('/openapi.json');
     expect(status).toBe(200);
     expect(Object.keys(json.paths).sort()).toEqual([
+      '/api/data/restore_logs',
+      '/api/data/restore_runs',
       '/api/data/restore_runs/{runId}',
       '/api/data/restores',
       '/api/data/restores/{id}',
       '/api/restores',
+      '/api/restores/{id}/cancel',
+      '/api/restores/{id}/pause',
+      '/api/restores/{id}/resume',
+      '/api/restores/{id}/run',
       '/api/runs/{runId}',
       '/api/runs/{runId}/cancel',
       '/api/runs/{runId}/pause',
@@ -118,12 +124,12 @@ describe('an error that nobody foresaw', () => {
   it('is 500, tells nothing, and is logged once with its request', async () => {
     const lines: string[] = [];
     const logger = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
-    const restores = fakeRestores({
-      describe: async () => {
+    const authenticator = {
+      authenticate: async () => {
         throw new Error('password=hunter2');
       },
-    });
-    const { status, json, headers } = await send('/api/runs/x', {}, { restores, logger });
+    };
+    const { status, json, headers } = await send('/api/runs/x', {}, { authenticator, logger });
     expect(status).toBe(500);
     expect(json).toEqual({
       success: false,

@@ -3,7 +3,12 @@ import { type AppDependencies, createApp } from '../../src/api/app.ts';
 import type { Authenticator } from '../../src/api/auth.ts';
 import { bundleSettings } from '../../src/api/bundle-settings.ts';
 import { RateLimit } from '../../src/api/rate-limit.ts';
+import { Reconciler } from '../../src/api/reconciler.ts';
 import type { Restores } from '../../src/api/runs.ts';
+import type { ArchivesDependencies } from '../../src/api/sources/archives.ts';
+import { Sources } from '../../src/api/sources/sources.ts';
+import { parseRestoreInput } from '../../src/client/restore-input.ts';
+import { toRestoreRequest } from '../../src/client/restore-request.ts';
 import { parseConfig } from '../../src/config/load-config.ts';
 import type { RestoreOutcome, TableOutcome } from '../../src/contract/outcome.ts';
 import type { RestoreRequest } from '../../src/contract/restore-request.ts';
@@ -28,27 +33,19 @@ databases:
 
 /** What Temporal remembers, without Temporal: starts are written down, everything else is as a test says. */
 export interface FakeRestores extends Restores {
+  /** What the workflows of runs were started with. */
   readonly started: RestoreRequest[];
 }
 
 export function fakeRestores(answers: Partial<Restores> = {}): FakeRestores {
   const started: RestoreRequest[] = [];
-  const once = new Map<string, string>();
   const unexpected = async () => {
     throw new Error('the test did not expect this question');
   };
   return {
     started,
-    start: async (request) => {
-      started.push(request);
-      return true;
-    },
-    startOnce: async (request, fingerprint) => {
-      const known = once.get(request.restoreId);
-      if (known !== undefined) return known === fingerprint ? 'known' : 'different';
-      once.set(request.restoreId, fingerprint);
-      started.push(request);
-      return 'started';
+    startRun: async (_, { args }) => {
+      started.push(args[0] as RestoreRequest);
     },
     describe: async () => null,
     progress: unexpected,
@@ -73,22 +70,39 @@ export const anybody: Authenticator = {
   }),
 };
 
-/** The API over fakes; it asks for no token unless a test gives an authenticator. */
-export function testApp(dependencies: Partial<AppDependencies> = {}) {
-  return createApp({
+/** What a test may put in place of the fakes. */
+export type TestDependencies = Partial<
+  AppDependencies & Pick<ArchivesDependencies, 'findRecorded' | 'preview'>
+>;
+
+/** The parts of the API over fakes. */
+export function testParts(dependencies: TestDependencies = {}): AppDependencies {
+  const { control = nowhere, restores = fakeRestores(), logger = pino({ enabled: false }) } = dependencies;
+  const sources = new Sources({
     config: testConfig,
-    control: nowhere,
-    restores: fakeRestores(),
-    findRecorded: async () => null,
-    preview: async () => [],
+    restores,
+    findRecorded: dependencies.findRecorded ?? (async () => null),
+    preview: dependencies.preview ?? (async () => []),
+  });
+  return {
+    config: testConfig,
+    control,
+    restores,
+    sources,
+    reconciler: new Reconciler({ control, restores, sources, logger }),
     readiness: async () => ({ configuration: true, temporal: true }),
     authenticator: anybody,
     rateLimit: new RateLimit(1000),
     store: new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' }),
     bundles: bundleSettings({}),
-    logger: pino({ enabled: false }),
+    logger,
     ...dependencies,
-  });
+  };
+}
+
+/** The API over fakes; it asks for no token unless a test gives an authenticator. */
+export function testApp(dependencies: TestDependencies = {}) {
+  return createApp(testParts(dependencies));
 }
 
 /** A POST with a JSON body. */
@@ -115,6 +129,12 @@ export interface Answer {
 export async function read(response: Response): Promise<Answer> {
   const json = (await response.json()) as Answer['json'];
   return { status: response.status, headers: response.headers, json };
+}
+
+/** A request for the one table that is configured. */
+export function testRequest(restoreId: string): RestoreRequest {
+  const input = parseRestoreInput({ database: 'production_db', table: 'audit_logs', restore_all: true });
+  return toRestoreRequest(input, testConfig, restoreId);
 }
 
 /** Ten archives of 1,000 rows each, of which one failed. */

@@ -1,15 +1,30 @@
+import { archivesWorkflow } from '../../client/restore-client.ts';
 import { asIs, type FieldNaming, fieldError, parseRestoreInput } from '../../client/restore-input.ts';
 import { toRestoreRequest } from '../../client/restore-request.ts';
 import type { ThawConfig } from '../../config/thaw-config.ts';
 import type { RestoreRequest } from '../../contract/restore-request.ts';
-import type { Source, SourceInput, SourceSettings } from './source.ts';
+import type { RunRequest } from '../../contract/run-request.ts';
+import type { TablePreview } from '../../preview/restore-preview.ts';
+import { toPreviewJson } from '../preview-json.ts';
+import { type ArchivesFollowing, observeArchives, recordedArchives } from './archives-run.ts';
+import type { PreviewHow, Source, SourceInput, SourceSettings } from './source.ts';
+
+/** What restores of archives need. */
+export interface ArchivesDependencies extends ArchivesFollowing {
+  readonly config: ThawConfig;
+  /** Tells what a restore would do. */
+  readonly preview: (request: RestoreRequest, how: PreviewHow) => Promise<readonly TablePreview[]>;
+}
+
+type ArchivesRequest = Extract<RunRequest, { sourceType: 'archives' }>;
 
 /** Row archives: everything that `thaw restore` can do, by the same names. */
-export function archivesSource(config: ThawConfig): Source {
+export function archivesSource(dependencies: ArchivesDependencies): Source<ArchivesRequest> {
+  const { config, preview, findRecorded } = dependencies;
   const settings = (input: SourceInput, naming: FieldNaming): SourceSettings => {
     for (const [field, only] of Object.entries(bare)) refuseOther(field, Reflect.get(input, field), only);
     const options = input.options ?? {};
-    for (const name of ['conflict_strategy', 'dry_run']) {
+    for (const name of ['conflict_strategy', 'dry_run', 'detect_conflicts']) {
       if (name in options) throw fieldError(naming(name), 'does not belong here');
     }
     const request = requestOf({ ...input, options }, config, 'none', naming);
@@ -26,6 +41,10 @@ export function archivesSource(config: ThawConfig): Source {
       sourceType: 'archives',
       archives: requestOf(saved, config, runId, inOptions),
     }),
+    workflow: ({ archives }) => archivesWorkflow(archives),
+    preview: async ({ archives }, how) => toPreviewJson(archives, await preview(archives, how)),
+    observe: (runId, description) => observeArchives(dependencies, runId, description),
+    recall: (runId) => recordedArchives(findRecorded, runId),
   };
 }
 

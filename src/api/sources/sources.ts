@@ -1,20 +1,25 @@
 import { fieldError } from '../../client/restore-input.ts';
-import type { ThawConfig } from '../../config/thaw-config.ts';
-import type { SourceType } from '../../contract/run-request.ts';
-import { archivesSource } from './archives.ts';
+import type { RunRequest } from '../../contract/run-request.ts';
+import { type ArchivesDependencies, archivesSource } from './archives.ts';
 import type { Source } from './source.ts';
 
 /** The kinds of sources that this API restores from: the one place to add another to. */
-export type Sources = Readonly<Partial<Record<SourceType, Source>>>;
+export class Sources {
+  readonly #sources: ReadonlyMap<string, Source>;
 
-/** Opens the sources that there are. */
-export function openSources(config: ThawConfig): Sources {
-  return { archives: archivesSource(config) };
-}
+  constructor(dependencies: ArchivesDependencies) {
+    this.#sources = new Map([['archives', archivesSource(dependencies) as Source]]);
+  }
 
-/** The source of that type. @throws ThawError `InputInvalid` where there is none */
-export function sourceOf(sources: Sources, type: string): Source {
-  const source = Object.hasOwn(sources, type) ? sources[type as SourceType] : undefined;
-  if (source !== undefined) return source;
-  throw fieldError('source_type', `must be one of ${Object.keys(sources).join(', ')}`, type);
+  /** The source of that type. @throws ThawError `InputInvalid` where there is none */
+  of(type: string): Source {
+    const source = this.#sources.get(type);
+    if (source !== undefined) return source;
+    throw fieldError('source_type', `must be one of ${[...this.#sources.keys()].join(', ')}`, type);
+  }
+
+  /** The source that a request is of. */
+  ofRequest(request: RunRequest): Source {
+    return this.of(request.sourceType);
+  }
 }

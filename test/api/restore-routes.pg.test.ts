@@ -1,11 +1,25 @@
-import { describe, expect, it } from 'vitest';
-import type { AppDependencies } from '../../src/api/app.ts';
-import { anybody, fakeRestores, post, read, testApp } from './fake-restores.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ControlDatabase } from '../../src/control/control-database.ts';
+import { createTestDatabase, type TestDatabase } from '../harness/postgres.ts';
+import { anybody, fakeRestores, post, read, type TestDependencies, testApp } from './fake-restores.ts';
 
 const body = { database: 'production_db', table: 'audit_logs', restore_all: true };
 
-async function send(init: RequestInit, dependencies: Partial<AppDependencies> = {}) {
-  return read(await testApp(dependencies).request('/api/restores', init));
+let database: TestDatabase;
+let control: ControlDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase('restores');
+  control = new ControlDatabase(database.url);
+});
+
+afterAll(async () => {
+  await control.close();
+  await database.drop();
+});
+
+async function send(init: RequestInit, dependencies: TestDependencies = {}) {
+  return read(await testApp({ control, ...dependencies }).request('/api/restores', init));
 }
 
 describe('POST /api/restores', () => {
@@ -162,16 +176,16 @@ describe('Idempotency-Key', () => {
     expect(second.headers.get('idempotency-replayed')).toBe('true');
     expect(first.headers.get('idempotency-replayed')).toBeNull();
     expect(restores.started).toHaveLength(1);
-    expect(restores.started[0]?.restoreId).toMatch(/^[a-z0-9-]{1,40}$/);
+    expect(restores.started[0]?.restoreId).toMatch(/^[a-z0-9-]{1,32}$/);
   });
 
   it('takes the order of fields and what is the default anyway for the same request', async () => {
     const restores = fakeRestores();
-    await send(keyed('k'), { restores });
+    await send(keyed('order'), { restores });
     const { status } = await send(
       post(
         `{ "conflict_strategy": "skip", "restore_all": true, "table": "audit_logs", "database": "production_db" }`,
-        { 'idempotency-key': 'k' },
+        { 'idempotency-key': 'order' },
       ),
       { restores },
     );
@@ -181,8 +195,8 @@ describe('Idempotency-Key', () => {
 
   it('refuses another request with the same key', async () => {
     const restores = fakeRestores();
-    const first = await send(keyed('k'), { restores });
-    const second = await send(keyed('k', { conflict_strategy: 'overwrite' }), { restores });
+    const first = await send(keyed('other'), { restores });
+    const second = await send(keyed('other', { conflict_strategy: 'overwrite' }), { restores });
     expect(second).toMatchObject({
       status: 409,
       json: { error_code: 'CONFLICT', data: { run_id: first.json.data.run_id } },
@@ -192,11 +206,11 @@ describe('Idempotency-Key', () => {
 
   it('keeps keys of two callers apart', async () => {
     const restores = fakeRestores();
-    await send(keyed('k'), { restores });
+    await send(keyed('two'), { restores });
     const other = await anybody.authenticate(undefined);
     for (const changes of [{ subject: 'somebody else' }, { tenant: 'another' }]) {
       const authenticator = { authenticate: async () => ({ ...other, ...changes }) };
-      await send(keyed('k'), { restores, authenticator });
+      await send(keyed('two'), { restores, authenticator });
     }
     expect(restores.started).toHaveLength(3);
   });

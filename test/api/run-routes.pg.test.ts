@@ -4,13 +4,55 @@ import {
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
-import { describe, expect, it } from 'vitest';
-import type { AppDependencies } from '../../src/api/app.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Restores } from '../../src/api/runs.ts';
 import { type RestoreProgress, restoreStates } from '../../src/contract/progress.ts';
 import { runStatus } from '../../src/contract/run-status.ts';
 import { ThawError } from '../../src/contract/thaw-error.ts';
-import { failedOutcome, fakeRestores, post, read, testApp } from './fake-restores.ts';
+import { ControlDatabase } from '../../src/control/control-database.ts';
+import { insertRun } from '../../src/control/runs.ts';
+import { createTestDatabase, type TestDatabase } from '../harness/postgres.ts';
+import {
+  failedOutcome,
+  fakeRestores,
+  post,
+  read,
+  type TestDependencies,
+  testApp,
+  testRequest,
+} from './fake-restores.ts';
+
+let database: TestDatabase;
+let control: ControlDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase('runs');
+  control = new ControlDatabase(database.url);
+});
+
+afterAll(async () => {
+  await control.close();
+  await database.drop();
+});
+
+/** Every test has the run anew, as it was written when it was asked for. */
+beforeEach(async () => {
+  await control.transaction(async (client) => {
+    await client.query('delete from thaw_api.restore_logs');
+    await client.query('delete from thaw_api.restore_runs');
+    await insertRun(client, {
+      id,
+      tenant: 'default',
+      restoreId: null,
+      restoreName: null,
+      sourceFilename: null,
+      configSnapshot: { source_type: 'archives' },
+      request: { sourceType: 'archives', archives: testRequest(id) },
+      createdBy: 'somebody',
+    });
+    await client.query('update thaw_api.restore_runs set created_at = $1', [createdAt]);
+  });
+});
 
 const id = '20260104-052021-k3x9ab';
 const createdAt = new Date('2026-01-04T05:20:21Z');
@@ -50,8 +92,8 @@ const progress: RestoreProgress = {
   ],
 };
 
-async function get(path: string, restores: Partial<Restores>, others: Partial<AppDependencies> = {}) {
-  return read(await testApp({ restores: fakeRestores(restores), ...others }).request(path));
+async function get(path: string, restores: Partial<Restores>, others: TestDependencies = {}) {
+  return read(await testApp({ control, restores: fakeRestores(restores), ...others }).request(path));
 }
 
 const running = {
@@ -82,6 +124,8 @@ describe('GET /api/data/restore_runs/:id', () => {
         id,
         restore_id: null,
         restore_name: null,
+        source_type: 'archives',
+        source_filename: null,
         status: 'running',
         state: 'running',
         progress: 67,
@@ -99,11 +143,14 @@ describe('GET /api/data/restore_runs/:id', () => {
         records_imported: 24_000,
         records_updated: 1000,
         records_skipped: 150,
+        records_deleted: 0,
         records_failed: 0,
         models_created: 0,
         fields_created: 0,
         error: null,
         error_detail: null,
+        config_snapshot: { source_type: 'archives' },
+        created_by: 'somebody',
         created_at: '2026-01-04T05:20:21.000Z',
       },
     });
@@ -205,8 +252,12 @@ describe('GET /api/data/restore_runs/:id', () => {
     ['nobody answers in time', rpcError(4)],
     ['an update is not answered in time', new WorkflowUpdateRPCTimeoutOrCancelledError('late')],
     ['a database is not there', new ThawError('DatabaseUnavailable', 'cannot connect to 127.0.0.1:5432/x')],
-  ])('is 503 when %s', async (_, error) => {
-    const { status, json } = await get(path, { ...running, progress: async () => Promise.reject(error) });
+  ])('is what was known last when %s; what is going on is 503', async (_, error) => {
+    await get(path, running);
+    const restores = { ...running, progress: async () => Promise.reject(error) };
+    const record = await get(path, restores);
+    expect(record).toMatchObject({ status: 200, json: { data: { status: 'running', progress: 67 } } });
+    const { status, json } = await get(`/api/runs/${id}`, restores);
     expect({ status, code: json.error_code }).toEqual({ status: 503, code: 'SERVICE_UNAVAILABLE' });
     expect(json.data.hint).toEqual(expect.any(String));
   });
@@ -268,12 +319,15 @@ describe('GET /api/runs/:runId', () => {
 
 describe('POST /api/runs/:runId/…', () => {
   const send = async (verb: string, init: RequestInit, restores: Partial<Restores>) => {
-    return read(await testApp({ restores: fakeRestores(restores) }).request(`/api/runs/${id}/${verb}`, init));
+    return read(
+      await testApp({ control, restores: fakeRestores(restores) }).request(`/api/runs/${id}/${verb}`, init),
+    );
   };
 
   it('pauses with a reason, at once when asked', async () => {
     const calls: unknown[] = [];
     const { status, json } = await send('pause', post({ reason: 'lunch', now: true }), {
+      ...running,
       pause: async (...call) => {
         calls.push(call);
         return 'pausing';
@@ -302,8 +356,8 @@ describe('POST /api/runs/:runId/…', () => {
       calls.push(call);
       return 'running' as const;
     };
-    expect((await send('pause', init, { pause: note })).status).toBe(200);
-    expect((await send('resume', init, { resume: note })).status).toBe(200);
+    expect((await send('pause', init, { ...running, pause: note })).status).toBe(200);
+    expect((await send('resume', init, { ...running, resume: note })).status).toBe(200);
     const cancel = async (...call: unknown[]) => void calls.push(call);
     expect((await send('cancel', init, { ...running, cancel })).status).toBe(200);
     expect(calls).toEqual([[id, null, false], [id], [id, null]]);
@@ -322,6 +376,7 @@ describe('POST /api/runs/:runId/…', () => {
   it('is 409 with the reason when the run refuses', async () => {
     const cause = new WorkflowUpdateFailedError('failed', new Error('The restore is not paused.'));
     const { status, json } = await send('resume', post({}), {
+      ...running,
       resume: async () => Promise.reject(new ThawError('InputInvalid', 'x', { cause })),
     });
     expect({ status, code: json.error_code, error: json.error }).toEqual({
@@ -341,7 +396,10 @@ describe('POST /api/runs/:runId/…', () => {
   };
 
   it.each(['pause', 'resume', 'cancel'])('%s: is 409 when the run has ended', async (verb) => {
-    const { status, json } = await send(verb, post({}), { ...withFailures, [verb]: gone });
+    let asked = 0;
+    // It ends after it was looked at.
+    const describe = async () => (asked++ === 0 ? running.describe() : withFailures.describe());
+    const { status, json } = await send(verb, post({}), { ...withFailures, describe, [verb]: gone });
     expect({ status, error: json.error }).toEqual({
       status: 409,
       error: 'The restore is completed_with_failures.',
@@ -349,7 +407,8 @@ describe('POST /api/runs/:runId/…', () => {
   });
 
   it.each(['pause', 'resume', 'cancel'])('%s: is 404 when there never was such a run', async (verb) => {
-    const { status, json } = await send(verb, post({}), { [verb]: gone });
+    await control.use((client) => client.query('delete from thaw_api.restore_runs'));
+    const { status, json } = await send(verb, post({}), { ...running, [verb]: gone });
     expect({ status, code: json.error_code }).toEqual({ status: 404, code: 'RECORD_NOT_FOUND' });
   });
 });

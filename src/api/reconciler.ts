@@ -1,0 +1,151 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import type { RestoreClient } from '../client/restore-client.ts';
+import { isTemporalUnavailable } from '../client/temporal-error.ts';
+import type { TableError } from '../contract/outcome.ts';
+import { isEnded } from '../contract/progress.ts';
+import type { ControlDatabase } from '../control/control-database.ts';
+import { appendLogs } from '../control/logs.ts';
+import { listUntouchedRuns, readRun, type StoredRun, updateRun } from '../control/runs.ts';
+import { bareRun, type Run } from './run.ts';
+import { changeOf, endLines } from './run-change.ts';
+import type { Sources } from './sources/sources.ts';
+
+/** What the reconciler works with. */
+export interface ReconcilerDependencies {
+  readonly control: ControlDatabase;
+  readonly restores: Pick<RestoreClient, 'describe' | 'startRun'>;
+  readonly sources: Sources;
+  readonly logger: Logger;
+}
+
+/** A run that was compared with Temporal. */
+export interface Reconciled {
+  readonly stored: StoredRun;
+  /** What its workflow told; null of one that has not begun, or had ended before. */
+  readonly run: Run | null;
+}
+
+/** Runs that are looked at in one pass, and at the same time. */
+const runsAtOnce = { pass: 200, together: 8 };
+
+/**
+ * Makes the run table agree with Temporal, whatever dies in between: a run that was written and not started is
+ * started, how far one is and how it ended is written. All of it may be done again, and by several processes.
+ */
+export class Reconciler {
+  readonly #dependencies: ReconcilerDependencies;
+
+  constructor(dependencies: ReconcilerDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Looks after all active runs until it is told to stop. What fails is logged, and tried again. */
+  async watch(seconds: number, signal: AbortSignal): Promise<void> {
+    const { logger } = this.#dependencies;
+    while (!signal.aborted) {
+      try {
+        await this.pass(seconds);
+      } catch (error) {
+        logger.warn({ err: error }, 'runs could not be compared with Temporal');
+      }
+      await sleep(seconds * 1000, null, { signal, ref: false }).catch(() => {});
+    }
+  }
+
+  /** Looks once after the runs that nobody has looked after for some seconds. */
+  async pass(seconds: number): Promise<void> {
+    const { control, logger } = this.#dependencies;
+    const runs = await control.use((client) => listUntouchedRuns(client, seconds, runsAtOnce.pass));
+    const look = async (): Promise<void> => {
+      for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
+        try {
+          await this.refresh(run);
+        } catch (error) {
+          // Where no worker answers for a run, it is so each time.
+          const level = isTemporalUnavailable(error) ? 'debug' : 'warn';
+          logger[level]({ err: error, runId: run.id }, 'a run could not be compared with Temporal');
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: runsAtOnce.together }, look));
+  }
+
+  /**
+   * Compares a run with Temporal, and writes what has changed.
+   *
+   * @throws Error when Temporal, or the worker that answers for the run, cannot be asked
+   */
+  async refresh(stored: StoredRun): Promise<Reconciled> {
+    if (isEnded(stored.state)) return { stored, run: null };
+    const { restores, sources } = this.#dependencies;
+    const source = sources.ofRequest(stored.request);
+    const description = await restores.describe(stored.id);
+    if (description === null) return this.#unknown(stored);
+    switch (description.standing) {
+      case 'queued':
+        return { stored: await this.#touch(stored), run: null };
+      case 'broken':
+        return this.#write(stored, bareRun(stored.id, 'failed', description, terminated));
+      default:
+        return this.#write(stored, await source.observe(stored.id, description));
+    }
+  }
+
+  /**
+   * Sees to it that messages reach the workflow of a run: starts one that was not, writes the end of one that has
+   * ended. Needs no worker for one that goes on.
+   */
+  async settle(stored: StoredRun): Promise<StoredRun> {
+    if (isEnded(stored.state)) return stored;
+    const description = await this.#dependencies.restores.describe(stored.id);
+    if (description !== null && description.endedAt === null) return stored;
+    return (await this.refresh(stored)).stored;
+  }
+
+  /** Starts the workflow of a run that was written; of one that runs or ran already, nothing happens. */
+  async start(stored: Pick<StoredRun, 'id' | 'request'>): Promise<void> {
+    const { restores, sources } = this.#dependencies;
+    await restores.startRun(stored.id, sources.ofRequest(stored.request).workflow(stored.request));
+  }
+
+  /** The start of a run was lost, or Temporal has forgotten it since it ended. */
+  async #unknown(stored: StoredRun): Promise<Reconciled> {
+    const recalled = await this.#dependencies.sources.ofRequest(stored.request).recall(stored.id);
+    if (recalled !== null && isEnded(recalled.state)) return this.#write(stored, recalled);
+    if (stored.state === 'queued') {
+      await this.start(stored);
+      return { stored: await this.#touch(stored), run: null };
+    }
+    const times = { createdAt: stored.createdAt, endedAt: new Date() };
+    return this.#write(stored, bareRun(stored.id, 'failed', times, forgotten));
+  }
+
+  async #write(stored: StoredRun, run: Run): Promise<Reconciled> {
+    return this.#dependencies.control.transaction(async (client) => {
+      const written = await updateRun(client, stored.id, changeOf(run));
+      if (written && isEnded(run.state)) await appendLogs(client, stored.id, endLines(run));
+      return { stored: (await readRun(client, stored.id, null)) ?? stored, run };
+    });
+  }
+
+  /** Lets other processes know that it was looked at. */
+  async #touch(stored: StoredRun): Promise<StoredRun> {
+    return this.#dependencies.control.transaction(async (client) => {
+      await updateRun(client, stored.id, { state: stored.state });
+      return (await readRun(client, stored.id, null)) ?? stored;
+    });
+  }
+}
+
+const terminated: TableError = {
+  code: 'InputInvalid',
+  message: 'The restore was terminated in Temporal.',
+  hint: 'What was committed stands, and the ledger has it: start the restore again to go on.',
+};
+
+const forgotten: TableError = {
+  code: 'InputInvalid',
+  message: 'Temporal does not know the restore any more.',
+  hint: 'What was committed stands, and the ledger has it: start the restore again to go on.',
+};

@@ -1,0 +1,207 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { RunningApi } from '../../src/api/server.ts';
+import { expectEqualTable, expectedCsv } from '../harness/fixture.ts';
+import { type ApiSite, createApiSite, runIn, save, send, table } from './api-site.ts';
+import { post } from './fake-restores.ts';
+
+let site: ApiSite;
+let api: RunningApi;
+let other: RunningApi;
+
+beforeAll(async () => {
+  site = await createApiSite('saved_runs');
+});
+
+beforeEach(async () => {
+  await site.thaw.pg.query(`truncate ${table}`);
+  api = await site.listen();
+  other = await site.listen();
+});
+
+afterEach(async () => {
+  await site.reset();
+});
+
+afterAll(async () => {
+  await site.close();
+});
+
+async function run(id: string): Promise<string> {
+  const { status, json } = await send(api, `/api/restores/${id}/run`, { method: 'POST' });
+  expect({ status, error: json.error }).toEqual({ status: 200 });
+  return String(json.data.run_id);
+}
+
+test('a saved restore runs to its end, is counted, and tells its log', async () => {
+  const id = await save(site, api);
+  const answer = await send(api, `/api/restores/${id}/run`, { method: 'POST' });
+  const runId = String(answer.json.data.run_id);
+  expect(answer).toMatchObject({
+    status: 200,
+    json: {
+      success: true,
+      data: {
+        run_id: expect.stringMatching(/^[a-z0-9-]{1,32}$/),
+        message: 'Restore queued for execution',
+        status_url: `/api/data/restore_runs/${runId}`,
+      },
+    },
+  });
+  await runIn(api, runId, ['completed']);
+  await expectEqualTable(site.thaw.pg, table, expectedCsv('audit-logs', table));
+
+  const record = await send(other, `/api/data/restore_runs/${runId}`);
+  expect(record.json.data).toMatchObject({
+    id: runId,
+    restore_id: id,
+    restore_name: 'Nightly',
+    source_type: 'archives',
+    status: 'completed',
+    progress: 100,
+    progress_detail: { phase: 'importing_data', files_total: 9, files_completed: 9, records_imported: 2500 },
+    records_imported: 2500,
+    error: null,
+    config_snapshot: { source_type: 'archives', conflict_strategy: 'skip', options: { table: 'audit_logs' } },
+  });
+  const saved = await send(other, `/api/data/restores/${id}`);
+  expect(saved.json.data).toMatchObject({
+    last_run_id: runId,
+    last_run_at: expect.any(String),
+    total_runs: 1,
+    successful_runs: 1,
+    failed_runs: 0,
+  });
+  const logs = await send(other, `/api/data/restore_logs?filter[where][run_id]=${runId}`);
+  expect(logs.json.data).toMatchObject([
+    {
+      id: expect.stringMatching(/^\d+$/),
+      run_id: runId,
+      level: 'info',
+      phase: 'data_import',
+      model_name: table,
+      record_id: null,
+      message: 'Imported 2500 records, skipped 0, updated 0',
+    },
+    { level: 'info', message: 'Restore completed successfully' },
+  ]);
+  const runs = await send(other, `/api/data/restore_runs?where={"restore_id":"${id}"}`);
+  expect(runs.json.data).toMatchObject([{ id: runId, status: 'completed' }]);
+});
+
+test('of runs that are asked for in the same millisecond one begins; another while it goes on is 409', async () => {
+  await site.holdTable();
+  const id = await save(site, api);
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, (_, place) =>
+      send(place % 2 === 0 ? api : other, `/api/restores/${id}/run`, { method: 'POST' }),
+    ),
+  );
+  expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(7).fill(409)]);
+  const runId = String(answers.find(({ status }) => status === 200)?.json.data.run_id);
+  for (const { status, json } of answers) {
+    if (status === 409) expect(json).toMatchObject({ error_code: 'CONFLICT', data: { run_id: runId } });
+  }
+  expect((await send(api, `/api/data/restores/${id}`)).json.data.total_runs).toBe(1);
+  const deleted = await send(api, `/api/data/restores/${id}`, { method: 'DELETE' });
+  expect(deleted).toMatchObject({ status: 409, json: { error_code: 'CONFLICT' } });
+
+  const cancelled = await send(other, `/api/restores/${id}/cancel`, { method: 'POST' });
+  expect(cancelled).toMatchObject({
+    status: 200,
+    json: { success: true, data: { message: 'Restore cancelled', run_id: runId } },
+  });
+  await runIn(api, runId, ['cancelled']);
+  expect((await send(api, `/api/data/restore_runs/${runId}`)).json.data).toMatchObject({
+    status: 'cancelled',
+    records_imported: 0,
+    completed_at: expect.any(String),
+  });
+  const logs = await send(
+    api,
+    `/api/data/restore_logs?filter[where][run_id]=${runId}&filter[where][level]=warn`,
+  );
+  expect(logs.json.data).toMatchObject([
+    { message: 'Restore cancelled by user' },
+    { message: 'Restore cancelled' },
+  ]);
+  const again = await send(api, `/api/restores/${id}/cancel`, { method: 'POST' });
+  expect(again).toMatchObject({
+    status: 404,
+    json: { error_code: 'RECORD_NOT_FOUND', error: 'No running restore found' },
+  });
+
+  await site.releaseTable();
+  await runIn(api, await run(id), ['completed']);
+  expect((await send(api, `/api/data/restores/${id}`)).json.data).toMatchObject({
+    total_runs: 2,
+    successful_runs: 1,
+    failed_runs: 0,
+  });
+});
+
+test('the active run of a saved restore is paused and resumed', async () => {
+  await site.holdTable();
+  const id = await save(site, api);
+  const runId = await run(id);
+  await runIn(api, runId, ['running']);
+  const paused = await send(other, `/api/restores/${id}/pause`, post({ reason: 'lunch', now: true }));
+  expect(paused).toMatchObject({ status: 200, json: { data: { message: 'Restore paused', run_id: runId } } });
+  expect(await runIn(api, runId, ['paused'])).toMatchObject({ reason: 'lunch' });
+  await site.releaseTable();
+  const resumed = await send(other, `/api/restores/${id}/resume`, { method: 'POST' });
+  expect(resumed.status).toBe(200);
+  await runIn(api, runId, ['completed']);
+  await expectEqualTable(site.thaw.pg, table, expectedCsv('audit-logs', table));
+  const logs = await send(api, `/api/data/restore_logs?filter[where][run_id]=${runId}&limit=2`);
+  expect(logs.json.data).toMatchObject([
+    { message: 'Restore paused by user', detail: { reason: 'lunch' } },
+    { message: 'Restore resumed by user' },
+  ]);
+});
+
+test('what is not there, is disabled or is not good any more does not run', async () => {
+  const missing = '/api/restores/6f0a3a0c-0000-4000-8000-000000000000';
+  for (const verb of ['run', 'cancel', 'pause', 'resume']) {
+    const answer = await send(api, `${missing}/${verb}`, { method: 'POST' });
+    expect(answer).toMatchObject({ status: 404, json: { error_code: 'RECORD_NOT_FOUND' } });
+  }
+  const id = await save(site, api, { enabled: false });
+  const disabled = await send(api, `/api/restores/${id}/run`, { method: 'POST' });
+  expect(disabled).toMatchObject({
+    status: 409,
+    json: { error_code: 'CONFLICT', error: 'The restore is disabled.' },
+  });
+
+  await site.thaw.pg.query(
+    `update thaw_api.restores set enabled = true, options = '{"database":"gone","restore_all":true}' where id = $1`,
+    [id],
+  );
+  const gone = await send(api, `/api/restores/${id}/run`, { method: 'POST' });
+  expect(gone).toMatchObject({ status: 400, json: { error_code: 'VALIDATION_ERROR' } });
+  expect((await send(api, `/api/data/restores/${id}`)).json.data).toMatchObject({ total_runs: 0 });
+  expect((await send(api, `/api/restores/${id}/run`, post({ colour: 'red' }))).status).toBe(400);
+});
+
+test('one key starts one run of a saved restore, and stands for nothing else', async () => {
+  const id = await save(site, api);
+  const keyed = { method: 'POST', headers: { 'idempotency-key': 'nightly' } };
+  const answers = await Promise.all(
+    Array.from({ length: 6 }, (_, place) =>
+      send(place % 2 === 0 ? api : other, `/api/restores/${id}/run`, keyed),
+    ),
+  );
+  expect(answers.map(({ status }) => status)).toEqual(Array(6).fill(200));
+  expect(new Set(answers.map(({ json }) => json.data.run_id)).size).toBe(1);
+  expect(answers.filter(({ headers }) => headers.get('idempotency-replayed') === null)).toHaveLength(1);
+  const runId = String(answers[0]?.json.data.run_id);
+  await runIn(api, runId, ['completed']);
+  const late = await send(other, `/api/restores/${id}/run`, keyed);
+  expect(late).toMatchObject({ status: 200, json: { data: { run_id: runId } } });
+  expect((await send(api, `/api/data/restores/${id}`)).json.data).toMatchObject({ total_runs: 1 });
+
+  const another = await save(site, api);
+  expect(await send(api, `/api/restores/${another}/run`, keyed)).toMatchObject({
+    status: 409,
+    json: { error_code: 'CONFLICT', data: { run_id: runId } },
+  });
+});

@@ -58,6 +58,7 @@ describe('description', () => {
       '/api/runs/{runId}/cancel',
       '/api/runs/{runId}/pause',
       '/api/runs/{runId}/resume',
+      '/api/uploads',
       '/healthz',
       '/readyz',
     ]);

@@ -60,7 +60,7 @@ const verdicts: Readonly<Record<string, Verdict>> = {
   '23503': {
     code: 'RowRejected',
     says: 'a row refers to one that is not there',
-    hint: 'Restore the table that it refers to first, or in the same restore.',
+    hint: 'Restore the table that it refers to first, or in the same restore. Where tables refer to each other in a circle, drop one of their foreign keys meanwhile.',
   },
   '23505': { code: 'ConflictFound', says: 'a row with the same key is there already' },
   '23514': { code: 'RowRejected', says: 'a row violates a check constraint' },

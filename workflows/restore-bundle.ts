@@ -20,30 +20,32 @@ import { Control } from './control.ts';
 import { stackOf, toFailure, toTableError } from './failures.ts';
 import { SearchState } from './search-attributes.ts';
 
-const { inspectBundle } = proxyActivities<Activities>({
-  startToCloseTimeout: '24h',
-  heartbeatTimeout: '20s',
-  retry: { initialInterval: '500ms', maximumInterval: '10s', maximumAttempts: 12 },
-});
-const { importDescribe, importModels, importWhole } = proxyActivities<Activities>({
-  startToCloseTimeout: '24h',
-  heartbeatTimeout: '20s',
-  retry: { initialInterval: '500ms', maximumInterval: '30s', maximumAttempts: 60 },
-  // What was committed has to be known before the end is told.
-  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-});
-const { finishBundle } = proxyActivities<Activities>({
-  startToCloseTimeout: '24h',
-  heartbeatTimeout: '20s',
-  retry: { initialInterval: '500ms', maximumInterval: '30s', maximumAttempts: 60 },
-});
+/** The work of a bundle; how long a worker may be silent is said by the request. */
+function activitiesOf({ heartbeatSeconds = 20 }: BundleRequest) {
+  const heartbeatTimeout = heartbeatSeconds * 1000;
+  const retry = { initialInterval: '500ms', maximumInterval: '10s' } as const;
+  const { inspectBundle } = proxyActivities<Activities>({
+    startToCloseTimeout: '24h',
+    heartbeatTimeout,
+    retry: { ...retry, maximumAttempts: 12 },
+  });
+  const { importDescribe, importModels, importWhole, finishBundle } = proxyActivities<Activities>({
+    startToCloseTimeout: '24h',
+    heartbeatTimeout,
+    retry: { ...retry, maximumAttempts: 100 },
+    // What was committed has to be known before the end is told.
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  });
+  return { inspectBundle, importDescribe, importModels, importWhole, finishBundle };
+}
+
 const { recordRun } = proxyActivities<Activities>({
   startToCloseTimeout: '30s',
   scheduleToCloseTimeout: '10 minutes',
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
 });
 
-/** What is left of an import in one transaction that came to no end. */
+/** What a run tells of an import in one transaction that came to no end. */
 const rolledBack = { phase: 'rolled_back', records_imported: 0, records_skipped: 0 };
 
 /** Restores a bundle: checks it, makes its models, loads their records, reports. */
@@ -72,7 +74,9 @@ class BundleRun {
   cancelled = false;
   #error: TableError | null = null;
   #stack = '';
+  #isRolledBack = false;
   readonly #request: BundleRequest;
+  readonly #activities: ReturnType<typeof activitiesOf>;
   readonly #control: Control;
   readonly #startedAt = new Date();
   readonly #searchState = new SearchState(false, null);
@@ -85,6 +89,7 @@ class BundleRun {
 
   constructor(request: BundleRequest) {
     this.#request = request;
+    this.#activities = activitiesOf(request);
     this.#control = new Control(null, {
       state: () => this.#state(),
       onPause: ({ now }) => {
@@ -101,7 +106,7 @@ class BundleRun {
   }
 
   async inspect(): Promise<void> {
-    this.#contents = await this.#step(() => inspectBundle(this.#request));
+    this.#contents = await this.#step(() => this.#activities.inspectBundle(this.#request));
     if (this.#contents.searchAttributes) {
       const { restoreId, database } = this.#request;
       this.#searchState.register({ restoreId, database, state: this.#state() });
@@ -114,15 +119,15 @@ class BundleRun {
   async importBundle(): Promise<void> {
     const request = this.#request;
     if (this.#isWhole()) {
-      const { tally, ...made } = await this.#step(() => importWhole(request));
+      const { tally, ...made } = await this.#step(() => this.#activities.importWhole(request));
       this.#made = made;
       this.#tally = tally;
     } else {
-      const { parts, ...made } = await this.#step(() => importDescribe(request));
+      const { parts, ...made } = await this.#step(() => this.#activities.importDescribe(request));
       this.#made = made;
       const filesTotal = this.#contents?.files ?? 0;
       for (const groups of parts) {
-        const loaded = await this.#step(() => importModels({ request, groups, filesTotal }));
+        const loaded = await this.#step(() => this.#activities.importModels({ request, groups, filesTotal }));
         this.#tally = sumBundleTallies(this.#tally, loaded);
         this.#show();
       }
@@ -133,10 +138,11 @@ class BundleRun {
   async finish(): Promise<void> {
     this.#phase = 'finishing';
     this.#show();
-    if (!this.#request.dryRun) await finishBundle(this.#request);
+    if (!this.#request.dryRun) await this.#activities.finishBundle(this.#request);
   }
 
   fail(error: unknown): void {
+    this.#isRolledBack = this.#isWhole() && this.#phase === 'running';
     this.#error = toTableError(error);
     this.#stack = stackOf(error);
   }
@@ -149,7 +155,7 @@ class BundleRun {
         runId: this.#request.restoreId,
         state: this.#phase,
         ...(this.#phase === 'completed' ? { progress: 100 } : {}),
-        ...(this.#phase !== 'completed' && this.#isWhole() ? { progressDetail: rolledBack } : {}),
+        ...(this.#isRolledBack ? { progressDetail: rolledBack } : {}),
         ...(this.#error === null ? {} : { error: this.#error, stack: this.#stack }),
       });
     } catch (error) {

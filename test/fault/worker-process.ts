@@ -26,6 +26,8 @@ export class WorkerProcess {
     const flags = ['--config', config, '--temporal-address', address, '--namespace', namespace];
     const child = spawn(process.execPath, [command, 'worker', ...flags, '--task-queue', taskQueue], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      // Where restores of bundles keep their runs.
+      env: { ...process.env, THAW_DATABASE_URL: thaw.database.url },
     });
     const worker = new WorkerProcess(child);
     try {

@@ -18,6 +18,7 @@ export function copyStageMerge(thaw: ThawContext): Activities['copyStageMerge'] 
         loadArchives(input, {
           store: thaw.store,
           target: askedTarget(await thaw.target(input.scope, input.target, signal), input.options),
+          schemas: await thaw.schemas(input.scope, input.target, signal),
           progress,
           hints: thaw.hints,
           range: rowRangeOf(thaw.config, input.scope, input.options),

@@ -10,6 +10,7 @@ import { importModels } from './import-models.ts';
 import { importWhole } from './import-whole.ts';
 import { inspectBundle } from './inspect-bundle.ts';
 import { countArchives, listArchives } from './list-archives.ts';
+import { migrateSchema } from './migrate-schema.ts';
 import { planRestore } from './plan-restore.ts';
 import { prepareTable } from './prepare-table.ts';
 import { recordRestore } from './record-restore.ts';
@@ -37,6 +38,7 @@ export function createActivities(
     planRestore: planRestore(thaw, searchAttributes),
     recordRestore: recordRestore(thaw),
     prepareTable: prepareTable(thaw),
+    migrateSchema: migrateSchema(thaw),
     listArchives: listArchives(thaw),
     countArchives: countArchives(thaw),
     verifyArchives: verifyArchives(thaw),

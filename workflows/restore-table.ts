@@ -94,6 +94,12 @@ const { listArchives, countArchives } = proxyActivities<Activities>({
   heartbeatTimeout: '30s',
   retry: { initialInterval: '500ms', maximumInterval: '10s' },
 });
+const { migrateSchema } = proxyActivities<Activities>({
+  // It lists all archives.
+  startToCloseTimeout: '1 hour',
+  heartbeatTimeout: '20s',
+  retry: { initialInterval: '500ms', maximumInterval: '10s' },
+});
 const { verifyArchives } = proxyActivities<Activities>({
   startToCloseTimeout: '24h',
   heartbeatTimeout: '20s',
@@ -117,6 +123,8 @@ export async function restoreTable(input: RestoreTableInput): Promise<TableOutco
   try {
     // Take the target and make it ready.
     await table.prepare();
+    // Compare the archived schemas with the table's; a strict restore ends here, before anything is loaded.
+    await table.migrateSchema();
     // Read every archive to its end first, where that is asked for.
     await table.verifyFirst();
     // Load every archive, page by page, a window at a time.
@@ -186,6 +194,13 @@ class TableRun {
     const { scope, options, keys } = this.#input;
     this.#prepared = await prepareTable({ scope, options, keys });
     this.#results.notice(this.#prepared.notices);
+  }
+
+  /** A later run of the workflow knows that the schemas were compared. */
+  async migrateSchema(): Promise<void> {
+    const { scope, options, keys, carried } = this.#input;
+    if (carried !== null) return;
+    this.#results.notice(await migrateSchema({ scope, target: this.#held, options, keys }));
   }
 
   /** Loads nothing of a table whose archives are not all sound; a later run of the workflow knows that they are. */

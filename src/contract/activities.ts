@@ -131,6 +131,15 @@ export interface PrepareTableInput {
   readonly keys: readonly string[] | null;
 }
 
+/** Compares the schemas of a table's archives with the table. */
+export interface MigrateSchemaInput {
+  readonly scope: TableScope;
+  readonly target: HeldTarget;
+  readonly options: RestoreOptions;
+  /** Exactly these archives; null: all. */
+  readonly keys: readonly string[] | null;
+}
+
 /** A target that is ready, and what the user should know of it. */
 export interface PreparedTable {
   readonly target: HeldTarget;
@@ -187,6 +196,11 @@ export interface Activities extends BundleActivities {
   recordRestore(input: RecordRestoreInput): Promise<void>;
   /** Reads the catalog, takes the target, drops indexes when asked. */
   prepareTable(input: PrepareTableInput): Promise<PreparedTable>;
+  /**
+   * Finds the schemas that archives were written with, refuses the table where its strategy does, and notes them
+   * for the loads. Gives what becomes of columns that differ, as notices.
+   */
+  migrateSchema(input: MigrateSchemaInput): Promise<readonly string[]>;
   /** Gives a page of archives with sizes and entity tags. */
   listArchives(input: ListArchivesInput): Promise<ArchivePage>;
   /** Counts what is left to list, for totals. */

@@ -54,7 +54,12 @@ export class ArchiveCopier {
 
   constructor(
     input: LoadInput,
-    { target, progress, sharedFolder }: Pick<LoadTools, 'target' | 'progress' | 'sharedFolder'>,
+    {
+      target,
+      progress,
+      sharedFolder,
+      schemas,
+    }: Pick<LoadTools, 'target' | 'progress' | 'sharedFolder' | 'schemas'>,
     reader: ArchiveReader,
     rejects: LeftOutRows,
   ) {
@@ -64,7 +69,7 @@ export class ArchiveCopier {
     this.#reader = reader;
     this.#progress = progress;
     this.#origin = { schema: input.scope.table.schema, named: input.named, sharedFolder };
-    this.#feed = new ColumnFeed(target, input, reader);
+    this.#feed = new ColumnFeed(target, input, reader, schemas);
   }
 
   /**
@@ -174,7 +179,7 @@ export class ArchiveCopier {
 
   async #columnsOf(index: number, archive: OpenArchive): Promise<ArchiveColumn[]> {
     try {
-      return await this.#feed.columnsOf(index, archive.metadata?.tableSchema ?? null);
+      return this.#feed.columnsOf(index, archive.metadata?.tableSchema ?? null);
     } catch (error) {
       await letGo(archive);
       throw error;

@@ -1,18 +1,12 @@
-import { compareArchiveOrder, metadataKeys, parseArchiveKey } from '../archive/key.ts';
+import { metadataKeys, parseArchiveKey } from '../archive/key.ts';
 import { type ArchivedSchema, parseMetadata } from '../archive/metadata.ts';
 import type { ArchiveRef } from '../contract/activities.ts';
 import { archiveKey } from '../contract/names.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import type { FoundSchemas, SchemaMark } from '../restore/schema-migration.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { isAboutArchive } from './archive-error.ts';
 import { type ListedPage, listPage } from './listing.ts';
-
-/** A schema and the archive that it was written with: it holds for those after it, until the next. */
-export interface SchemaMark {
-  /** Full key. */
-  readonly key: string;
-  readonly schema: ArchivedSchema;
-}
 
 /** Which archives are asked for their schemas. */
 export interface SchemaScope {
@@ -27,32 +21,22 @@ export interface SchemaScope {
   readonly signal: AbortSignal;
 }
 
-/** The schemas of a table's archives. */
-export interface FoundSchemas {
-  /** In archive order, one only where it is another than the one before. */
-  readonly marks: readonly SchemaMark[];
-  /** Those of them that archives which are to be loaded go by. */
-  readonly used: readonly SchemaMark[];
-  /** There are archives to be loaded for which none is known: their records tell. */
-  readonly untold: boolean;
-}
-
 /** Archives listed at a time. */
 const pageSize = 1000;
 
 /** Metadata that is read at a time: a request takes far longer than parsing what it brings. */
 const atOnce = 16;
 
-/**
- * Bytes by which metadata of one table differ without a schema, by their numbers and sampled keys. A schema
- * takes some 400 for one column, and more with each.
- */
-const slack = 300;
+/** Bytes by which metadata of one table differ without a schema, by their numbers and sampled keys; real schemas take 1,000 and more. */
+const slack = 200;
+
+/** Milliseconds between two archives of one run; the archiver rests some seconds between them. */
+const longestGap = 5 * 60_000;
 
 /**
- * Finds the schemas that archives were written with. Only metadata that may hold one is read: a listing tells
- * sizes, and the archiver writes a schema with the first batch of a run only, which makes its metadata several
- * times as large as that of the others.
+ * Finds the schemas that archives were written with. The archiver writes one with the first batch of a run only,
+ * so only metadata that may be that of a first batch is read: a listing tells which are larger than others,
+ * where numbers do not go on (they may go on in a new run, too), and where time has passed.
  *
  * @param pending of some archives, those that are to be loaded
  * @throws ThawError of the store
@@ -87,11 +71,6 @@ export function wholeKeys(keys: readonly string[], prefix: string, folders: read
     .filter((key) => folders.some((folder) => key.startsWith(folder)));
 }
 
-/** The schema that holds for an archive; null where none is known. */
-export function schemaFor(marks: readonly SchemaMark[], key: string): ArchivedSchema | null {
-  return marks.findLast((mark) => compareArchiveOrder(mark.key, key) <= 0)?.schema ?? null;
-}
-
 class SchemaSearch {
   readonly #store: ObjectStore;
   readonly #scope: SchemaScope;
@@ -100,8 +79,8 @@ class SchemaSearch {
   readonly #marks: SchemaMark[] = [];
   readonly #used = new Set<SchemaMark>();
   #untold = false;
-  /** The size of the smallest metadata without a schema; null: every one so far had one. */
-  #plainBytes: number | null = null;
+  /** The archive before. */
+  #last = '';
 
   constructor(
     store: ObjectStore,
@@ -161,21 +140,21 @@ class SchemaSearch {
       if (schema !== null) schemas.set(archive, schema);
       return schema;
     };
-    const bySize = archives
-      .filter(({ metadata }) => metadata !== 'none')
-      .map((archive) => ({ archive, bytes: sizes.get(this.#metadataKey(archive)) ?? 0 }))
-      .toSorted((a, b) => a.bytes - b.bytes);
-    const [smallest, ...others] = bySize;
+    const bytesOf = (archive: ArchiveRef) => sizes.get(this.#metadataKey(archive)) ?? 0;
+    const described = archives.filter(({ metadata }) => metadata !== 'none');
+    const smallest = described.toSorted((a, b) => bytesOf(a) - bytesOf(b))[0];
     if (smallest === undefined) return schemas;
-    let plain = this.#plainBytes;
-    if (plain === null || smallest.bytes < plain) {
-      plain = (await read(smallest.archive)) === null ? smallest.bytes : null;
-      this.#plainBytes = plain ?? this.#plainBytes;
-    } else others.push(smallest);
-    const large = others.filter(({ bytes }) => plain === null || bytes > plain + slack);
+    // Sizes tell something only beside one that is known to be without a schema.
+    const hasNone = (await read(smallest)) === null;
+    const plain = hasNone ? bytesOf(smallest) : Number.NEGATIVE_INFINITY;
+    const starts = described.filter((archive) => {
+      const follows = isNextBatch(this.#last, archive.name);
+      this.#last = archive.name;
+      return archive !== smallest && (!follows || bytesOf(archive) > plain + slack);
+    });
     let begun = 0;
     const lane = async () => {
-      for (let next = large[begun++]; next !== undefined; next = large[begun++]) await read(next.archive);
+      for (let next = starts[begun++]; next !== undefined; next = starts[begun++]) await read(next);
     };
     await Promise.all(Array.from({ length: atOnce }, lane));
     return schemas;
@@ -202,4 +181,22 @@ class SchemaSearch {
 
 function sameColumns(schema: ArchivedSchema, other: ArchivedSchema | undefined): boolean {
   return other !== undefined && JSON.stringify(schema.columns) === JSON.stringify(other.columns);
+}
+
+/** Tells whether an archive may be the next batch of the run of another. */
+function isNextBatch(before: string, name: string): boolean {
+  const last = parseArchiveKey(before);
+  const next = parseArchiveKey(name);
+  if (last.batch === null || next.batch !== last.batch + 1) return false;
+  return momentOf(next.timestamp) - momentOf(last.timestamp) <= longestGap;
+}
+
+/** Milliseconds of a moment in the name of an archive, `YYYYMMDDTHHMMSSZ`. */
+function momentOf(timestamp: string | null): number {
+  return Date.parse(
+    (timestamp ?? '').replace(/^(....)(..)(..T..)(..)/, (_, ...parts) => {
+      const [year, month, hour, minute] = parts;
+      return `${year}-${month}-${hour}:${minute}:`;
+    }),
+  );
 }

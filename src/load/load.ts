@@ -12,6 +12,7 @@ import { databaseError, isSqlState, sqlState } from '../postgres/sqlstate.ts';
 import { endSessions, loadPrefix, readTurn } from '../postgres/targets.ts';
 import { readTimeRange } from '../postgres/time-range.ts';
 import { isPartial } from '../restore/partial.ts';
+import type { SchemaMark } from '../restore/schema-migration.ts';
 import { emptyTally } from '../restore/tally.ts';
 import type { ArchiveStore } from '../store/object-store.ts';
 import { ArchiveCopier, type CopiedArchive, nothingCopied } from './archive-copier.ts';
@@ -37,6 +38,8 @@ export interface LoadTools {
   readonly hints: ConflictHints;
   /** Only rows of this time; null: all. */
   readonly range: AskedRange | null;
+  /** That the restore has found with its archives. */
+  readonly schemas: readonly SchemaMark[];
   /** The folder is configured for tables of several schemas. */
   readonly sharedFolder: boolean;
   /** @default the ledger of restored archives */

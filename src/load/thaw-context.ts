@@ -4,9 +4,11 @@ import { fingerprint } from '../config/fingerprint.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { HeldTarget, TableScope } from '../contract/activities.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import { readSchemas } from '../postgres/archived-schemas.ts';
 import { readTarget, type TargetTable } from '../postgres/catalog.ts';
 import { connectDatabase } from '../postgres/connect-database.ts';
 import { disconnect } from '../postgres/connection.ts';
+import type { SchemaMark } from '../restore/schema-migration.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { ConflictHints } from './conflict-hints.ts';
 
@@ -20,6 +22,7 @@ export class ThawContext {
   readonly hints = new ConflictHints();
   readonly #env: NodeJS.ProcessEnv;
   readonly #targets = new Map<string, Promise<TargetTable>>();
+  readonly #schemas = new Map<string, Promise<readonly SchemaMark[]>>();
 
   constructor(config: ThawConfig, store: ObjectStore, env: NodeJS.ProcessEnv) {
     this.config = config;
@@ -81,21 +84,35 @@ export class ThawContext {
 
   /** The catalog of a target that is held: read once, as it is taken anew (another epoch) when it may have changed. */
   async target(scope: TableScope, held: HeldTarget, signal: AbortSignal): Promise<TargetTable> {
-    const key = `${scope.restoreId}/${held.oid}/${held.epoch}`;
-    const known = this.#targets.get(key);
-    if (known !== undefined) return known;
     const { intoSchema, intoTable } = scope.table;
-    const target = this.withConnection(scope, `thaw/${scope.restoreId}/catalog`, signal, (client) =>
+    return this.#once(this.#targets, scope, held, signal, (client) =>
       readTarget(client, intoSchema, intoTable),
     );
-    this.#remember(key, target);
-    return target;
   }
 
-  #remember(key: string, target: Promise<TargetTable>): void {
-    this.#targets.set(key, target);
-    target.catch(() => this.#targets.delete(key));
-    const oldest = this.#targets.keys().next().value;
-    if (this.#targets.size > rememberedTargets && oldest !== undefined) this.#targets.delete(oldest);
+  /** The schemas that `migrateSchema` has found for a target that is held. */
+  async schemas(scope: TableScope, held: HeldTarget, signal: AbortSignal): Promise<readonly SchemaMark[]> {
+    return this.#once(this.#schemas, scope, held, signal, (client) =>
+      readSchemas(client, scope.restoreId, held.oid),
+    );
+  }
+
+  /** Reads something of a target with a connection of its own, and remembers it. */
+  async #once<T>(
+    remembered: Map<string, Promise<T>>,
+    scope: TableScope,
+    held: HeldTarget,
+    signal: AbortSignal,
+    read: (client: pg.Client) => Promise<T>,
+  ): Promise<T> {
+    const key = `${scope.restoreId}/${held.oid}/${held.epoch}`;
+    const known = remembered.get(key);
+    if (known !== undefined) return known;
+    const answer = this.withConnection(scope, `thaw/${scope.restoreId}/catalog`, signal, read);
+    remembered.set(key, answer);
+    answer.catch(() => remembered.delete(key));
+    const oldest = remembered.keys().next().value;
+    if (remembered.size > rememberedTargets && oldest !== undefined) remembered.delete(oldest);
+    return answer;
   }
 }

@@ -5,7 +5,15 @@ import { qualifiedName, quoteIdentifier } from './identifier.ts';
 import { type ConflictKey, chooseConflictKey, type Key, keysSql, type RowKey } from './keys.ts';
 import { databaseError, sqlState } from './sqlstate.ts';
 import { readTriggers, type Trigger, type TriggerRow, triggersSql } from './triggers.ts';
-import { baseTypeName, refusesNull, resolveType, type TypeGraph, type TypeRow, typesSql } from './types.ts';
+import {
+  baseTypeName,
+  innerDomain,
+  refusesNull,
+  resolveType,
+  type TypeGraph,
+  type TypeRow,
+  typesSql,
+} from './types.ts';
 
 /** A column of the target. */
 export interface TargetColumn {
@@ -15,6 +23,8 @@ export interface TargetColumn {
   readonly typeName: string;
   /** The same without its domain, at any depth. */
   readonly baseTypeName: string;
+  /** The domain that the column's own domain is over: information_schema, and so the archiver, names it as the type. */
+  readonly innerDomain: string | null;
   /** NULL is refused, by the column or by its domain. */
   readonly notNull: boolean;
   /** Has a value when a row does not name it: a default of the column or its domain, or an identity. */
@@ -114,7 +124,7 @@ interface CatalogRow {
   readonly self_references: readonly SelfReference[] | null;
 }
 
-interface ColumnRow extends Omit<TargetColumn, 'type' | 'baseTypeName'> {
+interface ColumnRow extends Omit<TargetColumn, 'type' | 'baseTypeName' | 'innerDomain'> {
   readonly type: number;
 }
 
@@ -255,6 +265,7 @@ function describeColumns(row: CatalogRow): TargetColumn[] {
     ...column,
     type: resolveType(graph, column.type),
     baseTypeName: baseTypeName(graph, column.type) ?? column.typeName,
+    innerDomain: innerDomain(graph, column.type),
     notNull: column.notNull || refusesNull(graph, column.type),
   }));
 }

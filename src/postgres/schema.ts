@@ -134,6 +134,17 @@ create table thaw.created_tables (
   created_at timestamptz not null default now()
 );
 
+-- The columns that archives were written with, each time that they are others than before: the archiver
+-- writes them down with the first batch of a run only, and they hold for those after it.
+create table thaw.archived_schemas (
+  restore_id text not null,
+  target_oid oid not null,
+  -- of the first archive
+  key text not null,
+  schema jsonb not null,
+  primary key (restore_id, target_oid, key)
+);
+
 -- Which rows of the archiver's table restore_watermarks Thaw wrote, and for which target: one that its own tool
 -- has changed since has another time.
 create table thaw.watermarks (

@@ -97,6 +97,13 @@ export function baseTypeName(graph: TypeGraph, oid: number): string | null {
   return row.kind === 'd' ? (baseTypeName(graph, part(row)) ?? row.over) : null;
 }
 
+/** The domain that a domain is over; null where it is over another type, or is none. */
+export function innerDomain(graph: TypeGraph, oid: number): string | null {
+  const row = typeRow(graph, oid);
+  const inner = row.kind === 'd' ? typeRow(graph, part(row)) : null;
+  return inner?.kind === 'd' ? inner.name : null;
+}
+
 /** Tells whether a domain, or one that it is over, refuses NULL. */
 export function refusesNull(graph: TypeGraph, oid: number): boolean {
   const row = typeRow(graph, oid);

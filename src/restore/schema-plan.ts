@@ -77,13 +77,6 @@ export function archivedNames(column: string, options: SchemaOptions): string[] 
   });
 }
 
-/** Tells whether every column is simply taken: the archived schema is the table's. */
-export function isSameSchema({ columns }: SchemaPlan): boolean {
-  return columns.every(({ archived, column, fate }) => {
-    return fate === 'computed' || (fate === 'taken' && archived === column);
-  });
-}
-
 /** What is not simply taken, a line for each column, for people. */
 export function describeSchemaPlan({ columns }: SchemaPlan): string[] {
   return columns.flatMap(({ archived, column, fate, detail }) => {
@@ -160,7 +153,8 @@ function planColumn(
 function planChange(column: TargetColumn, source: ArchivedColumn, options: SchemaOptions): PlannedColumn {
   const from = declaredType(source);
   const to = targetType(column);
-  const change = typeChange(from, to);
+  const isInner = column.innerDomain !== null && from.name === column.innerDomain;
+  const change = isInner ? 'none' : typeChange(from, to);
   const plan = { archived: source.name, column: column.name, readAs: null };
   if (change === 'none') return { ...plan, fate: 'taken', detail: '' };
   const types = `archived as ${typeText(from)}, and the table has ${typeText(to)}`;

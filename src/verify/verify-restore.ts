@@ -5,6 +5,7 @@ import { rowRangeOf } from '../config/row-range.ts';
 import type { TableConfig, ThawConfig } from '../config/thaw-config.ts';
 import { defaultRestoreOptions, type TableRequest } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import { readSchemas } from '../postgres/archived-schemas.ts';
 import { readTarget, type TargetTable } from '../postgres/catalog.ts';
 import { connectDatabase } from '../postgres/connect-database.ts';
 import { disconnect } from '../postgres/connection.ts';
@@ -73,6 +74,7 @@ async function verifyOne(
     client,
     {
       ...{ options, target, restored },
+      schemas: await readSchemas(client, restoreId, restored.oid),
       range: rowRangeOf(config, { database, table }, options),
       scope: { restoreId, fingerprint, database, table },
       timeColumn: target.columns.some((column) => column.name === timeColumn && isTime(column))

@@ -29,6 +29,7 @@ import {
 } from '../postgres/restored-archives.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
 import { readTimeRange } from '../postgres/time-range.ts';
+import type { SchemaMark } from '../restore/schema-migration.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { CompareSink } from './compare-sink.ts';
 import { KeptRows } from './kept-rows.ts';
@@ -40,6 +41,8 @@ export interface VerifiedTable {
   readonly options: RestoreOptions;
   readonly target: TargetTable;
   readonly restored: RestoredTable;
+  /** That the restore has found with its archives. */
+  readonly schemas: readonly SchemaMark[];
   /** Only rows of this time were restored; null: all. */
   readonly range: AskedRange | null;
   /** Column of the target that has the time of a row; null where none is known. */
@@ -231,14 +234,14 @@ class TableVerification {
   }
 
   #copier(archives: readonly ArchiveRef[], kept: KeptRows): ArchiveCopier {
-    const { scope, options, target, restored } = this.#table;
+    const { scope, options, target, restored, schemas } = this.#table;
     const { store, signal } = this.#tools;
     const reader = new ArchiveReader(store, '', archives, { checksums: options.validateChecksums, signal });
     const input: LoadInput = {
       ...{ scope, options, archives, folder: '', named: true, firstOrdinal: 0, what: 'verify' },
       target: { oid: restored.oid, epoch: 0, ordered: false },
     };
-    const tools = { target, progress: new LoadProgress(), sharedFolder: false };
+    const tools = { target, progress: new LoadProgress(), sharedFolder: false, schemas };
     return new ArchiveCopier(input, tools, reader, kept);
   }
 

@@ -14,6 +14,7 @@ import { readTarget } from '../../src/postgres/catalog.ts';
 import { type ConnectionConfig, connect, disconnect } from '../../src/postgres/connection.ts';
 import { ensureSchema } from '../../src/postgres/schema.ts';
 import { takeTarget } from '../../src/postgres/targets.ts';
+import type { SchemaMark } from '../../src/restore/schema-migration.ts';
 import { FolderStore } from '../../src/store/folder-store.ts';
 import type { ObjectStore } from '../../src/store/object-store.ts';
 import { type ArchivedRow, type ArchiveOptions, writeArchive } from '../harness/archive-writer.ts';
@@ -66,6 +67,8 @@ export interface LoadHow {
   readonly target?: HeldTarget;
   /** Only rows of this time. */
   readonly range?: AskedRange;
+  /** That the restore has found before. */
+  readonly schemas?: readonly SchemaMark[];
 }
 
 /** A load that was started. */
@@ -123,6 +126,7 @@ export async function createLoadSite(name: string): Promise<LoadSite> {
             progress: new LoadProgress(),
             hints,
             range: how.range ?? null,
+            schemas: how.schemas ?? [],
             sharedFolder: false,
             attempt,
             signal: how.signal ?? new AbortController().signal,

@@ -48,6 +48,7 @@ test('columns: defaults, identities, generated ones, domains that refuse NULL, d
     type: { kind: 'scalar', name: 'date' },
     typeName: 'date',
     baseTypeName: 'date',
+    innerDomain: null,
     notNull: true,
     hasDefault: false,
     generated: null,
@@ -59,6 +60,7 @@ test('columns: defaults, identities, generated ones, domains that refuse NULL, d
     notNull: true,
     typeName: 'small_positive',
     baseTypeName: 'integer',
+    innerDomain: 'positive',
   });
   expect(column('a')).toMatchObject({ hasDefault: true, type: { kind: 'scalar', name: 'int4' } });
 });

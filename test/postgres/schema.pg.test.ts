@@ -22,6 +22,7 @@ async function tables(): Promise<string[]> {
 }
 
 const all = [
+  'archived_schemas',
   'archives',
   'bundle_files',
   'bundle_models',

@@ -65,6 +65,7 @@ export class FakeDatabase {
         this.prepare(scope.table.table);
         return { target: { oid: 1, epoch: 1, ordered: true }, watermark: 'each', notices: [] };
       },
+      migrateSchema: async () => [],
       listArchives: (input) => this.#list(input),
       countArchives: async (input) => {
         const rest = this.#archivesOf(input).slice(Number(input.cursor));

@@ -79,9 +79,9 @@ async function nextPage(
 }
 
 /** Keys of archives that another restore has restored into the target already. */
-async function earlierOf(
+export async function earlierOf(
   thaw: ThawContext,
-  { scope, target, options }: ListArchivesInput,
+  { scope, target, options }: Pick<ListArchivesInput, 'scope' | 'target' | 'options'>,
   folder: string,
   archives: readonly ArchiveRef[],
   signal: AbortSignal,

@@ -1,7 +1,8 @@
-import { metadataKeys, parseArchiveKey } from '../archive/key.ts';
+import { metadataKeys, parseArchiveKey, tableFolders } from '../archive/key.ts';
 import { type ArchivedSchema, parseMetadata } from '../archive/metadata.ts';
 import type { ArchiveRef } from '../contract/activities.ts';
 import { archiveKey } from '../contract/names.ts';
+import type { RestoreRequest, TableRequest } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { FoundSchemas, SchemaMark } from '../restore/schema-migration.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -62,6 +63,19 @@ export async function findSchemas(
     const from = within.startDate ?? '';
     return pending(archives.filter(({ name }) => (parseArchiveKey(name).day ?? '') >= from));
   }).run();
+}
+
+/** The archives of a table that a request asks for. */
+export function schemaScope(
+  prefix: string,
+  { database, keys, options }: Pick<RestoreRequest, 'database' | 'keys' | 'options'>,
+  { table, schema }: TableRequest,
+  signal: AbortSignal,
+): SchemaScope {
+  const folders = tableFolders(prefix, database, table, schema);
+  const { startDate, endDate } = options;
+  const own = keys === null ? null : wholeKeys(keys, prefix, folders);
+  return { folders, schema, startDate, endDate, keys: own, signal };
 }
 
 /** Of keys as they are given, with the prefix or without it, the full ones of archives in some folders. */

@@ -1,5 +1,4 @@
 import type pg from 'pg';
-import { tableFolders } from '../archive/key.ts';
 import type { ArchivedForeignKey } from '../archive/metadata.ts';
 import type { RestoreRequest, TableRequest } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
@@ -8,7 +7,7 @@ import { lockTableCreation, recordCreated } from '../postgres/created-tables.ts'
 import type { TableName } from '../postgres/foreign-keys.ts';
 import { inTransaction, lockTimeout } from '../postgres/transaction.ts';
 import { blueprintOf, type TableBlueprint } from '../restore/table-blueprint.ts';
-import { findSchemas, wholeKeys } from './archived-schemas.ts';
+import { findSchemas, schemaScope } from './archived-schemas.ts';
 import type { ThawContext } from './thaw-context.ts';
 
 /** What tables are made for. */
@@ -68,16 +67,11 @@ export async function makeTables(
 
 async function draftOf(
   thaw: ThawContext,
-  { database, keys, options }: MakingRequest,
+  request: MakingRequest,
   place: TableName & { readonly request: TableRequest },
   signal: AbortSignal,
 ): Promise<Draft | null> {
-  const { table, schema } = place.request;
-  const { prefix } = thaw.config.store;
-  const folders = tableFolders(prefix, database, table, schema);
-  const { startDate, endDate } = options;
-  const own = keys === null ? null : wholeKeys(keys, prefix, folders);
-  const scope = { folders, schema, startDate, endDate, keys: own, signal };
+  const scope = schemaScope(thaw.config.store.prefix, request, place.request, signal);
   const { marks } = await findSchemas(thaw.store, scope, async (archives) => archives);
   const mark = marks.at(-1);
   return mark === undefined ? null : { ...place, key: mark.key, blueprint: blueprintOf(mark.schema) };

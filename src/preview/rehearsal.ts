@@ -19,6 +19,7 @@ import type { TargetTable } from '../postgres/catalog.ts';
 import { bringLiveRows } from '../postgres/live-rows.ts';
 import type { Shadow } from '../postgres/shadow.ts';
 import type { Stage } from '../postgres/stage.ts';
+import type { SchemaMark } from '../restore/schema-migration.ts';
 import { emptyTally } from '../restore/tally.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { shadowError } from './shadow-error.ts';
@@ -37,6 +38,8 @@ export interface RehearsedTable {
   readonly named: boolean;
   /** The folder is configured for tables of several schemas. */
   readonly sharedFolder: boolean;
+  /** Of the archives, by what the comparison with the table has found. */
+  readonly schemas: readonly SchemaMark[];
   /** Archives of other schemas were found in it before. */
   readonly hasForeign: boolean;
 }
@@ -89,7 +92,7 @@ export class Rehearsal {
   }
 
   #batch(archives: readonly ArchiveRef[]): Batch {
-    const { scope, options, target, folder, named, sharedFolder } = this.#table;
+    const { scope, options, target, folder, named, sharedFolder, schemas } = this.#table;
     const checksums = options.validateChecksums;
     const reader = new ArchiveReader(this.#store, folder, archives, { checksums, signal: this.#signal });
     const rejects = new Rejects(options.maxRejects);
@@ -97,7 +100,7 @@ export class Rehearsal {
       ...{ scope, options, folder, archives, named, firstOrdinal: 0, what: 'dry run' },
       target: { oid: target.rootOid, epoch: 0, ordered: true },
     };
-    const tools = { target, progress: this.#progress, sharedFolder };
+    const tools = { target, progress: this.#progress, sharedFolder, schemas };
     const copier = new ArchiveCopier(input, tools, reader, rejects);
     return { archives, reader, rejects, copier, results: new LoadResults() };
   }

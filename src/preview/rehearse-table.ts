@@ -12,6 +12,7 @@ import { databaseError } from '../postgres/sqlstate.ts';
 import { readTimeRange } from '../postgres/time-range.ts';
 import { inTransaction } from '../postgres/transaction.ts';
 import { onlyForeign } from '../restore/foreign.ts';
+import type { SchemaMark } from '../restore/schema-migration.ts';
 import { TableResults } from '../restore/table-results.ts';
 import type { ObjectInfo } from '../store/object-store.ts';
 import type { ShadowedTable } from './dangling.ts';
@@ -43,6 +44,7 @@ export interface TableToRehearse {
   readonly archives: readonly ObjectInfo[];
   /** The folders that they lie in. */
   readonly folders: readonly string[];
+  readonly schemas: readonly SchemaMark[];
   /** The schema `thaw` is in the target database. */
   readonly hasLedger: boolean;
 }
@@ -68,7 +70,7 @@ export async function rehearseTable(
   signal: AbortSignal,
   onArchives: (archives: number, bytes: number) => void,
 ): Promise<Rehearsed> {
-  const { request, table, target, archives, folders } = input;
+  const { request, table, target, archives, folders, schemas } = input;
   const { options, database, fingerprint, restoreId } = request;
   const begun = performance.now();
   const results = new TableResults(null);
@@ -79,7 +81,7 @@ export async function rehearseTable(
   const rehearsal = new Rehearsal(
     client,
     {
-      ...{ scope, options, target, shadow, range },
+      ...{ scope, options, target, shadow, range, schemas },
       folder: folders[0] ?? '',
       named: request.keys !== null,
       sharedFolder: thaw.isShared(scope),

@@ -4,9 +4,11 @@ import { listTableArchives } from '../client/archive-list.ts';
 import { type MetadataTotals, readArchiveFacts, totalsOf } from '../client/metadata-totals.ts';
 import { configuredTables, findDatabase } from '../config/database-config.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
+import { archiveKey } from '../contract/names.ts';
 import type { RestoreOptions, RestoreRequest, TableRequest } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { checkTarget } from '../load/check-target.ts';
+import { compareSchemas } from '../load/compare-schemas.ts';
 import { ThawContext } from '../load/thaw-context.ts';
 import { askedTarget } from '../postgres/asked-target.ts';
 import { readTarget, type TargetTable } from '../postgres/catalog.ts';
@@ -121,17 +123,22 @@ async function previewTable(
     rehearsal: null,
   });
   if (target === null) return uncounted([toBeMade(table)]);
+  const pending = new Set(archives.map(({ key }) => key));
+  const compared = await compareSchemas(thaw, { request, table, target, signal: job.signal }, async (refs) =>
+    refs.filter(({ name }) => pending.has(archiveKey(folders[0] ?? '', name))),
+  );
+  const notices = [...target.notices, ...compared.notices];
   const reason = uncountable(target);
-  if (!job.detectConflicts) return uncounted(target.notices);
-  if (reason !== null) return uncounted([...target.notices, reason]);
+  if (!job.detectConflicts) return uncounted(notices);
+  if (reason !== null) return uncounted([...notices, reason]);
   const { onExtent = () => {}, onArchives = () => {} } = job;
   onExtent(
     archives.length,
     archives.reduce((sum, { bytes }) => sum + bytes, 0),
   );
-  const input = { request, table, target, archives, folders, hasLedger };
+  const input = { request, table, target, archives, folders, hasLedger, schemas: compared.marks };
   const rehearsal = await rehearseTable(client, thaw, input, place, job.signal, onArchives);
-  return { preview: { ...preview, outcome: rehearsal.outcome, notices: target.notices }, rehearsal };
+  return { preview: { ...preview, outcome: rehearsal.outcome, notices }, rehearsal };
 }
 
 /**

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { findSchemas, type SchemaScope } from '../../src/load/archived-schemas.ts';
 import { SchemaTimeline } from '../../src/load/schema-timeline.ts';
 import { FolderStore } from '../../src/store/folder-store.ts';
-import type { ObjectStore } from '../../src/store/object-store.ts';
+import type { ObjectStore, ReadOptions } from '../../src/store/object-store.ts';
 import { writeArchive } from '../harness/archive-writer.ts';
 
 let root: string;
@@ -18,18 +18,15 @@ beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'thaw-schemas-'));
   folder = new FolderStore({ kind: 'folder', path: root, prefix: '' });
   reads = [];
-  store = {
-    name: folder.name,
-    list: (options) => folder.list(options),
-    open: (key, options) => folder.open(key, options),
-    read: (key, options) => {
-      reads.push(key);
-      return folder.read(key, options);
-    },
-    write: (key, body, type) => folder.write(key, body, type),
-    close: () => {},
-  };
+  store = new CountedStore({ kind: 'folder', path: root, prefix: '' });
 });
+
+class CountedStore extends FolderStore {
+  override read(key: string, options?: ReadOptions): Promise<Uint8Array | null> {
+    reads.push(key);
+    return super.read(key, options);
+  }
+}
 
 afterEach(() => rm(root, { recursive: true }));
 

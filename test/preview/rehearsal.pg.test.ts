@@ -268,6 +268,7 @@ async function rehearse(
         folder: 'app/items/',
         named: false,
         sharedFolder: false,
+        schemas: [],
         hasForeign: false,
       },
       shadow: await createShadow(site.pg, target, shadows++),
@@ -306,7 +307,7 @@ test('rows that would break a foreign key are told', async () => {
       ...{ restoreId: '', fingerprint: '', database: 'app' },
       table: { table: 'items', schema: 'public', intoSchema: 'public', intoTable: table },
     };
-    const flags = { folder: 'app/items/', named: false, sharedFolder: false, hasForeign: false };
+    const flags = { folder: 'app/items/', named: false, sharedFolder: false, schemas: [], hasForeign: false };
     const given = { ...flags, scope, options: defaultRestoreOptions, target, shadow, range: null };
     await new Rehearsal(site.pg, given, site.store, new AbortController().signal).load([ref]);
     rehearsed.push({ target, shadow });

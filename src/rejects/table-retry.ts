@@ -8,6 +8,7 @@ import { ConflictHints } from '../load/conflict-hints.ts';
 import { findArchives } from '../load/listing.ts';
 import { loadArchives } from '../load/load.ts';
 import { LoadProgress } from '../load/load-progress.ts';
+import { readSchemas } from '../postgres/archived-schemas.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
 import { analyzeTable } from '../postgres/indexes.ts';
 import { type KeptArchive, lockRetry, readKeptArchives } from '../postgres/kept-rows.ts';
@@ -181,6 +182,7 @@ class Retry {
         progress: new LoadProgress(),
         hints: new ConflictHints(),
         range,
+        schemas: await readSchemas(this.#client, scope.restoreId, target.rootOid),
         sharedFolder: false,
         attempt: 1,
         signal,

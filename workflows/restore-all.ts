@@ -10,7 +10,6 @@ import {
   proxyActivities,
   setCurrentDetails,
   setHandler,
-  startChild,
 } from '@temporalio/workflow';
 import type { Activities, PlannedTable, RestorePlan } from '../src/contract/activities.ts';
 import { errorTraits } from '../src/contract/error-code.ts';
@@ -39,6 +38,7 @@ import { detailOf, toFailure, toTableError } from './failures.ts';
 import type { restoreTable } from './restore-table.ts';
 import { SearchState, searchAttributesOf } from './search-attributes.ts';
 import { SignalLine } from './signal-line.ts';
+import { startReachableChild } from './start-child.ts';
 
 /** Tables that are restored at the same time, each with its own lanes. */
 const tablesAtOnce = 2;
@@ -256,7 +256,7 @@ class RestoreRun {
 
   async #startTable({ table }: TableSlot, control: ControlState): Promise<TableHandle> {
     const { restoreId, fingerprint, database, options, keys } = this.#request;
-    return startChild<typeof restoreTable>('restoreTable', {
+    return startReachableChild<typeof restoreTable>('restoreTable', {
       args: [
         {
           scope: { restoreId, fingerprint, database, table },

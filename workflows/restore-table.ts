@@ -14,7 +14,6 @@ import {
   setCurrentDetails,
   setHandler,
   sleep,
-  startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import type {
@@ -46,6 +45,7 @@ import { toFailure, toTableError } from './failures.ts';
 import { LoadWindow } from './load-window.ts';
 import { ParentReport } from './parent-report.ts';
 import { SearchState, searchAttributesOf } from './search-attributes.ts';
+import { startReachableChild } from './start-child.ts';
 import { WatermarkUpdate } from './watermark-update.ts';
 
 /** What restore-all gives a table, and what it carries over continue-as-new. */
@@ -412,29 +412,32 @@ class TableRun {
     const { folder } = this.#queue;
     for (;;) {
       try {
-        return await startChild<RestoreLoad>(archives.length === 1 ? 'restoreArchive' : 'restorePack', {
-          args: [
-            {
-              scope,
-              target: this.#held,
-              options,
-              folder,
-              archives,
-              named: keys !== null,
-              firstOrdinal,
-              what,
-            },
-          ],
-          workflowId: loadWorkflowId(workflowInfo().workflowId, scope.restoreId, what),
-          // A parent that is terminated still lets its loads roll back.
-          parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-          staticSummary: summaryText(`${this.#target} ${what}`),
-          ...searchAttributesOf(searchAttributes, {
-            restoreId: scope.restoreId,
-            database: scope.database,
-            table: this.#target,
-          }),
-        });
+        return await startReachableChild<RestoreLoad>(
+          archives.length === 1 ? 'restoreArchive' : 'restorePack',
+          {
+            args: [
+              {
+                scope,
+                target: this.#held,
+                options,
+                folder,
+                archives,
+                named: keys !== null,
+                firstOrdinal,
+                what,
+              },
+            ],
+            workflowId: loadWorkflowId(workflowInfo().workflowId, scope.restoreId, what),
+            // A parent that is terminated still lets its loads roll back.
+            parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+            staticSummary: summaryText(`${this.#target} ${what}`),
+            ...searchAttributesOf(searchAttributes, {
+              restoreId: scope.restoreId,
+              database: scope.database,
+              table: this.#target,
+            }),
+          },
+        );
       } catch (error) {
         if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
         // This restore was terminated and begun anew: the load of then still rolls back, and its id is free soon.

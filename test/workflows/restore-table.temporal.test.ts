@@ -136,6 +136,17 @@ test('a cancel in the last window does not pass for the end', async () => {
   expect(it.fake.finished).toHaveLength(1);
 });
 
+test('a cancel reaches loads that are just being started', async () => {
+  it.fake.archives.set('t', archivesOf('t', 30));
+  it.fake.gate.close();
+  await it.start({ lanes: 30, packBytes: 1 });
+  await vi.waitFor(() => expect(it.fake.loads.length).toBeGreaterThan(0), { timeout: 10_000, interval: 1 });
+  await it.restores.cancel(it.restoreId, null);
+
+  expect(await it.restores.outcome(it.restoreId)).toMatchObject({ state: 'cancelled' });
+  expect(it.fake.inFlight).toBe(0);
+});
+
 test('an error of the table rolls back what is in flight, and starts nothing more', async () => {
   it.fake.archives.set('t', archivesOf('t', 20));
   it.fake.load = async (input) => {

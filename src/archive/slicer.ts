@@ -46,6 +46,8 @@ const noOrder: readonly number[] = [];
 const pieceSize = 64 * 1024;
 /** Bytes of JSON sliced at once; with `pieceSize` they fit into one buffer of CopyText. */
 const regionSize = 256 * 1024;
+/** Room for a line at first; a longer one doubles it. */
+const carrySize = 16 * 1024;
 /** Keys that are remembered. PostgreSQL has 1,600 columns at most; what is beyond is passed over uncounted. */
 const maxFields = 10_000;
 
@@ -74,8 +76,8 @@ export class Slicer {
   /** Another order of the same columns, met in the record before. */
   #otherOrder = noOrder;
 
-  /** Bytes of a line whose end has not come yet. */
-  #carry: Buffer[] = [];
+  /** Holds the bytes of a line whose end has not come yet; used again for the next one. */
+  #carry: Buffer = Buffer.alloc(0);
   #carried = 0;
   /** Offset in the decompressed stream of the next byte to slice. */
   #offset = 0;
@@ -162,20 +164,25 @@ export class Slicer {
   /** Gives the slicer's own buffers back, where it does not come to its end. Pieces handed out stay valid. */
   dispose(): void {
     this.#out.dispose();
-    this.#carry = [];
+    this.#carry = Buffer.alloc(0);
     this.#carried = 0;
   }
 
   #carryOver(bytes: Buffer): void {
     const max = this.#options.maxLineBytes ?? 2 ** 30;
-    this.#carried += bytes.length;
-    if (this.#carried > max) throw this.#corrupt(this.#lines + 1, this.#offset, `longer than ${max} bytes`);
-    this.#carry.push(Buffer.from(bytes));
+    const needed = this.#carried + bytes.length;
+    if (needed > max) throw this.#corrupt(this.#lines + 1, this.#offset, `longer than ${max} bytes`);
+    if (needed > this.#carry.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#carry.length, carrySize));
+      this.#carry.copy(larger, 0, 0, this.#carried);
+      this.#carry = larger;
+    }
+    bytes.copy(this.#carry, this.#carried);
+    this.#carried = needed;
   }
 
   #sliceCarried(): void {
-    const line = Buffer.concat(this.#carry, this.#carried);
-    this.#carry = [];
+    const line = this.#carry.subarray(0, this.#carried);
     this.#carried = 0;
     this.#sliceRegion(line, 0, line.length);
   }

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { ThawError } from '../contract/thaw-error.ts';
 import type { TargetColumn } from './catalog.ts';
 import { quoteIdentifier } from './identifier.ts';
 
@@ -16,19 +17,24 @@ export interface Stage {
   readonly rowName: string;
 }
 
+/** PostgreSQL's limit for a table. */
+const maxColumns = 1_600;
+
 /**
  * Makes a stage in the loading transaction; it ends with it. Types are spelled out rather than taken from
  * the target by a query, since a user who may only insert cannot read it.
  *
  * @param place tells the stages of a transaction apart
- * @param numbering how the column that numbers the rows gets its values
+ * @param numbering how the column that numbers the rows gets its values; null: there is none
+ * @throws ThawError `SchemaIncompatible` where the column that numbers the rows would be one too many
  */
 export async function createStage(
   client: pg.Client,
   columns: readonly TargetColumn[],
   place: number,
-  numbering = 'generated always as identity (cache 1000)',
+  numbering: string | null = 'generated always as identity (cache 1000)',
 ): Promise<Stage> {
+  if (numbering !== null && columns.length >= maxColumns) throw tooWide(columns.length);
   const rowName = freeName(columns, 'thaw_row');
   const stage = {
     table: `pg_temp.thaw_stage_${place}`,
@@ -38,10 +44,21 @@ export async function createStage(
   };
   const list = [
     ...columns.map((column) => `${quoteIdentifier(column.name)} ${column.typeName}`),
-    `${stage.row} bigint ${numbering}`,
+    ...(numbering === null ? [] : [`${stage.row} bigint ${numbering}`]),
   ];
   await client.query(`create temp table thaw_stage_${place} (${list.join(', ')}) on commit drop`);
   return stage;
+}
+
+function tooWide(columns: number): ThawError {
+  return new ThawError(
+    'SchemaIncompatible',
+    `${columns} columns are as many as a table of PostgreSQL has, so their rows cannot be staged, which conflicts need.`,
+    {
+      stage: 'merge',
+      hint: 'Restore into a table that no row is in yet (--into-table), or leave a column out (--columns).',
+    },
+  );
 }
 
 /** Lets merges of single archives find their rows. Worth it from the second archive of a stage on. */

@@ -107,7 +107,7 @@ export class TypeCheck implements LineCheck {
     const columns = indexes.flatMap((index) => this.#columns[index] ?? []);
     if (columns.length === 0) throw this.#foreign();
     if (this.#stages.size === 0) await this.#client.query('begin');
-    const stage = await createStage(this.#client, columns, this.#stages.size);
+    const stage = await createStage(this.#client, columns, this.#stages.size, null);
     this.#stages.set(shape, stage);
     return stage;
   }

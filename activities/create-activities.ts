@@ -13,6 +13,7 @@ import { countArchives, listArchives } from './list-archives.ts';
 import { migrateSchema } from './migrate-schema.ts';
 import { planRestore } from './plan-restore.ts';
 import { prepareTable } from './prepare-table.ts';
+import { recordExtract } from './record-extract.ts';
 import { recordRestore } from './record-restore.ts';
 import { recordRun } from './record-run.ts';
 import { renewLease } from './renew-lease.ts';
@@ -20,6 +21,7 @@ import { updateWatermark } from './update-watermark.ts';
 import { verifyArchives } from './verify-archives.ts';
 import type { WorkerControl } from './worker-control.ts';
 import { writeAuditEvent } from './write-audit-event.ts';
+import { writeExtract } from './write-extract.ts';
 
 /**
  * Everything that a worker runs as an activity.
@@ -54,5 +56,7 @@ export function createActivities(
     importWhole: importWhole(worker),
     finishBundle: finishBundle(worker),
     recordRun: recordRun(worker),
+    writeExtract: writeExtract(thaw),
+    recordExtract: recordExtract(control),
   };
 }

@@ -3,6 +3,7 @@
  * bundle, and hence the one file that only exports.
  */
 // biome-ignore-start lint/performance/noBarrelFile: the bundler takes one entry file
+export { extractBundle } from './extract-bundle.ts';
 export { restoreAll } from './restore-all.ts';
 export { restoreArchive, restorePack } from './restore-archive.ts';
 export { restoreBundle } from './restore-bundle.ts';

@@ -16,6 +16,7 @@ export const limitedRoutes: ReadonlySet<string> = new Set([
   'POST /api/restores',
   'POST /api/restores/{id}/run',
   'POST /api/uploads',
+  'POST /api/extracts/{id}/run',
 ]);
 
 /** What each route is needed for. A route that does not stand here is not served: the API does not start. */
@@ -34,6 +35,17 @@ export const neededAccess: Readonly<Record<string, Need>> = {
   'POST /api/restores/{id}/pause': 'edit',
   'POST /api/restores/{id}/resume': 'edit',
   'POST /api/restores/{id}/cancel': 'edit',
+  'POST /api/data/extracts': 'edit',
+  'GET /api/data/extracts': 'read',
+  'GET /api/data/extracts/{id}': 'read',
+  'PUT /api/data/extracts/{id}': 'edit',
+  'PATCH /api/data/extracts/{id}': 'edit',
+  'DELETE /api/data/extracts/{id}': 'full',
+  'POST /api/extracts/{id}/run': 'edit',
+  'POST /api/extracts/{id}/cancel': 'edit',
+  'GET /api/data/extract_runs': 'read',
+  'GET /api/data/extract_runs/{runId}': 'read',
+  'GET /api/extracts/runs/{runId}/download': 'read',
   'POST /api/data/restores': 'edit',
   'GET /api/data/restores': 'read',
   'GET /api/data/restores/{id}': 'read',

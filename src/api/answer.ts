@@ -35,6 +35,7 @@ const descriptions: Readonly<Record<number, string>> = {
   404: 'There is no such run, archive or table.',
   408: 'The body came too slowly.',
   409: 'It does not go with what is there already.',
+  410: 'It was there, and was removed as its time is over.',
   413: 'The body is too large: JSON of more than 1 MiB, or a bundle over the limit.',
   415: 'The body is of another type than the route takes.',
   429: 'More starts than this tenant may ask for in a minute.',

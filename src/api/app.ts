@@ -14,6 +14,9 @@ import type { Authenticator } from './auth.ts';
 import type { BundleSettings } from './bundle-settings.ts';
 import { addDocsPage } from './docs-page.ts';
 import { envelopeOf, errorHandler } from './error-handler.ts';
+import { addExtractRoutes } from './extract-routes.ts';
+import { addExtractRunRoutes } from './extract-run-routes.ts';
+import type { ExtractRuns } from './extract-runs.ts';
 import { addHealthRoutes, type Readiness } from './health-routes.ts';
 import type { RateLimit } from './rate-limit.ts';
 import type { Reconciler } from './reconciler.ts';
@@ -43,6 +46,7 @@ export interface AppDependencies {
   /** Where bundles lie; stays the caller's. */
   readonly store: ObjectStore;
   readonly bundles: BundleSettings;
+  readonly extracts: ExtractRuns;
 }
 
 /** Makes the API; nothing listens yet. */
@@ -52,6 +56,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
     bundles,
     config,
     control,
+    extracts,
     logger,
     rateLimit,
     readiness,
@@ -82,6 +87,8 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   addRunRoutes(app, runs);
   addRunDataRoutes(app, control, runs);
   addSavedRestoreRoutes(app, control, sources);
+  addExtractRoutes(app, control, config);
+  addExtractRunRoutes(app, { control, store, runs: extracts });
   addUploadRoutes(app, new Uploads({ config, control, store, settings: bundles }), bundles);
   addDescription(app);
   addDocsPage(app);

@@ -5,6 +5,7 @@ import { Client, type ConnectionLike } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { authSettings } from '../auth/auth-settings.ts';
 import { TokenVerifier } from '../auth/verify-token.ts';
+import { ExtractClient } from '../client/extract-client.ts';
 import { RestoreClient } from '../client/restore-client.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
@@ -14,11 +15,13 @@ import { openStore } from '../store/open-store.ts';
 import { createApp } from './app.ts';
 import { tokenAuthenticator } from './auth.ts';
 import { bundleSettings } from './bundle-settings.ts';
+import { ExtractRuns } from './extract-runs.ts';
 import { configuredRateLimit } from './rate-limit.ts';
 import { Reconciler } from './reconciler.ts';
 import { findRecorded } from './recorded-restores.ts';
-import { Removal } from './removal.ts';
+import { removeExpired } from './removal.ts';
 import { Sources } from './sources/sources.ts';
+import { Upkeep } from './upkeep.ts';
 
 /** A connection to Temporal and the namespace to use there. */
 export interface TemporalAccess {
@@ -71,13 +74,8 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const bundles = bundleSettings(env);
   const control = openControlDatabase(env);
   const store = openStore(config.store, env);
-  const removal = new Removal(control, store, logger);
-  const release = async () => {
-    await removal.stop();
-    store.close();
-    await control.close();
-  };
-  const restores = new RestoreClient(new Client(temporal), taskQueue);
+  const client = new Client(temporal);
+  const restores = new RestoreClient(client, taskQueue);
   const sources = new Sources({
     config,
     restores,
@@ -85,6 +83,25 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     findRecorded: (restoreId) => findRecorded(config, env, restoreId),
   });
   const reconciler = new Reconciler({ control, restores, sources, logger });
+  const extracts = new ExtractRuns({
+    config,
+    control,
+    client: new ExtractClient(client, taskQueue),
+    settings: bundles,
+    logger,
+  });
+  const upkeep = new Upkeep(
+    [
+      { what: 'bundles removed whose time is over', work: () => removeExpired(control, store) },
+      { what: 'runs of extracts compared with Temporal', work: () => extracts.reconcile() },
+    ],
+    logger,
+  );
+  const release = async () => {
+    await upkeep.stop();
+    store.close();
+    await control.close();
+  };
   const app = createApp({
     config,
     control,
@@ -97,6 +114,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     logger,
     store,
     bundles,
+    extracts,
   });
   const server = createAdaptorServer({ fetch: app.fetch, hostname: host }) as Server;
   // Bodies that are too slow are told so by the routes; a large one may take its time.
@@ -107,7 +125,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     await release();
     throw error;
   }
-  removal.start();
+  upkeep.start();
   const url = urlOf(server, host);
   options.onListening?.(url);
   const closing = new AbortController();

@@ -10,6 +10,7 @@ export const workflowTypes = {
   restoreArchive: 'restoreArchive',
   restorePack: 'restorePack',
   restoreBundle: 'restoreBundle',
+  extractBundle: 'extractBundle',
 } as const;
 
 /** Search attributes, all of type Keyword; a worker registers them when it starts. */
@@ -23,6 +24,11 @@ export const searchAttributes = {
 /** Workflow id of a restore. */
 export function restoreWorkflowId(restoreId: string): string {
   return `restore/${restoreId}`;
+}
+
+/** Workflow id of a run of an extract. */
+export function extractWorkflowId(runId: string): string {
+  return `extract/${runId}`;
 }
 
 /** Workflow id of a table: the visible lock on the target, hence without the restore's id. */

@@ -4,6 +4,11 @@ import type { RestoreState } from './progress.ts';
 export const runStatuses = ['pending', 'queued', 'running', 'completed', 'failed', 'cancelled'] as const;
 export type RunStatus = (typeof runStatuses)[number];
 
+/** Whether a run of that status goes on. */
+export function isActiveStatus(status: RunStatus): boolean {
+  return status === 'pending' || status === 'queued' || status === 'running';
+}
+
 /** The documented status of a state. Archives that failed make a run `failed`, with an `error` that says so. */
 export function runStatus(state: RestoreState): RunStatus {
   switch (state) {

@@ -44,11 +44,18 @@ describe('description', () => {
     const { status, json } = await send('/openapi.json');
     expect(status).toBe(200);
     expect(Object.keys(json.paths).sort()).toEqual([
+      '/api/data/extract_runs',
+      '/api/data/extract_runs/{runId}',
+      '/api/data/extracts',
+      '/api/data/extracts/{id}',
       '/api/data/restore_logs',
       '/api/data/restore_runs',
       '/api/data/restore_runs/{runId}',
       '/api/data/restores',
       '/api/data/restores/{id}',
+      '/api/extracts/runs/{runId}/download',
+      '/api/extracts/{id}/cancel',
+      '/api/extracts/{id}/run',
       '/api/restores',
       '/api/restores/{id}/cancel',
       '/api/restores/{id}/pause',

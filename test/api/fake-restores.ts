@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { type AppDependencies, createApp } from '../../src/api/app.ts';
 import type { Authenticator } from '../../src/api/auth.ts';
 import { bundleSettings } from '../../src/api/bundle-settings.ts';
+import { ExtractRuns } from '../../src/api/extract-runs.ts';
 import { RateLimit } from '../../src/api/rate-limit.ts';
 import { Reconciler } from '../../src/api/reconciler.ts';
 import type { Restores } from '../../src/api/runs.ts';
@@ -75,9 +76,17 @@ export type TestDependencies = Partial<
   AppDependencies & Pick<ArchivesDependencies, 'findRecorded' | 'preview'>
 >;
 
+/** Temporal for extracts, where a test asks for none. */
+const noExtracts = {
+  start: async () => {},
+  standing: async () => 'unknown' as const,
+  cancel: async () => {},
+};
+
 /** The parts of the API over fakes. */
 export function testParts(dependencies: TestDependencies = {}): AppDependencies {
   const { control = nowhere, restores = fakeRestores(), logger = pino({ enabled: false }) } = dependencies;
+  const bundles = bundleSettings({});
   const sources = new Sources({
     config: testConfig,
     restores,
@@ -94,7 +103,8 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     authenticator: anybody,
     rateLimit: new RateLimit(1000),
     store: new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' }),
-    bundles: bundleSettings({}),
+    bundles,
+    extracts: new ExtractRuns({ config: testConfig, control, client: noExtracts, settings: bundles, logger }),
     logger,
     ...dependencies,
   };

@@ -6,11 +6,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { createAdaptorServer } from '@hono/node-server';
-import { pino } from 'pino';
 import tar from 'tar-stream';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { bundleSettings } from '../../src/api/bundle-settings.ts';
-import { Removal } from '../../src/api/removal.ts';
+import { removeExpired } from '../../src/api/removal.ts';
 import { Uploads, uploadIdOf } from '../../src/api/uploads.ts';
 import { openBundle } from '../../src/bundle/bundle.ts';
 import { parseConfig } from '../../src/config/load-config.ts';
@@ -169,12 +168,11 @@ describe('a bundle', () => {
         [{ sourceType: 'upload', bundle: { source: { kind: 'stored', key: keys[1] } } }],
       );
     });
-    const removal = new Removal(control, store, pino({ enabled: false }));
-    expect(await removal.removeExpired()).toBe(1);
+    expect(await removeExpired(control, store)).toBe(1);
     expect((await bucket.keys()).filter((key) => keys.includes(key))).toEqual([keys[1]]);
     const ended = "update thaw_api.restore_runs set status = 'completed' where id = 'run-1'";
     await control.use((client) => client.query(ended));
-    expect([await removal.removeExpired(), await removal.removeExpired()]).toEqual([1, 0]);
+    expect([await removeExpired(control, store), await removeExpired(control, store)]).toEqual([1, 0]);
     expect((await bucket.keys()).filter((key) => keys.includes(key))).toEqual([]);
   });
 });

@@ -14,6 +14,7 @@ import type {
 } from '../../src/contract/activities.ts';
 import type { BundleActivities } from '../../src/contract/bundle-activities.ts';
 import type { ErrorCode } from '../../src/contract/error-code.ts';
+import type { ExtractActivities } from '../../src/contract/extract-request.ts';
 import type { ArchiveFailure } from '../../src/contract/outcome.ts';
 import { emptyTally } from '../../src/restore/tally.ts';
 
@@ -50,7 +51,7 @@ export class FakeDatabase {
   inFlight = 0;
   mostInFlight = 0;
 
-  activities(): Omit<Activities, keyof BundleActivities> {
+  activities(): Omit<Activities, keyof BundleActivities | keyof ExtractActivities> {
     return {
       createTables: async () => {},
       planRestore: async (): Promise<RestorePlan> => ({

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
+import type { BundleEntry } from './bundle-entry.ts';
 import { badBundle } from './bundle-error.ts';
 import { type BundleDescription, longestDescription, parseDescription } from './describe.ts';
 import { type BundleManifest, parseManifest } from './manifest.ts';
 import { isModelName } from './model-name.ts';
 import type { RandomAccess } from './random-access.ts';
-import { openZip, type ZipEntry, type ZipLimits } from './zip.ts';
+import { openZip, type ZipLimits } from './zip.ts';
 
 /** The records of one model. */
 export interface ModelFile {
@@ -44,31 +45,43 @@ const longestManifest = 16 * 1024 * 1024;
 export async function openBundle(source: RandomAccess, limits?: ZipLimits): Promise<Bundle> {
   try {
     const { entries } = await openZip(source, limits);
-    const root = commonFolder(entries);
-    const byName = new Map(entries.map((entry) => [entry.name.slice(root.length), entry]));
-    const manifest = await readEntry(byName.get(manifestName), longestManifest);
-    const parsed = manifest === null ? null : parseManifest(manifest.text);
-    const description = await readEntry(byName.get(describeName), longestDescription);
-    verifyWhole(description, parsed);
-    const files = [...byName].flatMap(([name, entry]) => modelFile(name, entry, parsed) ?? []);
-    refuseMissing(parsed, byName);
-    if (files.length === 0 && description === null) {
-      throw badBundle('it holds neither describe.yaml nor {model}.jsonl', 'Send the ZIP of an extract.');
-    }
-    return {
-      description: description === null ? null : parseDescription(description.text),
-      manifest: parsed,
-      files: files.sort((a, b) => (a.name < b.name ? -1 : 1)),
-      close: () => source.close(),
-    };
+    return await readBundle(entries, () => source.close());
   } catch (error) {
     await source.close();
     throw error;
   }
 }
 
+/**
+ * Reads what a bundle is made of, whatever its files lie in.
+ *
+ * @throws ThawError `InputInvalid` for files that are none of a bundle
+ */
+export async function readBundle(
+  entries: readonly BundleEntry[],
+  close: () => Promise<void>,
+): Promise<Bundle> {
+  const root = commonFolder(entries);
+  const byName = new Map(entries.map((entry) => [entry.name.slice(root.length), entry]));
+  const manifest = await readEntry(byName.get(manifestName), longestManifest);
+  const parsed = manifest === null ? null : parseManifest(manifest.text);
+  const description = await readEntry(byName.get(describeName), longestDescription);
+  verifyWhole(description, parsed);
+  const files = [...byName].flatMap(([name, entry]) => modelFile(name, entry, parsed) ?? []);
+  refuseMissing(parsed, byName);
+  if (files.length === 0 && description === null) {
+    throw badBundle('it holds neither describe.yaml nor {model}.jsonl', 'Send the ZIP of an extract.');
+  }
+  return {
+    description: description === null ? null : parseDescription(description.text),
+    manifest: parsed,
+    files: files.sort((a, b) => (a.name < b.name ? -1 : 1)),
+    close,
+  };
+}
+
 /** The folder that all entries lie in, with its slash; empty where they lie at the root. */
-function commonFolder(entries: readonly ZipEntry[]): string {
+function commonFolder(entries: readonly BundleEntry[]): string {
   const [first] = entries;
   const slash = first?.name.indexOf('/') ?? -1;
   if (first === undefined || slash === -1) return '';
@@ -76,7 +89,7 @@ function commonFolder(entries: readonly ZipEntry[]): string {
   return entries.every(({ name }) => name.startsWith(folder)) ? folder : '';
 }
 
-function modelFile(name: string, entry: ZipEntry, manifest: BundleManifest | null): ModelFile | null {
+function modelFile(name: string, entry: BundleEntry, manifest: BundleManifest | null): ModelFile | null {
   if (!name.endsWith('.jsonl') || name.includes('/')) return null;
   const model = name.slice(0, -'.jsonl'.length);
   if (!isModelName(model)) throw badBundle(`${JSON.stringify(name.slice(0, 80))} is no name of a model`);
@@ -111,7 +124,7 @@ interface WholeEntry {
   readonly sha256: string;
 }
 
-async function readEntry(entry: ZipEntry | undefined, longest: number): Promise<WholeEntry | null> {
+async function readEntry(entry: BundleEntry | undefined, longest: number): Promise<WholeEntry | null> {
   if (entry === undefined) return null;
   if (entry.bytes > longest) throw badBundle(`${entry.name.slice(0, 80)} is larger than ${longest} bytes`);
   const chunks: Buffer[] = [];
@@ -126,7 +139,7 @@ function verifyWhole(description: WholeEntry | null, manifest: BundleManifest | 
 }
 
 /** A file that the manifest names and the ZIP does not have was lost on the way. */
-function refuseMissing(manifest: BundleManifest | null, byName: ReadonlyMap<string, ZipEntry>): void {
+function refuseMissing(manifest: BundleManifest | null, byName: ReadonlyMap<string, BundleEntry>): void {
   for (const name of manifest?.files.keys() ?? []) {
     if (!byName.has(name))
       throw badBundle(`manifest.json names ${JSON.stringify(name.slice(0, 80))}, which is not there`);

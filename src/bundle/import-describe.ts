@@ -14,6 +14,7 @@ import {
   tryOut,
 } from '../postgres/models.ts';
 import { databaseError, isSqlState, sqlState } from '../postgres/sqlstate.ts';
+import { withLockTimeout } from '../postgres/transaction.ts';
 import { badBundle } from './bundle-error.ts';
 import { columnOf, noNul } from './column-sql.ts';
 import { type DescribedField, type DescribedModel, systemColumns } from './describe.ts';
@@ -56,20 +57,21 @@ export async function importDescribe(
   const warnings: DescribeWarning[] = [];
   for (let from = 0; from < models.length; from += batchSize) {
     const batch = models.slice(from, from + batchSize);
-    await options.transact(() => makeModels(client, batch, options, warnings));
+    await options.transact(() => withLockTimeout(client, () => makeModels(client, batch, options, warnings)));
     options.onProgress(from + batch.length);
   }
   const byName = new Map(models.map((model) => [model.name, model]));
   const made = (await readMade(client, options)).filter(({ fields }) => fields.length > 0);
   for (let from = 0; from < made.length; from += batchSize) {
-    await options.transact(async () => {
+    const makeKeys = async () => {
       const referring = await readReferringColumns(client, options.namespace);
       for (const { model, fields } of made.slice(from, from + batchSize)) {
         const described = byName.get(model)?.fields.filter(({ name }) => fields.includes(name)) ?? [];
         const missing = described.filter(({ name }) => referring.get(model)?.has(name) !== true);
         await makeForeignKeys(client, options.namespace, model, missing, warnings);
       }
-    });
+    };
+    await options.transact(() => withLockTimeout(client, makeKeys));
   }
   return warnings;
 }

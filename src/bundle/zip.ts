@@ -2,6 +2,7 @@ import { pipeline, Transform, type TransformCallback } from 'node:stream';
 import { crc32 } from 'node:zlib';
 import yauzl from 'yauzl';
 import { ThawError } from '../contract/thaw-error.ts';
+import type { BundleEntry } from './bundle-entry.ts';
 import { badBundle } from './bundle-error.ts';
 import type { RandomAccess } from './random-access.ts';
 import { ZipReader } from './zip-reader.ts';
@@ -22,18 +23,9 @@ export const defaultZipLimits: ZipLimits = {
   ratio: 400,
 };
 
-/** A file in a ZIP. */
-export interface ZipEntry {
-  readonly name: string;
-  /** Bytes, decompressed. */
-  readonly bytes: number;
-  /** Decompresses it; its size and CRC-32 are checked at the end. @throws ThawError `InputInvalid` */
-  open(): Promise<AsyncIterable<Buffer>>;
-}
-
 /** A ZIP whose directory was read and found harmless. */
 export interface ZipArchive {
-  readonly entries: readonly ZipEntry[];
+  readonly entries: readonly BundleEntry[];
   close(): Promise<void>;
 }
 
@@ -68,7 +60,7 @@ export async function openZip(
   if (zip.entryCount > limits.entries) {
     throw badBundle(`it has ${zip.entryCount} entries, and at most ${limits.entries} are taken`);
   }
-  const entries: ZipEntry[] = [];
+  const entries: BundleEntry[] = [];
   const names = new Set<string>();
   let total = 0;
   for (const entry of await told(allEntries(zip))) {

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { isSqlState, sqlState } from './sqlstate.ts';
 import { endSessions } from './targets.ts';
-import { lockTimeout } from './transaction.ts';
+import { withLockTimeout } from './transaction.ts';
 
 /** Key of the advisory locks that attempts of a restore of a bundle hold, one for each restore: "bdlr" in ASCII. */
 const restoreLock = 0x62646c72;
@@ -18,9 +18,9 @@ export function bundleSessionPrefix(restoreId: string): string {
 export async function beginFenced(client: pg.Client, restoreId: string): Promise<void> {
   try {
     await client.query('begin');
-    await client.query(`set local lock_timeout = '${lockTimeout}'`);
-    await client.query('select pg_advisory_xact_lock($1, hashtext($2))', [restoreLock, restoreId]);
-    await client.query('set local lock_timeout = 0');
+    await withLockTimeout(client, () =>
+      client.query('select pg_advisory_xact_lock($1, hashtext($2))', [restoreLock, restoreId]),
+    );
   } catch (error) {
     await client.query('rollback');
     if (!isSqlState(error, sqlState.lockNotAvailable)) throw error;

@@ -15,3 +15,18 @@ export async function inTransaction<Result>(client: pg.Client, work: () => Promi
     throw error;
   }
 }
+
+/**
+ * Does something in the transaction that is open, for whose locks it waits no longer than {@link lockTimeout}.
+ *
+ * @throws what PostgreSQL answers, raw
+ */
+export async function withLockTimeout<Result>(
+  client: pg.Client,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  await client.query(`set local lock_timeout = '${lockTimeout}'`);
+  const result = await work();
+  await client.query('set local lock_timeout = 0');
+  return result;
+}

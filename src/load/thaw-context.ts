@@ -6,8 +6,7 @@ import type { HeldTarget, TableScope } from '../contract/activities.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { readSchemas } from '../postgres/archived-schemas.ts';
 import { readTarget, type TargetTable } from '../postgres/catalog.ts';
-import { connectDatabase } from '../postgres/connect-database.ts';
-import { disconnect } from '../postgres/connection.ts';
+import { connectDatabase, withDatabase } from '../postgres/connect-database.ts';
 import type { SchemaMark } from '../restore/schema-migration.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { ConflictHints } from './conflict-hints.ts';
@@ -71,15 +70,9 @@ export class ThawContext {
     signal: AbortSignal,
     action: (client: pg.Client) => Promise<T>,
   ): Promise<T> {
-    const client = await this.connect(request, applicationName, signal);
-    const abandon = () => void disconnect(client);
-    signal.addEventListener('abort', abandon, { once: true });
-    try {
-      return await action(client);
-    } finally {
-      signal.removeEventListener('abort', abandon);
-      abandon();
-    }
+    this.checkFingerprint(request);
+    const database = findDatabase(this.config, request.database);
+    return withDatabase(database, this.#env, { applicationName, signal }, action);
   }
 
   /** The catalog of a target that is held: read once, as it is taken anew (another epoch) when it may have changed. */

@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { databasePassword } from '../config/database-config.ts';
 import type { DatabaseConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
-import { type ConnectOptions, connect } from './connection.ts';
+import { type ConnectOptions, connect, disconnect } from './connection.ts';
 
 /**
  * Opens a connection to a configured database, with TLS as its `sslmode` says.
@@ -26,6 +26,24 @@ export async function connectDatabase(
     const plainAllowed = sslMode === 'prefer' && ssl !== false;
     if (plainAllowed && offersNoTls(error)) return connect({ ...config, ssl: false }, options);
     throw error;
+  }
+}
+
+/** Does something with a connection of its own, which the signal closes at once. @throws what {@link connectDatabase} throws */
+export async function withDatabase<T>(
+  database: DatabaseConfig,
+  env: NodeJS.ProcessEnv,
+  options: ConnectOptions,
+  action: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = await connectDatabase(database, env, options);
+  const abandon = () => void disconnect(client);
+  options.signal?.addEventListener('abort', abandon, { once: true });
+  try {
+    return await action(client);
+  } finally {
+    options.signal?.removeEventListener('abort', abandon);
+    await disconnect(client);
   }
 }
 

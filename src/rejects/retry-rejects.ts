@@ -10,8 +10,7 @@ import {
 } from '../contract/restore-request.ts';
 import { askedTarget } from '../postgres/asked-target.ts';
 import { readTarget } from '../postgres/catalog.ts';
-import { connectDatabase } from '../postgres/connect-database.ts';
-import { disconnect } from '../postgres/connection.ts';
+import { connectDatabase, withDatabase } from '../postgres/connect-database.ts';
 import type { StoredRestore } from '../postgres/restores.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -68,20 +67,16 @@ export async function retryRejects(job: RejectsRetry): Promise<RetriedTableRepor
 async function retryOne(job: RejectsRetry, table: TableRequest): Promise<RetriedRows> {
   const { config, restore, store, changes, signal } = job;
   const { restoreId, database, fingerprint } = restore.request;
+  const scope = { restoreId, fingerprint, database, table };
+  const configured = findDatabase(config, database);
   // One that an older release recorded may lack an option, which has its default then.
   const options = { ...defaultRestoreOptions, ...restore.request.options, ...changes };
-  const scope = { restoreId, fingerprint, database, table };
   const connect = (applicationName: string) =>
-    connectDatabase(findDatabase(config, database), job.env, { applicationName, signal });
-  const client = await connect(`thaw/retry-${restoreId}`);
-  const abandon = () => void disconnect(client);
-  signal.addEventListener('abort', abandon, { once: true });
-  try {
+    connectDatabase(configured, job.env, { applicationName, signal });
+  const session = { applicationName: `thaw/retry-${restoreId}`, signal };
+  return withDatabase(configured, job.env, session, async (client) => {
     const target = askedTarget(await readTarget(client, table.intoSchema, table.intoTable), options);
     const range = rowRangeOf(config, scope, options);
-    return await retryTable(client, { scope, options, target, range }, { store, signal, connect });
-  } finally {
-    signal.removeEventListener('abort', abandon);
-    await disconnect(client);
-  }
+    return retryTable(client, { scope, options, target, range }, { store, signal, connect });
+  });
 }

@@ -7,8 +7,7 @@ import { defaultRestoreOptions, type TableRequest } from '../contract/restore-re
 import { ThawError } from '../contract/thaw-error.ts';
 import { readSchemas } from '../postgres/archived-schemas.ts';
 import { readTarget, type TargetTable } from '../postgres/catalog.ts';
-import { connectDatabase } from '../postgres/connect-database.ts';
-import { disconnect } from '../postgres/connection.ts';
+import { withDatabase } from '../postgres/connect-database.ts';
 import { type RestoredTable, readRestoredTables } from '../postgres/restored-archives.ts';
 import type { StoredRestore } from '../postgres/restores.ts';
 import type { ObjectStore } from '../store/object-store.ts';
@@ -157,18 +156,8 @@ async function withClient<T>(
   action: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
   const { database, restoreId } = restore.request;
-  const client = await connectDatabase(findDatabase(config, database), env, {
-    applicationName: `thaw/${restoreId}/verify`,
-    signal,
-  });
-  const abandon = () => void disconnect(client);
-  signal.addEventListener('abort', abandon, { once: true });
-  try {
-    return await action(client);
-  } finally {
-    signal.removeEventListener('abort', abandon);
-    await disconnect(client);
-  }
+  const options = { applicationName: `thaw/${restoreId}/verify`, signal };
+  return withDatabase(findDatabase(config, database), env, options, action);
 }
 
 function sum(tables: readonly RestoredTable[], field: 'archives' | 'bytes'): number {

@@ -4,10 +4,10 @@ import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { DeleteObjectCommand, GetObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createProgram } from '../../src/cli/program.ts';
 import { releaseTarget, takeTarget } from '../../src/postgres/targets.ts';
 import { type ArchivedRow, writeArchive } from '../harness/archive-writer.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
+import { thawHere } from './thaw-here.ts';
 
 let thaw: TestThaw;
 let folder: string;
@@ -40,23 +40,8 @@ async function archive(table: string, archives: readonly (readonly ArchivedRow[]
 
 /** Runs a command. */
 async function run(...args: string[]) {
-  const lines: string[] = [];
-  let exitCode = 0;
-  const program = createProgram({
-    env: {},
-    printer: {
-      isTerminal: false,
-      stream: process.stderr,
-      line: (text = '') => void lines.push(text),
-      aside: () => {},
-      log: () => {},
-    },
-    end: (code) => {
-      exitCode = code;
-    },
-  });
-  await program.parseAsync([...args, '--config', config], { from: 'user' });
-  return { exitCode, lines };
+  const { exitCode, stdout } = await thawHere([...args, '--config', config], {});
+  return { exitCode, lines: stdout.trimEnd().split('\n') };
 }
 
 async function retry(restoreId: string, ...flags: string[]) {

@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DeleteObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { ExitCode } from '../../src/cli/exit-code.ts';
-import { createProgram } from '../../src/cli/program.ts';
 import type { RestoreReport } from '../../src/verify/table-report.ts';
 import { type ArchivedRow, writeArchive } from '../harness/archive-writer.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
+import { thawHere } from './thaw-here.ts';
 
 let thaw: TestThaw;
 let folder: string;
@@ -46,25 +45,10 @@ async function prepare(name: string, columns: string, archives: readonly Archive
   return keys;
 }
 
-/** Runs `thaw verify --json`. */
+/** Runs `thaw verify`. */
 async function verify(restoreId: string, ...flags: string[]) {
-  const lines: string[] = [];
-  let exitCode = -1;
-  const program = createProgram({
-    env: {},
-    printer: {
-      isTerminal: false,
-      stream: process.stderr,
-      line: (text = '') => void lines.push(text),
-      aside: () => {},
-      log: () => {},
-    },
-    end: (code) => {
-      exitCode = code as ExitCode;
-    },
-  });
-  await program.parseAsync(['verify', restoreId, '--config', config, ...flags], { from: 'user' });
-  return { exitCode, lines };
+  const { exitCode, stdout } = await thawHere(['verify', restoreId, '--config', config, ...flags], {});
+  return { exitCode, lines: stdout.trimEnd().split('\n') };
 }
 
 async function report(restoreId: string, ...flags: string[]) {

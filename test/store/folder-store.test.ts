@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -22,6 +22,16 @@ objectStoreSuite(() => store);
 
 test('is called by its file URL', () => {
   expect(store.name).toBe(`file://${root}`);
+});
+
+test('lies in a folder of any name', async () => {
+  const path = join(outside, 'my 100%41 #é?');
+  await mkdir(path);
+  const odd = new FolderStore({ kind: 'folder', path, prefix: 'P' });
+  expect(odd.name).toBe(`file://${outside}/my%20100%2541%20%23%C3%A9%3F`);
+  await odd.write('P/a b%.jsonl', Buffer.from('x'));
+  expect((await odd.list({ prefix: 'P/' })).objects.map(({ key }) => key)).toEqual(['P/a b%.jsonl']);
+  expect(await odd.read('P/a b%.jsonl')).toHaveLength(1);
 });
 
 test.each(['../secret', 'a/../../secret', '/etc/passwd', 'a//b', './x', 'x/', '', 'a\0b'])(

@@ -16,11 +16,15 @@ const tests = [
   'pause --now rolls back',
   'failed archives do not',
   'count over runs',
+  'of the source system comes in whole',
+  'under error and replace',
+  'done again at resume',
+  'nothing else when it is cancelled',
 ];
 const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const { status } = spawnSync(
   process.execPath,
-  [vitest, 'run', '--project', 'stack', 'test/workflows', '-t', tests.join('|')],
+  [vitest, 'run', '--project', 'stack', 'test/workflows', 'test/bundle', '-t', tests.join('|')],
   { cwd: root, stdio: 'inherit', env: { ...process.env, THAW_RECORD_HISTORIES: '1' } },
 );
 process.exitCode = status ?? 1;

@@ -7,6 +7,7 @@ import type { BundleRequest } from '../../src/contract/run-request.ts';
 import { ControlDatabase } from '../../src/control/control-database.ts';
 import { insertRun, readRun, type StoredRun } from '../../src/control/runs.ts';
 import { createTestThaw, type TestPlaces, type TestThaw } from '../harness/thaw.ts';
+import { recordsHistories, writeHistory } from '../workflows/history-file.ts';
 import { makeZip } from './zip-writer.ts';
 
 /** A line of a run's log. */
@@ -38,6 +39,8 @@ export interface BundleSite {
   run(id: string): Promise<StoredRun>;
   log(id: string): Promise<LoggedLine[]>;
   /** Rows of a query, as JSON. */
+  /** Keeps the history of a restore for replay.test.ts, when `scripts/record-histories.mjs` runs the test. */
+  keepHistory(name: string, runId: string): Promise<void>;
   rows(sql: string): Promise<Record<string, unknown>[]>;
   close(): Promise<void>;
 }
@@ -110,6 +113,11 @@ export async function createBundleSite(
         `select level, phase, model_name as model, record_id as record, message, detail
          from thaw_api.restore_logs where run_id = '${id}' order by id`,
       ) as Promise<unknown> as Promise<LoggedLine[]>,
+    keepHistory: async (name, runId) => {
+      if (!recordsHistories) return;
+      const workflowId = restoreWorkflowId(runId);
+      writeHistory(name, workflowId, await thaw.client.workflow.getHandle(workflowId).fetchHistory());
+    },
     rows: async (sql) => {
       const { rows } = await thaw.pg.query<{ row: Record<string, unknown> }>(
         `select to_jsonb(r) as row from (${sql}) as r`,

@@ -72,6 +72,7 @@ test('a bundle of the source system comes in whole, and the run tells how', asyn
     ]),
   );
   expect(log.filter(({ level }) => level !== 'info').map(({ model }) => model)).toEqual(['extract_runs']);
+  await site.keepHistory('restore-bundle', run.id);
 });
 
 test('a filter, data without description, and models that may not be made', async () => {
@@ -101,7 +102,7 @@ test('a filter, data without description, and models that may not be made', asyn
   expect(await site.rows('select count(*) as n from part.channels')).toEqual([{ n: 0 }]);
 });
 
-test('error and replace take everything or nothing, models too', async () => {
+test('everything or nothing comes in under error and replace, models too', async () => {
   const { 'users.jsonl': users = '' } = slack;
   await site.restore(withManifest({ 'describe.yaml': slack['describe.yaml'] ?? '', 'users.jsonl': users }), {
     namespace: 'whole',
@@ -144,6 +145,7 @@ test('error and replace take everything or nothing, models too', async () => {
   expect(await recordsIn('whole', 'users')).toEqual(sent('users'));
   expect(await recordsIn('whole', 'messages')).toEqual(sent('messages'));
   await expectNoMoreThan('whole', { users: 4, channels: 3, messages: 12 });
+  await site.keepHistory('restore-bundle-whole', replaced.id);
 });
 
 async function expectNoMoreThan(namespace: string, counts: Readonly<Record<string, number>>): Promise<void> {
@@ -291,6 +293,7 @@ describe('a restore that is under way', () => {
       counts: { recordsImported: 19, recordsUpdated: 0 },
     });
     await expect(handle.executeUpdate(resumeUpdate)).rejects.toThrow();
+    await site.keepHistory('restore-bundle-paused-now', request.restoreId);
   });
 
   test('leaves what was committed and nothing else when it is cancelled', { timeout: 90_000 }, async () => {
@@ -304,5 +307,6 @@ describe('a restore that is under way', () => {
       message: 'Restore cancelled by user',
     });
     await expectNoMoreThan('cancelled', { users: 0, channels: 0, messages: 0 });
+    await site.keepHistory('restore-bundle-cancelled', request.restoreId);
   });
 });

@@ -23,9 +23,11 @@ export function writeHistory(
     longs: String,
     enums: String,
   });
-  const json = JSON.stringify({ workflowId, history: plain }, (key, value) =>
-    key === 'stackTrace' ? '' : value,
-  );
+  const json = JSON.stringify({ workflowId, history: plain }, (key, value) => {
+    // Workers and clients that were given no name are called by process and machine.
+    if (key === 'identity' && typeof value === 'string' && value.includes('@')) return 'worker';
+    return key === 'stackTrace' ? '' : value;
+  });
   writeFileSync(`${folder}${name}.json`, `${json}\n`);
 }
 

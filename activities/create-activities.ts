@@ -17,6 +17,7 @@ import { recordExtract } from './record-extract.ts';
 import { recordRestore } from './record-restore.ts';
 import { recordRun } from './record-run.ts';
 import { renewLease } from './renew-lease.ts';
+import { tallyLedger } from './tally-ledger.ts';
 import { updateWatermark } from './update-watermark.ts';
 import { verifyArchives } from './verify-archives.ts';
 import type { WorkerControl } from './worker-control.ts';
@@ -45,6 +46,7 @@ export function createActivities(
     countArchives: countArchives(thaw),
     verifyArchives: verifyArchives(thaw),
     copyStageMerge: copyStageMerge(thaw),
+    tallyLedger: tallyLedger(thaw),
     renewLease: renewLease(thaw),
     updateWatermark: updateWatermark(thaw),
     finishTable: finishTable(thaw),

@@ -30,9 +30,11 @@ export function planRestore(thaw: ThawContext, searchAttributes: boolean): Activ
       () =>
         thaw.withConnection(request, `thaw/${request.restoreId}/plan`, cancellationSignal, async (client) => {
           await ensureSchema(client);
+          const found = await readForeignKeys(client, tables.map(targetOf));
+          // Last: a plan that fails must leave no restore that seems to run.
           const workflowId = info.workflowExecution?.workflowId ?? null;
           await writeRestore(client, { request, state: 'running', outcome: null, workflowId });
-          return readForeignKeys(client, tables.map(targetOf));
+          return found;
         }),
     );
     return {

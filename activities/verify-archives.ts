@@ -2,43 +2,57 @@ import { Context } from '@temporalio/activity';
 import type {
   Activities,
   ArchivePage,
-  ListArchivesInput,
   VerifiedArchives,
+  VerifyArchivesInput,
 } from '../src/contract/activities.ts';
 import { type ArchiveFailure, maxFailuresKept } from '../src/contract/outcome.ts';
+import { ThawError } from '../src/contract/thaw-error.ts';
 import { isAboutArchive } from '../src/load/archive-error.ts';
 import { ArchiveReader } from '../src/load/archive-reader.ts';
 import { LoadProgress } from '../src/load/load-progress.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { verifyArchive } from '../src/load/verify-archive.ts';
-import { loadPrefix } from '../src/postgres/targets.ts';
+import { readTarget } from '../src/postgres/catalog.ts';
 import { withHeartbeats } from './heartbeat.ts';
-import { listArchives } from './list-archives.ts';
+import { pendingPage } from './list-archives.ts';
 
 /** Reads a page of archives to their ends, as many at once as there are lanes, and loads nothing. */
 export function verifyArchives(thaw: ThawContext): Activities['verifyArchives'] {
-  const list = listArchives(thaw);
   return async (input) => {
     const { cancellationSignal: signal } = Context.current();
-    const { scope, target } = input;
     const progress = new LoadProgress();
     return withHeartbeats(
       () => (progress.alive ? progress.snapshot() : null),
       async () => {
-        const page = await list(input);
-        // Under the name of a load, so that the target counts as held for as long as this takes.
-        const name = `${loadPrefix(scope.restoreId, target.oid, 0)}verify`;
-        return thaw.withConnection(scope, name, signal, () =>
-          verifyPage(thaw, input, page, progress, signal),
-        );
+        const target = { oid: await oidOf(thaw, input, signal), epoch: 0, ordered: true };
+        const page = await pendingPage(thaw, { ...input, target }, signal);
+        return verifyPage(thaw, input, page, progress, signal);
       },
     );
   };
 }
 
+/** Of the target, for what was restored into it earlier; 0 where it is not there, which its own restore tells. */
+async function oidOf(
+  thaw: ThawContext,
+  { scope }: VerifyArchivesInput,
+  signal: AbortSignal,
+): Promise<number> {
+  const { intoSchema, intoTable } = scope.table;
+  try {
+    const { rootOid } = await thaw.withConnection(scope, `thaw/${scope.restoreId}/verify`, signal, (client) =>
+      readTarget(client, intoSchema, intoTable),
+    );
+    return rootOid;
+  } catch (error) {
+    if (error instanceof ThawError && error.code === 'TargetMissing') return 0;
+    throw error;
+  }
+}
+
 async function verifyPage(
   thaw: ThawContext,
-  { scope, options, keys }: ListArchivesInput,
+  { scope, options, keys }: VerifyArchivesInput,
   { folder, archives, next }: ArchivePage,
   progress: LoadProgress,
   signal: AbortSignal,

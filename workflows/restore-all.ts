@@ -6,6 +6,7 @@ import {
   type ChildWorkflowHandle,
   condition,
   isCancellation,
+  log,
   ParentClosePolicy,
   proxyActivities,
   setCurrentDetails,
@@ -39,12 +40,15 @@ import type { restoreTable } from './restore-table.ts';
 import { SearchState, searchAttributesOf } from './search-attributes.ts';
 import { SignalLine } from './signal-line.ts';
 import { startReachableChild } from './start-child.ts';
+import { Verification } from './verification.ts';
 
 /** Tables that are restored at the same time, each with its own lanes. */
 const tablesAtOnce = 2;
 
 const { planRestore } = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
+  // It writes that the restore is running: no record may be written before it has ended.
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   // A wrong host ends instead of hanging.
   scheduleToCloseTimeout: '2 minutes',
   heartbeatTimeout: '20s',
@@ -62,6 +66,13 @@ const { recordRestore } = proxyActivities<Activities>({
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
 });
 
+/** For a database that may not be there at all. */
+const { recordRestore: recordBriefly } = proxyActivities<Activities>({
+  startToCloseTimeout: '10s',
+  scheduleToCloseTimeout: '20s',
+  retry: { initialInterval: '500ms', maximumInterval: '5s' },
+});
+
 /** Restores tables of one database: plans, has each table restored (parents of foreign keys first), reports. */
 export async function restoreAll(request: RestoreRequest): Promise<RestoreOutcome> {
   const restore = new RestoreRun(request);
@@ -69,6 +80,8 @@ export async function restoreAll(request: RestoreRequest): Promise<RestoreOutcom
   try {
     // Plan: check the request and order the tables.
     await restore.plan();
+    // Read every archive to its end first, where that is asked for.
+    await restore.verifyFirst();
     // Restore the tables, each once its parents are done.
     await restore.restoreTables();
   } catch (error) {
@@ -98,6 +111,7 @@ class RestoreRun {
   cancelled = false;
   readonly #request: RestoreRequest;
   readonly #control: Control;
+  readonly #verification: Verification;
   readonly #startedAt = new Date();
   #phase: RestoreState = 'planning';
   readonly #searchState = new SearchState(false, null);
@@ -110,14 +124,17 @@ class RestoreRun {
     this.#request = request;
     this.#control = new Control(null, {
       state: () => this.#state(),
-      onPause: ({ reason, now }) =>
-        this.#relay((child) => child.signal(pauseSignal, reason ?? undefined, now)),
+      onPause: ({ reason, now }) => {
+        if (now) this.#verification.rollBack();
+        this.#relay((child) => child.signal(pauseSignal, reason ?? undefined, now));
+      },
       onResume: () => {
         // What they told of pausing is over.
         for (const table of this.#tables) table.progress = null;
         this.#relay((child) => child.signal(resumeSignal));
       },
     });
+    this.#verification = new Verification(request, this.#control, () => this.#show());
   }
 
   /** Sets the handlers of messages and queries. */
@@ -157,6 +174,18 @@ class RestoreRun {
     this.#show();
   }
 
+  /** Loads nothing of any table where archives of one are not sound. */
+  async verifyFirst(): Promise<void> {
+    if (!this.#request.options.verifyFirst) return;
+    const tables = this.#tables.map(({ table }) => table);
+    await this.#verification.run(tables, (outcomes) => {
+      for (const [place, slot] of this.#tables.entries()) {
+        slot.outcome = outcomes[place] ?? null;
+        slot.state = 'failed';
+      }
+    });
+  }
+
   async restoreTables(): Promise<void> {
     while (this.#tables.some(({ state }) => state === 'queued')) {
       await this.#control.whenRunning();
@@ -175,6 +204,7 @@ class RestoreRun {
     this.#show();
     // Without a plan there may be no database to write to: what is wrong with it is the outcome.
     if (this.#tables.length > 0) await this.#record();
+    else if (this.cancelled) await this.#recordCancelledPlan();
     this.#phase = this.#outcome().state;
     this.#show();
   }
@@ -194,6 +224,16 @@ class RestoreRun {
       await recordRestore({ request: this.#request, state: outcome.state, outcome });
     } catch (error) {
       this.error ??= toTableError(error);
+    }
+  }
+
+  /** The plan may have written that it runs. Where nothing was written, nothing needs to be put right. */
+  async #recordCancelledPlan(): Promise<void> {
+    const outcome = this.#outcome();
+    try {
+      await recordBriefly({ request: this.#request, state: outcome.state, outcome });
+    } catch (error) {
+      log.info('The cancellation is not recorded', { error: String(error) });
     }
   }
 
@@ -333,6 +373,7 @@ class RestoreRun {
     if (isEnded(this.#phase)) return this.#phase;
     if (this.cancelled) return 'cancelling';
     if (this.#phase !== 'running' || !this.#control.paused) return this.#phase;
+    if (this.#verification.isReading) return 'pausing';
     const running = this.#tables.filter(({ state }) => state === 'running');
     return running.every(({ progress }) => progress?.state === 'paused') ? 'paused' : 'pausing';
   }

@@ -24,7 +24,6 @@ import type {
   LoadOutcome,
   PreparedTable,
   TableScope,
-  VerifiedArchives,
 } from '../src/contract/activities.ts';
 import { tableProgressQuery } from '../src/contract/messages.ts';
 import { loadWorkflowId } from '../src/contract/names.ts';
@@ -73,9 +72,6 @@ interface Carried {
 /** Archives in a page: its result, with 160 bytes for each, stays far below the limit of a payload. */
 const pageSize = 500;
 
-/** Archives that are read through before a worker that takes over has to begin anew with them. */
-const verifyPageSize = 200;
-
 /** A paused table shows in the target database that it is alive more often than its lease runs out. */
 const leaseRenewal = '2 minutes';
 
@@ -100,16 +96,15 @@ const { migrateSchema } = proxyActivities<Activities>({
   heartbeatTimeout: '20s',
   retry: { initialInterval: '500ms', maximumInterval: '10s' },
 });
-const { verifyArchives } = proxyActivities<Activities>({
-  startToCloseTimeout: '24h',
-  heartbeatTimeout: '20s',
-  retry: { initialInterval: '500ms', maximumInterval: '10s' },
-  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-});
 const { finishTable } = proxyActivities<Activities>({
   startToCloseTimeout: '24h',
   heartbeatTimeout: '30s',
   retry: { initialInterval: '1s', maximumInterval: '1 minute' },
+});
+const { tallyLedger } = proxyActivities<Activities>({
+  startToCloseTimeout: '1 minute',
+  scheduleToCloseTimeout: '5 minutes',
+  retry: { initialInterval: '500ms', maximumInterval: '10s' },
 });
 const { renewLease } = proxyActivities<Activities>({
   startToCloseTimeout: '30s',
@@ -125,8 +120,6 @@ export async function restoreTable(input: RestoreTableInput): Promise<TableOutco
     await table.prepare();
     // Compare the archived schemas with the table's; a strict restore ends here, before anything is loaded.
     await table.migrateSchema();
-    // Read every archive to its end first, where that is asked for.
-    await table.verifyFirst();
     // Load every archive, page by page, a window at a time.
     await table.loadPages();
     // Try again what broke a foreign key of the table to itself, until a round brings nothing.
@@ -203,30 +196,6 @@ class TableRun {
     this.#results.notice(await migrateSchema({ scope, target: this.#held, options, keys }));
   }
 
-  /** Loads nothing of a table whose archives are not all sound; a later run of the workflow knows that they are. */
-  async verifyFirst(): Promise<void> {
-    const { scope, options, keys, carried } = this.#input;
-    if (!options.verifyFirst || carried !== null) return;
-    let archives = 0;
-    let cursor: string | null = null;
-    do {
-      const page: VerifiedArchives = await verifyArchives({
-        ...{ scope, target: this.#held, options, keys, cursor },
-        pageSize: verifyPageSize,
-      });
-      archives += page.archives;
-      this.#results.addUnsound(page);
-      cursor = page.next;
-    } while (cursor !== null);
-    const { failed } = this.#results.tally.archives;
-    if (failed === 0) return;
-    throw toFailure({
-      code: this.#results.failures[0]?.code ?? 'ArchiveCorrupt',
-      message: `${this.#target}: ${failed} of ${archives} archives did not pass --verify-first, so nothing was loaded.`,
-      hint: 'Bring back earlier versions of them, or restore without --verify-first: all others are loaded then.',
-    });
-  }
-
   async loadPages(): Promise<void> {
     this.#phase = 'running';
     this.#show();
@@ -253,6 +222,7 @@ class TableRun {
     this.#window.rollBack();
     await this.#window.drain();
     this.#results.giveUpDeferred();
+    if (this.cancelled || this.error !== null) await this.#askLedger();
     if (this.#prepared !== null) await this.#letGo(this.#prepared);
     this.#results.notice(await this.#audit.end({ ...this.#outcome(), cancelled: this.cancelled }));
     if (this.cancelled) await this.#report.cancelled(this.#outcome());
@@ -267,6 +237,16 @@ class TableRun {
     const outcome = this.#outcome();
     if (this.error !== null) throw toFailure(this.error, outcome);
     return outcome;
+  }
+
+  /** What was rolled back in the middle of a pack may have committed some of its archives before. */
+  async #askLedger(): Promise<void> {
+    if (this.#prepared === null) return;
+    try {
+      this.#results.correct(await tallyLedger({ scope: this.#input.scope, target: this.#held }));
+    } catch (error) {
+      log.info('The totals are those of the loads that ended', { error: String(error) });
+    }
   }
 
   async #letGo({ target, watermark }: PreparedTable): Promise<void> {

@@ -20,6 +20,8 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /** What says that an archive, and not the way to it, is to blame. */
 const validationCodes: ReadonlySet<ErrorCode> = new Set([
+  'ArchiveNotFound',
+  'ArchiveChanged',
   'ArchiveCorrupt',
   'ChecksumMismatch',
   'CountMismatch',

@@ -156,7 +156,9 @@ export class RestoreClient {
       if (outcome !== null) return outcome;
       // Temporal keeps no result of a cancelled workflow; its last progress says as much.
       if (error instanceof WorkflowFailedError && error.cause instanceof CancelledFailure) {
-        return cancelledOutcome(await this.progress(restoreId));
+        const { startTime, closeTime = new Date() } = await this.#handle(restoreId).describe();
+        const seconds = (closeTime.getTime() - startTime.getTime()) / 1000;
+        return cancelledOutcome(await this.progress(restoreId), seconds);
       }
       throw this.#translate(restoreId, error);
     }
@@ -269,7 +271,7 @@ function outcomeOf(error: WorkflowFailedError): RestoreOutcome | null {
   return (cause.details?.[1] as RestoreOutcome | undefined) ?? null;
 }
 
-function cancelledOutcome(progress: RestoreProgress): RestoreOutcome {
+function cancelledOutcome(progress: RestoreProgress, seconds: number): RestoreOutcome {
   return {
     restoreId: progress.restoreId,
     state: 'cancelled',
@@ -284,6 +286,6 @@ function cancelledOutcome(progress: RestoreProgress): RestoreOutcome {
       columnNotes: [],
     })),
     error: null,
-    seconds: (Date.now() - Date.parse(progress.startedAt)) / 1000,
+    seconds,
   };
 }

@@ -74,6 +74,9 @@ export interface ArchivePage {
   readonly next: string | null;
 }
 
+/** Asks to read the next archives of a table, which nobody holds yet, to their ends. */
+export type VerifyArchivesInput = Omit<ListArchivesInput, 'target'>;
+
 /** What reading a page of archives to their ends has found. */
 export interface VerifiedArchives {
   readonly archives: number;
@@ -114,6 +117,14 @@ export interface LoadOutcome {
   readonly deferred: readonly DeferredArchive[];
   /** Columns whose values did not all come back as they were. */
   readonly columnNotes: readonly ColumnNote[];
+}
+
+/** What a restore has committed of a table. */
+export interface CommittedTally {
+  /** Archives that were restored earlier are not among them. */
+  readonly tally: Tally;
+  /** The first ones in archive order, at most {@link maxFailuresKept}. */
+  readonly failures: readonly ArchiveFailure[];
 }
 
 /** An archive that broke a foreign key of the table to itself; it may succeed once the others are in. */
@@ -207,9 +218,11 @@ export interface Activities extends BundleActivities, ExtractActivities {
   /** Counts what is left to list, for totals. */
   countArchives(input: ListArchivesInput): Promise<ArchiveExtent>;
   /** Reads a page of archives to their ends before anything is loaded, and tells which are bad. */
-  verifyArchives(input: ListArchivesInput): Promise<VerifiedArchives>;
+  verifyArchives(input: VerifyArchivesInput): Promise<VerifiedArchives>;
   /** Download, decompress, slice, COPY, merge and ledger: one archive or pack, streamed, in one transaction. */
   copyStageMerge(input: LoadInput): Promise<LoadOutcome>;
+  /** Adds up by the ledger what was committed, where loads that were broken off cannot tell. */
+  tallyLedger(input: { readonly scope: TableScope; readonly target: HeldTarget }): Promise<CommittedTally>;
   /** Keeps a target while the restore is paused. */
   renewLease(input: { readonly scope: TableScope; readonly target: HeldTarget }): Promise<void>;
   /** Writes how far the table is restored without a gap, by the ledger. Gives how far that is. */

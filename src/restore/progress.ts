@@ -63,6 +63,8 @@ export function mergeProgress(
 function stateOf(restore: RestoreProgress, tables: readonly TableProgress[]): RestoreState {
   if (restore.state !== 'pausing') return restore.state;
   const waiting = tables.filter((table) => !isEnded(table.state) && table.state !== 'queued');
+  // Without a table, the restore itself does something: it reads archives.
+  if (waiting.length === 0) return restore.state;
   return waiting.every((table) => table.state === 'paused') ? 'paused' : 'pausing';
 }
 

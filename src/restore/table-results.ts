@@ -1,5 +1,5 @@
 import { compareArchiveOrder, inArchiveOrder } from '../archive/key.ts';
-import type { ArchiveRef, LoadOutcome, VerifiedArchives } from '../contract/activities.ts';
+import type { ArchiveRef, CommittedTally, LoadOutcome, VerifiedArchives } from '../contract/activities.ts';
 import { type ArchiveFailure, type ColumnNote, maxFailuresKept, type Tally } from '../contract/outcome.ts';
 import { clip } from './clip.ts';
 import { addColumnNotes, describeColumnNote } from './column-notes.ts';
@@ -95,6 +95,13 @@ export class TableResults {
   addUnsound({ failed, failures }: Pick<VerifiedArchives, 'failed' | 'failures'>): void {
     this.add({ ...emptyTally, archives: { ...emptyTally.archives, failed } });
     this.#keep(failures);
+  }
+
+  /** Takes over what the ledger has of archives: loads that were broken off could not tell what they committed. */
+  correct({ tally: { archives, rows, bytes }, failures }: CommittedTally): void {
+    const { earlier } = this.#tally.archives;
+    this.#tally = { archives: { ...archives, earlier }, rows, bytes: Math.max(bytes, this.#tally.bytes) };
+    this.#failures = failures.map(shortened);
   }
 
   add(tally: Tally): void {

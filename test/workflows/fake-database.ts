@@ -4,19 +4,20 @@ import { cancelWorkflow } from '../../activities/cancel-workflow.ts';
 import type {
   Activities,
   ArchiveRef,
+  CommittedTally,
   FinishTableInput,
-  ListArchivesInput,
   LoadInput,
   LoadOutcome,
   PlannedTable,
   RecordRestoreInput,
   RestorePlan,
+  VerifyArchivesInput,
 } from '../../src/contract/activities.ts';
 import type { BundleActivities } from '../../src/contract/bundle-activities.ts';
 import type { ErrorCode } from '../../src/contract/error-code.ts';
 import type { ExtractActivities } from '../../src/contract/extract-request.ts';
 import type { ArchiveFailure } from '../../src/contract/outcome.ts';
-import { emptyTally } from '../../src/restore/tally.ts';
+import { addTallies, emptyTally } from '../../src/restore/tally.ts';
 
 /** Rows that every archive of the fake holds. */
 export const rowsOfArchive = 10;
@@ -36,6 +37,15 @@ export class FakeDatabase {
   /** While it is closed, no page after the first is listed. */
   readonly listGate = new Gate();
 
+  /** While it is closed, no plan ends. */
+  readonly planGate = new Gate();
+  /** While it is closed, no verification ends. */
+  readonly verifyGate = new Gate();
+  /** Archives that do not pass, by the name of their table. */
+  readonly unsound = new Map<string, readonly ArchiveFailure[]>();
+  /** What was committed, by the name of the table. */
+  readonly ledger = new Map<string, CommittedTally>();
+
   /** What was done, in order: `prepare orders`, `finish orders`. */
   readonly steps: string[] = [];
   readonly loads: LoadInput[] = [];
@@ -54,10 +64,13 @@ export class FakeDatabase {
   activities(): Omit<Activities, keyof BundleActivities | keyof ExtractActivities> {
     return {
       createTables: async () => {},
-      planRestore: async (): Promise<RestorePlan> => ({
-        searchAttributes: this.searchAttributes,
-        tables: this.tables,
-      }),
+      planRestore: async (): Promise<RestorePlan> => {
+        if (this.planGate.isClosed) {
+          this.steps.push('plan');
+          await untilCancelled(this.planGate.opened).finally(() => this.steps.push('plan ended'));
+        }
+        return { searchAttributes: this.searchAttributes, tables: this.tables };
+      },
       recordRestore: async (input) => {
         this.recorded.push(input);
       },
@@ -73,9 +86,14 @@ export class FakeDatabase {
         return { archives: rest.length, bytes: bytesOf(rest) };
       },
       verifyArchives: async (input) => {
+        this.steps.push(`verify ${input.scope.table.table}`);
+        await untilCancelled(this.verifyGate.opened);
         const page = await this.#list(input);
-        return { archives: page.archives.length, failed: 0, failures: [], next: page.next };
+        const failures = this.unsound.get(input.scope.table.table) ?? [];
+        return { archives: page.archives.length, failed: failures.length, failures, next: page.next };
       },
+      tallyLedger: async ({ scope }) =>
+        this.ledger.get(scope.table.table) ?? { tally: emptyTally, failures: [] },
       copyStageMerge: (input) => this.#load(input),
       renewLease: async () => {},
       updateWatermark: async ({ from }) => from,
@@ -97,7 +115,7 @@ export class FakeDatabase {
     return Array.from({ length: places.size }, (_, place) => places.get(place) ?? `nothing at ${place}`);
   }
 
-  async #list(input: ListArchivesInput) {
+  async #list(input: VerifyArchivesInput) {
     if (input.cursor !== null) await this.listGate.opened;
     const all = this.#archivesOf(input);
     const from = Number(input.cursor ?? 0);
@@ -120,6 +138,7 @@ export class FakeDatabase {
       await Promise.race([this.gate.opened, context.cancelled]);
       const outcome = await this.load(input);
       this.#commit(input, outcome);
+      this.#note(input.scope.table.table, outcome);
       return outcome;
     } catch (error) {
       if (context.cancellationSignal.aborted) this.rolledBack += 1;
@@ -142,23 +161,41 @@ export class FakeDatabase {
     });
   }
 
-  #archivesOf({ scope }: ListArchivesInput): readonly ArchiveRef[] {
+  #note(table: string, { tally, failures }: LoadOutcome): void {
+    const before = this.ledger.get(table) ?? { tally: emptyTally, failures: [] };
+    this.ledger.set(table, {
+      tally: addTallies(before.tally, tally),
+      failures: [...before.failures, ...failures],
+    });
+  }
+
+  #archivesOf({ scope }: VerifyArchivesInput): readonly ArchiveRef[] {
     return this.archives.get(scope.table.table) ?? [];
   }
+}
+
+/** Waits in an activity, which shows that it is alive meanwhile. */
+async function untilCancelled(opened: Promise<void>): Promise<void> {
+  const context = Context.current();
+  const beat = setInterval(() => context.heartbeat(), 50);
+  await Promise.race([opened, context.cancelled]).finally(() => clearInterval(beat));
 }
 
 /** Something that is waited for: open at first. */
 export class Gate {
   opened: Promise<void> = Promise.resolve();
+  isClosed = false;
   #open: () => void = () => {};
 
   close(): void {
+    this.isClosed = true;
     this.opened = new Promise((resolve) => {
       this.#open = resolve;
     });
   }
 
   open(): void {
+    this.isClosed = false;
     this.#open();
   }
 }

@@ -182,6 +182,7 @@ test('a cancel while it is paused ends it', async () => {
   await it.start({ lanes: 1 });
   await vi.waitFor(() => expect(it.fake.inFlight).toBe(1), 10_000);
   await it.client.workflow.getHandle(restoreWorkflowId(it.restoreId)).signal(pauseSignal, 'lunch', false);
+  await expect.poll(async () => (await it.tableProgress('a')).state, { timeout: 20_000 }).toBe('pausing');
   it.fake.gate.open();
   await expect.poll(async () => (await it.progress()).state).toBe('paused');
   await it.restores.cancel(it.restoreId, null);
@@ -219,4 +220,18 @@ test('restores with more tables, and longer names, than a summary has room for',
     state: 'completed_with_failures',
     tally: { archives: { failed: 1 } },
   });
+});
+
+test('a cancel while it is planned is recorded, once the plan has ended, with the seconds that it took', async () => {
+  it.fake.planGate.close();
+  await it.start();
+  await expect.poll(() => it.fake.steps, { timeout: 20_000 }).toEqual(['plan']);
+  await it.restores.cancel(it.restoreId, null);
+  const outcome = await it.restores.outcome(it.restoreId);
+  expect(outcome).toMatchObject({ state: 'cancelled', tables: [] });
+  expect(it.fake.steps).toEqual(['plan', 'plan ended']);
+  expect(it.fake.recorded.map(({ state }) => state)).toEqual(['cancelled']);
+
+  const later = await it.restores.outcome(it.restoreId);
+  expect(later.seconds).toBe(outcome.seconds);
 });

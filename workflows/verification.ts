@@ -1,0 +1,124 @@
+import { CancellationScope, isCancellation, proxyActivities } from '@temporalio/workflow';
+import type { Activities, VerifiedArchives } from '../src/contract/activities.ts';
+import type { TableOutcome } from '../src/contract/outcome.ts';
+import type { RestoreRequest, TableRequest } from '../src/contract/restore-request.ts';
+import { TableResults } from '../src/restore/table-results.ts';
+import type { Control } from './control.ts';
+import { toFailure } from './failures.ts';
+
+/** Archives that are read through before a worker that takes over has to begin anew with them. */
+const pageSize = 500;
+
+const { verifyArchives } = proxyActivities<Activities>({
+  startToCloseTimeout: '24h',
+  heartbeatTimeout: '20s',
+  retry: { initialInterval: '500ms', maximumInterval: '10s' },
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+});
+
+/** What was found of a table. */
+interface Verified {
+  readonly table: TableRequest;
+  readonly archives: number;
+  readonly results: TableResults;
+}
+
+/** Reads every archive of a restore to its end, before anything is taken or loaded. */
+export class Verification {
+  readonly #request: RestoreRequest;
+  readonly #control: Control;
+  readonly #changed: () => void;
+  /** Of the page that is being read. */
+  #page: CancellationScope | null = null;
+
+  /** @param changed called when a page begins or ends */
+  constructor(request: RestoreRequest, control: Control, changed: () => void) {
+    this.#request = request;
+    this.#control = control;
+    this.#changed = changed;
+  }
+
+  /** Archives are being read. */
+  get isReading(): boolean {
+    return this.#page !== null;
+  }
+
+  /** Gives up what is being read; it is read again later. */
+  rollBack(): void {
+    this.#page?.cancel();
+  }
+
+  /**
+   * Reads the archives of all tables.
+   *
+   * @param report gets the outcome of each table, where archives of any are not sound
+   * @throws the failure of the restore then
+   */
+  async run(
+    tables: readonly TableRequest[],
+    report: (outcomes: readonly TableOutcome[]) => void,
+  ): Promise<void> {
+    const verified: Verified[] = [];
+    for (const table of tables) verified.push(await this.#verify(table));
+    const failures = verified.flatMap(({ results }) => results.failures);
+    const [first] = failures;
+    if (first === undefined) return;
+    report(verified.map(outcomeOf));
+    const failed = verified.reduce((sum, { results }) => sum + results.tally.archives.failed, 0);
+    const archives = verified.reduce((sum, each) => sum + each.archives, 0);
+    throw toFailure({ code: first.code, message: unsound(failed, archives), hint });
+  }
+
+  async #verify(table: TableRequest): Promise<Verified> {
+    const results = new TableResults(null);
+    let archives = 0;
+    let cursor: string | null = null;
+    do {
+      const page: VerifiedArchives = await this.#read(table, cursor);
+      archives += page.archives;
+      results.addUnsound(page);
+      cursor = page.next;
+    } while (cursor !== null);
+    return { table, archives, results };
+  }
+
+  async #read(table: TableRequest, cursor: string | null): Promise<VerifiedArchives> {
+    const { restoreId, fingerprint, database, options, keys } = this.#request;
+    const scope = { restoreId, fingerprint, database, table };
+    for (;;) {
+      await this.#control.whenRunning();
+      const page = new CancellationScope();
+      this.#page = page;
+      this.#changed();
+      try {
+        return await page.run(() => verifyArchives({ scope, options, keys, cursor, pageSize }));
+      } catch (error) {
+        // Given up by `pause --now`.
+        if (!isCancellation(error) || CancellationScope.current().consideredCancelled) throw error;
+      } finally {
+        this.#page = null;
+        this.#changed();
+      }
+    }
+  }
+}
+
+const hint =
+  'Bring back earlier versions of them, or restore without --verify-first: all others are loaded then.';
+
+function unsound(failed: number, archives: number): string {
+  return `${failed} of ${archives} archives did not pass --verify-first, so nothing was loaded.`;
+}
+
+function outcomeOf({ table, archives, results }: Verified): TableOutcome {
+  const target = `${table.intoSchema}.${table.intoTable}`;
+  const { tally, failures, columnNotes } = results;
+  const { failed } = tally.archives;
+  const [first] = failures;
+  const isSound = first === undefined;
+  return {
+    ...{ target, tally, failures, columnNotes },
+    error: isSound ? null : { code: first.code, message: `${target}: ${unsound(failed, archives)}`, hint },
+    notices: isSound ? ['Nothing was loaded, as archives of other tables did not pass --verify-first.'] : [],
+  };
+}

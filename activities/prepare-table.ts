@@ -7,12 +7,7 @@ import type { WatermarkUpdates } from '../src/contract/watermark.ts';
 import { checkTarget } from '../src/load/check-target.ts';
 import { makeTables } from '../src/load/make-tables.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
-import {
-  type ForeignWatermark,
-  readForeignWatermark,
-  trustWatermark,
-} from '../src/load/trusted-watermark.ts';
-import { WatermarkPlaces } from '../src/load/watermark-places.ts';
+import { findForeignWatermark, trustWatermark } from '../src/load/trusted-watermark.ts';
 import { askedTarget } from '../src/postgres/asked-target.ts';
 import { readTarget, type TargetTable } from '../src/postgres/catalog.ts';
 import { readCreated } from '../src/postgres/created-tables.ts';
@@ -63,7 +58,7 @@ async function prepare(
   checkTarget(target, options);
   const range = rowRangeOf(thaw.config, scope, options);
   if (range !== null) await readTimeRange(client, target, range);
-  const foreign = await foreignWatermark(thaw, client, input, target.rootOid);
+  const foreign = await findForeignWatermark(thaw, client, input, target.rootOid);
   const held = await takeTarget(
     client,
     { restoreId, workflow },
@@ -105,21 +100,6 @@ async function creationNotices(
   const created = await readCreated(client, restoreId, oid);
   if (created === null) return [];
   return [`${schema}.${table} was made from the schema in ${created.key}.`, ...created.leftOut];
-}
-
-/** What another tool wrote of the table counts for restores that leave out what was restored before. */
-async function foreignWatermark(
-  thaw: ThawContext,
-  client: pg.Client,
-  input: PrepareTableInput,
-  oid: number,
-): Promise<ForeignWatermark> {
-  const { scope, options, keys } = input;
-  const { enabled } = thaw.config.restoreWatermark;
-  if (!enabled || options.ignoreWatermark || keys !== null) return { watermark: null, notices: [] };
-  const places = new WatermarkPlaces(thaw.config, thaw.store, client, scope.database);
-  const ledger = { ...ledgerOf(thaw, input), target: { oid } };
-  return readForeignWatermark(client, places, ledger, scope, options);
 }
 
 /** Archives named by their keys, and parts of archives, say nothing of how far a table is restored. */

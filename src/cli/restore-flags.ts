@@ -114,7 +114,7 @@ export function withRestoreFlags(command: Command): Command {
     .option('--no-detect-conflicts', 'with --dry-run: read no archive, and leave these numbers out')
     .option(
       '--verify-first',
-      'read every archive of a table to its end first, and load nothing of it if one is bad',
+      'read every archive of all tables to its end first, and load nothing at all if one is bad or missing',
     )
     .option('--no-validate-checksum', 'load archives whose checksum is wrong')
     .option('--fail-fast', 'start nothing more after the first archive that failed')

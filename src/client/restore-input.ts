@@ -113,7 +113,9 @@ export const restoreInput = z.strictObject(
     batch_size: whole(1, 10_000_000).optional().describe('Rows merged by one statement.'),
     verify_first: flag
       .default(false)
-      .describe('Reads every archive of a table to its end first, and loads nothing of it if one is bad.'),
+      .describe(
+        'Reads every archive of all tables to its end first, and loads nothing at all if one is bad or missing.',
+      ),
     trust_watermark: flag
       .default(false)
       .describe("Believes a watermark that the archiver's own tool wrote for some target."),

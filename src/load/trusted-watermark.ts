@@ -1,15 +1,15 @@
 import type pg from 'pg';
-import { parseArchiveKey } from '../archive/key.ts';
-import type { HeldTarget, TableScope } from '../contract/activities.ts';
+import { parseArchiveKey, tableFolders } from '../archive/key.ts';
+import type { HeldTarget, PrepareTableInput } from '../contract/activities.ts';
 import { archiveKey } from '../contract/names.ts';
-import type { RestoreOptions } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { Watermark } from '../contract/watermark.ts';
 import { knowsRestored, type RestoredScope, trustArchives } from '../postgres/counted-archives.ts';
 import { passes } from '../restore/watermark.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { listPage } from './listing.ts';
-import type { WatermarkPlaces } from './watermark-places.ts';
+import type { ThawContext } from './thaw-context.ts';
+import { WatermarkPlaces } from './watermark-places.ts';
 
 /** Archives listed at a time. */
 const pageSize = 1000;
@@ -23,21 +23,27 @@ export interface ForeignWatermark {
 
 /**
  * Looks for a watermark that another tool wrote. It names no target, so that beside a ledger that knows of
- * nothing restored only the user can tell whether it speaks of this table.
+ * nothing restored only the user can tell whether it speaks of this table. It counts for restores that leave out
+ * what was restored before.
  *
+ * @param oid of the target
  * @throws ThawError `InputInvalid` where there is one, and the user has not told
  */
-export async function readForeignWatermark(
+export async function findForeignWatermark(
+  thaw: ThawContext,
   client: pg.Client,
-  places: WatermarkPlaces,
-  ledger: RestoredScope,
-  { table }: TableScope,
-  { trustWatermark }: RestoreOptions,
+  { scope, options, keys }: PrepareTableInput,
+  oid: number,
 ): Promise<ForeignWatermark> {
-  if (await knowsRestored(client, ledger)) return { watermark: null, notices: [] };
-  const { watermark, notices } = await places.read(table.table);
+  const { config, store } = thaw;
+  const { restoreId, database, table } = scope;
+  if (!config.restoreWatermark.enabled || options.ignoreWatermark || keys !== null) return noWatermark;
+  const folders = tableFolders(config.store.prefix, database, table.table, table.schema);
+  if (await knowsRestored(client, { restoreId, store: store.name, folders, target: { oid } }))
+    return noWatermark;
+  const { watermark, notices } = await new WatermarkPlaces(config, store, client, database).read(table.table);
   if (watermark === null || watermark.target !== null) return { watermark: null, notices };
-  if (trustWatermark) return { watermark, notices };
+  if (options.trustWatermark) return { watermark, notices };
   const target = `${table.intoSchema}.${table.intoTable}`;
   throw new ThawError(
     'InputInvalid',
@@ -48,6 +54,13 @@ export async function readForeignWatermark(
       hint: 'Give --trust-watermark to leave out the archives that it passes, or --ignore-watermark to restore them all.',
     },
   );
+}
+
+const noWatermark: ForeignWatermark = { watermark: null, notices: [] };
+
+/** Tells that archives are left out for what a watermark of another tool says. */
+export function trustNotice(archives: number): string {
+  return `${archives} archives count as restored, as the watermark of another tool says (--trust-watermark).`;
 }
 
 /** Has the archives that a watermark passes count as restored. Gives a notice that tells how many. */
@@ -74,5 +87,5 @@ export async function trustWatermark(
     cursor = page.next;
   } while (cursor !== null);
   await client.query('commit');
-  return `${count} archives count as restored, as the watermark of another tool says (--trust-watermark).`;
+  return trustNotice(count);
 }

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { HeldTarget } from '../contract/activities.ts';
 import type { LedgerArchive } from './ledger.ts';
+import { isSqlState, sqlState } from './sqlstate.ts';
 
 /** The archives of one table, as the ledger of one target knows them. */
 export interface RestoredScope {
@@ -31,20 +32,25 @@ export async function countRestored(
 
 /**
  * Tells whether other restores have restored anything into the target. Archives that were asked for by their
- * keys do not count: they say nothing of the others.
+ * keys do not count: they say nothing of the others. Without the schema `thaw` nothing was restored.
  */
 export async function knowsRestored(
   client: pg.Client,
   { restoreId, target, store, folders }: RestoredScope,
 ): Promise<boolean> {
-  const { rows } = await client.query<{ known: boolean }>(
-    `select exists (
-       select from thaw.archives a left join thaw.restores r using (restore_id)
-       where ${isRestored} and a.restore_id <> $4
-         and jsonb_typeof(r.request -> 'keys') is distinct from 'array') as known`,
-    [target.oid, store, folders, restoreId],
-  );
-  return rows[0]?.known ?? false;
+  try {
+    const { rows } = await client.query<{ known: boolean }>(
+      `select exists (
+         select from thaw.archives a left join thaw.restores r using (restore_id)
+         where ${isRestored} and a.restore_id <> $4
+           and jsonb_typeof(r.request -> 'keys') is distinct from 'array') as known`,
+      [target.oid, store, folders, restoreId],
+    );
+    return rows[0]?.known ?? false;
+  } catch (error) {
+    if (isSqlState(error, sqlState.undefinedTable, sqlState.invalidSchemaName)) return false;
+    throw error;
+  }
 }
 
 /** Of some archives, those that count as restored, and did not fail in this restore. */

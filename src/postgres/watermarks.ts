@@ -16,7 +16,7 @@ const createTable = `
     primary key (database_name, table_name)
   )`;
 
-/** Reads a watermark of the database; null when there is none. Needs the schema `thaw`. */
+/** Reads a watermark of the database; null when there is none. Without the schema `thaw` it is of another tool. */
 export async function readWatermark(
   client: pg.Client,
   database: string,
@@ -24,11 +24,15 @@ export async function readWatermark(
 ): Promise<Watermark | null> {
   try {
     if (!(await isThere(client))) return null;
+    const { rows: known } = await client.query<{ own: boolean }>(
+      `select to_regclass('thaw.watermarks') is not null as own`,
+    );
+    const isOwn = known[0]?.own ?? false;
     const { rows } = await client.query<WatermarkRow>(
       `select to_char(mark.last_restored_date at time zone 'UTC', 'YYYY-MM-DD') as day,
-         mark.last_restored_s3_key as key, mark.total_archives_restored as total, own.target
+         mark.last_restored_s3_key as key, mark.total_archives_restored as total, ${isOwn ? 'own.target' : 'null as target'}
        from restore_watermarks mark
-       left join thaw.watermarks own using (database_name, table_name, updated_at)
+       ${isOwn ? 'left join thaw.watermarks own using (database_name, table_name, updated_at)' : ''}
        where database_name = $1 and table_name = $2`,
       [database, table],
     );

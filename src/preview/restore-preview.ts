@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { tableFolders, tableOfKey } from '../archive/key.ts';
+import { parseArchiveKey, tableFolders, tableOfKey } from '../archive/key.ts';
 import { listTableArchives } from '../client/archive-list.ts';
 import { type MetadataTotals, readArchiveFacts, totalsOf } from '../client/metadata-totals.ts';
 import { configuredTables, findDatabase } from '../config/database-config.ts';
@@ -10,10 +10,12 @@ import { ThawError } from '../contract/thaw-error.ts';
 import { checkTarget } from '../load/check-target.ts';
 import { compareSchemas } from '../load/compare-schemas.ts';
 import { ThawContext } from '../load/thaw-context.ts';
+import { findForeignWatermark, trustNotice } from '../load/trusted-watermark.ts';
 import { askedTarget } from '../postgres/asked-target.ts';
 import { readTarget, type TargetTable } from '../postgres/catalog.ts';
 import { findEarlier } from '../postgres/ledger.ts';
 import { describeForeign } from '../restore/foreign.ts';
+import { passes } from '../restore/watermark.ts';
 import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
 import { describeDangling } from './dangling.ts';
@@ -114,7 +116,10 @@ async function previewTable(
   const target = await findTarget(client, table, options);
   const hasLedger = await knowsThaw(client);
   const isKnown = target !== null && hasLedger;
-  const earlier = isKnown ? await restoredEarlier(client, listed, target, store.name) : new Set();
+  const restored = isKnown ? await restoredEarlier(client, listed, target, store.name) : new Set<string>();
+  const trusted =
+    target === null ? noTrust : await trustedArchives(thaw, client, request, table, target, listed);
+  const earlier = new Set([...restored, ...trusted.keys]);
   const archives = options.ignoreWatermark ? listed : listed.filter(({ key }) => !earlier.has(key));
   const { own: meant, totals, foreign } = await ofSchema(store, archives, own === null ? table.schema : null);
   const preview = { table, archives: meant, totals, earlier: earlier.size, outcome: null };
@@ -127,7 +132,7 @@ async function previewTable(
   const compared = await compareSchemas(thaw, { request, table, target, signal: job.signal }, async (refs) =>
     refs.filter(({ name }) => pending.has(archiveKey(folders[0] ?? '', name))),
   );
-  const notices = [...target.notices, ...compared.notices];
+  const notices = [...target.notices, ...trusted.notices, ...compared.notices];
   const reason = uncountable(target);
   if (!job.detectConflicts) return uncounted(notices);
   if (reason !== null) return uncounted([...notices, reason]);
@@ -178,6 +183,26 @@ async function findTarget(
     if (options.createTable && error instanceof ThawError && error.code === 'TargetMissing') return null;
     throw error;
   }
+}
+
+const noTrust = { keys: [], notices: [] };
+
+/** Archives that count as restored since a watermark of another tool is trusted. */
+async function trustedArchives(
+  thaw: ThawContext,
+  client: pg.Client,
+  { restoreId, fingerprint, database, keys, options }: RestoreRequest,
+  table: TableRequest,
+  target: TargetTable,
+  archives: readonly ObjectInfo[],
+): Promise<{ readonly keys: readonly string[]; readonly notices: readonly string[] }> {
+  const input = { scope: { restoreId, fingerprint, database, table }, options, keys };
+  const { watermark, notices } = await findForeignWatermark(thaw, client, input, target.rootOid);
+  if (watermark === null) return { keys: [], notices };
+  const passed = archives
+    .map(({ key }) => key)
+    .filter((key) => passes(watermark, key, parseArchiveKey(key).day));
+  return { keys: passed, notices: [...notices, trustNotice(passed.length)] };
 }
 
 /** Archives that any restore has restored into the target. */

@@ -33,24 +33,29 @@ async function count(table: string): Promise<number> {
   return rows[0]?.rows ?? -1;
 }
 
-test('one bad archive among others: nothing is loaded, and the report names all that are bad', async () => {
+test('one bad archive among others: nothing is loaded into any table, and the report names all that are bad', async () => {
+  await prepare('fine', [undefined]);
   await prepare('bad', [undefined, 'flipped-byte', undefined, 'record-count', 'truncated']);
-  const outcome = await thaw.restore(['bad'], { verifyFirst: true });
-  expect(await count('bad')).toBe(0);
+  const outcome = await thaw.restore(['fine', 'bad'], { verifyFirst: true });
+  expect([await count('fine'), await count('bad')]).toEqual([0, 0]);
   expect(outcome).toMatchObject({
     state: 'failed',
     tally: { archives: { restored: 0, failed: 3 }, rows: { inserted: 0 } },
+    error: { message: '3 of 6 archives did not pass --verify-first, so nothing was loaded.' },
   });
-  const [table] = outcome.tables;
-  expect(table?.error?.message).toBe(
+  const [fine, bad] = outcome.tables;
+  expect(fine).toMatchObject({ target: 'public.fine', error: null, failures: [] });
+  expect(bad?.error?.message).toBe(
     'public.bad: 3 of 5 archives did not pass --verify-first, so nothing was loaded.',
   );
-  expect(table?.failures.map(({ archive, code }) => [archive.slice(-12, -9), code])).toEqual([
+  expect(bad?.failures.map(({ archive, code }) => [archive.slice(-12, -9), code])).toEqual([
     ['002', 'ChecksumMismatch'],
     ['004', 'CountMismatch'],
     ['005', 'ChecksumMismatch'],
   ]);
   expect(exitCodeOf(outcome)).toBe(3);
+  const { rows: targets } = await thaw.pg.query('select from thaw.targets');
+  expect(targets).toHaveLength(0);
 
   const without = await thaw.restore(['bad']);
   expect(without.tally.archives).toEqual({ restored: 2, earlier: 0, failed: 3 });
@@ -62,4 +67,15 @@ test('sound archives are loaded after all were read', async () => {
   const outcome = await thaw.restore(['sound'], { verifyFirst: true });
   expect(outcome).toMatchObject({ state: 'completed', tally: { archives: { restored: 3, failed: 0 } } });
   expect(await count('sound')).toBe(6);
+});
+
+test('an archive that is not there does not pass either', async () => {
+  await prepare('asked', [undefined]);
+  const [key = ''] = await thaw.bucket.keys(`archives/${thaw.database.name}/asked/`);
+  const request = thaw.request(['asked'], { verifyFirst: true });
+  const keys = [key, key.replace('_001', '_002')];
+  await thaw.restores.start({ ...request, keys });
+  const outcome = await thaw.restores.outcome(request.restoreId);
+  expect(outcome.tables[0]?.failures).toMatchObject([{ archive: keys[1], code: 'ArchiveNotFound' }]);
+  expect([await count('asked'), exitCodeOf(outcome)]).toEqual([0, 3]);
 });

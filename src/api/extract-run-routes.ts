@@ -1,16 +1,14 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import { stream } from 'hono/streaming';
-import { isActiveStatus } from '../contract/run-status.ts';
 import type { ControlDatabase } from '../control/control-database.ts';
 import { countDownload, type ExtractRunRow, extractRunListing } from '../control/extract-runs.ts';
 import { listPage } from '../control/list.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { answer, errorAnswers, success } from './answer.ts';
 import type { ApiEnv } from './api-env.ts';
-import { ApiError } from './api-error.ts';
 import { visibleTenant } from './caller.ts';
 import { extractRunRecord, toExtractRunRecord } from './extract-record.ts';
-import type { ExtractRuns } from './extract-runs.ts';
+import { type ExtractRuns, extractedKey } from './extract-runs.ts';
 import { keyHeader, runIdOf } from './idempotency.ts';
 import { linkNextPage, listParameters, readListQuery } from './list-query.ts';
 
@@ -128,7 +126,7 @@ export function addExtractRunRoutes(
 
   app.openapi(downloadRoute, async (context) => {
     const run = await runs.find(context.req.valid('param').runId, context.get('caller'));
-    const body = await store.open(keyOf(run));
+    const body = await store.open(extractedKey(run));
     await control.use((client) => countDownload(client, run.id));
     context.header('Content-Type', 'application/zip');
     context.header('Content-Length', String(body.bytes));
@@ -140,20 +138,6 @@ export function addExtractRunRoutes(
         await out.write(chunk);
       }
     }) as never;
-  });
-}
-
-/** Where the bundle lies. @throws ApiError `CONFLICT` before it is there, `GONE` when its time is over */
-function keyOf(run: ExtractRunRow): string {
-  const { key, status, expires_at: expires, removed_at: removed } = run;
-  if (key === null) {
-    throw new ApiError('CONFLICT', `The run is ${status}: there is no bundle.`, {
-      hint: isActiveStatus(status) ? 'Wait until it is completed.' : 'Run the extract again.',
-    });
-  }
-  if (removed === null && (expires === null || expires.getTime() > Date.now())) return key;
-  throw new ApiError('GONE', 'The bundle was removed, as its time is over.', {
-    hint: 'Run the extract again.',
   });
 }
 

@@ -6,7 +6,8 @@ import { fingerprint } from '../config/fingerprint.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { ExtractRequest } from '../contract/extract-request.ts';
 import type { BundlePart } from '../contract/run-request.ts';
-import type { ControlDatabase } from '../control/control-database.ts';
+import { isActiveStatus } from '../contract/run-status.ts';
+import type { ControlClient, ControlDatabase } from '../control/control-database.ts';
 import {
   type ExtractRunRow,
   insertExtractRun,
@@ -168,6 +169,32 @@ export function extractNotFound(id: string): ApiError {
   return new ApiError('RECORD_NOT_FOUND', `No extract ${id.slice(0, 200)} is saved.`, {
     hint: 'GET /api/data/extracts lists those that are.',
   });
+}
+
+/** Where the bundle of a run lies. @throws ApiError `CONFLICT` before it is there, `GONE` when its time is over */
+export function extractedKey(run: ExtractRunRow): string {
+  const { key, status, expires_at: expires, removed_at: removed } = run;
+  if (key === null) {
+    throw new ApiError('CONFLICT', `The run is ${status}: there is no bundle.`, {
+      hint: isActiveStatus(status) ? 'Wait until it is completed.' : 'Run the extract again.',
+    });
+  }
+  if (removed === null && (expires === null || expires.getTime() > Date.now())) return key;
+  throw new ApiError('GONE', 'The bundle was removed, as its time is over.', {
+    hint: 'Run the extract again.',
+  });
+}
+
+/**
+ * The bundle that a run of an extract has written.
+ *
+ * @param tenant whose it must be
+ * @throws ApiError `RECORD_NOT_FOUND`, and as {@link extractedKey}
+ */
+export async function findExtracted(client: ControlClient, runId: string, tenant: string) {
+  const run = await readExtractRun(client, runId, tenant);
+  if (run === null) throw extractRunNotFound(runId);
+  return { key: extractedKey(run), sha256: run.sha256 ?? '', filename: run.filename ?? `${run.id}.zip` };
 }
 
 function extractRunNotFound(id: string): ApiError {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { RestoreClient } from '../client/restore-client.ts';
 import { isTemporalUnavailable } from '../client/temporal-error.ts';
@@ -8,7 +7,6 @@ import type { ControlDatabase } from '../control/control-database.ts';
 import { appendLogs } from '../control/logs.ts';
 import { listUntouchedRuns, readRun, type StoredRun, updateRun } from '../control/runs.ts';
 import { bareRun, type Run } from './run.ts';
-import { changeOf, endLines } from './run-change.ts';
 import type { Sources } from './sources/sources.ts';
 
 /** What the reconciler works with. */
@@ -40,27 +38,20 @@ export class Reconciler {
     this.#dependencies = dependencies;
   }
 
-  /** Looks after all active runs until it is told to stop. What fails is logged, and tried again. */
-  async watch(seconds: number, signal: AbortSignal): Promise<void> {
-    const { logger } = this.#dependencies;
-    while (!signal.aborted) {
-      try {
-        await this.pass(seconds);
-      } catch (error) {
-        logger.warn({ err: error }, 'runs could not be compared with Temporal');
-      }
-      await sleep(seconds * 1000, null, { signal, ref: false }).catch(() => {});
-    }
-  }
-
-  /** Looks once after the runs that nobody has looked after for some seconds. */
-  async pass(seconds: number): Promise<void> {
+  /**
+   * Looks after the runs that nobody has looked after for some seconds.
+   *
+   * @returns how many of them have ended
+   */
+  async pass(seconds: number): Promise<number> {
     const { control, logger } = this.#dependencies;
     const runs = await control.use((client) => listUntouchedRuns(client, seconds, runsAtOnce.pass));
+    let ended = 0;
     const look = async (): Promise<void> => {
       for (let run = runs.shift(); run !== undefined; run = runs.shift()) {
         try {
-          await this.refresh(run);
+          const { stored } = await this.refresh(run);
+          if (isEnded(stored.state)) ended += 1;
         } catch (error) {
           // Where no worker answers for a run, it is so each time.
           const level = isTemporalUnavailable(error) ? 'debug' : 'warn';
@@ -69,6 +60,7 @@ export class Reconciler {
       }
     };
     await Promise.all(Array.from({ length: runsAtOnce.together }, look));
+    return ended;
   }
 
   /**
@@ -122,9 +114,11 @@ export class Reconciler {
   }
 
   async #write(stored: StoredRun, run: Run): Promise<Reconciled> {
-    return this.#dependencies.control.transaction(async (client) => {
-      const written = await updateRun(client, stored.id, changeOf(run));
-      if (written && isEnded(run.state)) await appendLogs(client, stored.id, endLines(run));
+    const { control, sources } = this.#dependencies;
+    const source = sources.ofRequest(stored.request);
+    return control.transaction(async (client) => {
+      const written = await updateRun(client, stored.id, source.change(run));
+      if (written && isEnded(run.state)) await appendLogs(client, stored.id, source.endLines(run));
       return { stored: (await readRun(client, stored.id, null)) ?? stored, run };
     });
   }

@@ -35,7 +35,7 @@ export type RestoreRecord = z.output<typeof restoreRecord>;
 
 /** Writes a saved restore as the documented record. */
 export function toRestoreRecord(row: RestoreRow): RestoreRecord {
-  const { tenant: _, include, models, options, ...rest } = row;
+  const { tenant: _, namespace: __, include, models, options, ...rest } = row;
   return {
     ...rest,
     include: [...include],

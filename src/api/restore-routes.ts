@@ -44,11 +44,24 @@ const startRoute = createRoute({
   responses: {
     200: preview,
     202: answer('The restore is accepted.', accepted),
-    ...errorAnswers(400, 401, 403, 404, 409, 413, 415, 429, 503),
+    ...errorAnswers(400, 401, 403, 404, 409, 410, 413, 415, 429, 503),
   },
 });
 
-const runInput = z.strictObject({}, must('must be an object')).openapi('RunInput');
+const flag = z.boolean(must('must be true or false'));
+
+/** What a run may do otherwise than it is saved. */
+const runInput = z
+  .strictObject(
+    {
+      dry_run: flag
+        .optional()
+        .openapi({ description: 'Changes nothing. Of a bundle: does it all and rolls it back.' }),
+      validate_only: flag.optional().openapi({ description: 'Of a bundle: checks the file alone.' }),
+    },
+    must('must be an object'),
+  )
+  .openapi('RunInput');
 
 const runRoute = createRoute({
   method: 'post',
@@ -61,8 +74,11 @@ const runRoute = createRoute({
     body: { content: { 'application/json': { schema: { $ref: '#/components/schemas/RunInput' } } } },
   },
   responses: {
-    200: answer('The run is accepted.', accepted),
-    ...errorAnswers(400, 401, 403, 404, 409, 413, 415, 429, 503),
+    200: answer(
+      'The run is accepted; of a dry run of archives, what it found.',
+      z.union([accepted, previewJson]),
+    ),
+    ...errorAnswers(400, 401, 403, 404, 409, 410, 413, 415, 429, 503),
   },
 });
 
@@ -108,17 +124,26 @@ export function addRestoreRoutes(
       ...body
     } = parseInput(oneOff, await readJson(context));
     const source = sources.of(body.source_type);
-    const settings = source.settingsOnce(body);
-    if (dryRun) {
+    const rolledBack = dryRun && source.preview === null;
+    const settings = source.settingsOnce(rolledBack ? { ...body, dry_run: true } : body);
+    if (dryRun && source.preview !== null) {
       const how = { detectConflicts, signal: context.req.raw.signal };
-      return context.json(success(await source.preview(source.request(settings, owner), how)), 200);
+      return context.json(success(await source.preview(await starter.plan(settings, owner), how)), 200);
     }
     return context.json(success(acceptedOf(context, await starter.startOnce(settings, owner))), 202);
   });
 
   app.openapi(runRoute, async (context) => {
-    parseInput(runInput, await readOptionalJson(context));
-    const started = await starter.startSaved(context.req.valid('param').id, ownerOf(context));
+    const { id } = context.req.valid('param');
+    const owner = ownerOf(context);
+    const changes = parseInput(runInput, await readOptionalJson(context));
+    if (changes.dry_run) {
+      const request = await starter.planSaved(id, owner);
+      const how = { detectConflicts: true, signal: context.req.raw.signal };
+      const preview = await sources.ofRequest(request).preview?.(request, how);
+      if (preview !== undefined) return context.json(success(preview), 200);
+    }
+    const started = await starter.startSaved(id, owner, changes);
     return context.json(success(acceptedOf(context, started)), 200);
   });
 

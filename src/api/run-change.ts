@@ -74,7 +74,7 @@ function lastLine(run: Run): LogLine {
     case 'completed':
       return { ...line, level: 'info', message: 'Restore completed successfully' };
     case 'cancelled':
-      return { ...line, level: 'warn', message: 'Restore cancelled' };
+      return { ...line, level: 'warn', message: 'Restore cancelled by user' };
     default:
       return {
         ...line,

@@ -4,12 +4,12 @@ import { isTemporalUnavailable } from '../client/temporal-error.ts';
 import type { RunRequest } from '../contract/run-request.ts';
 import type { ControlClient, ControlDatabase } from '../control/control-database.ts';
 import { type RestoreRow, readRestore } from '../control/restores.ts';
-import { insertRun, readActiveRun, readRun } from '../control/runs.ts';
+import { insertRun, readActiveRun, readRun, type StoredRun } from '../control/runs.ts';
 import { ApiError, restoreNotFound } from './api-error.ts';
-import { visibleTenant } from './caller.ts';
+import { type Caller, visibleTenant } from './caller.ts';
 import { keyTaken } from './idempotency.ts';
 import type { Reconciler } from './reconciler.ts';
-import type { RunOwner, SourceSettings } from './sources/source.ts';
+import type { RunOwner, RunPlace, SourceSettings } from './sources/source.ts';
 import type { Sources } from './sources/sources.ts';
 
 /** What starting runs takes. */
@@ -19,6 +19,9 @@ export interface RunStarterDependencies {
   readonly reconciler: Reconciler;
   readonly logger: Logger;
 }
+
+/** Options that are otherwise in one run than they were saved. */
+export type RunChanges = Readonly<Record<string, unknown>>;
 
 /** A run that was asked for. */
 export interface StartedRun {
@@ -41,20 +44,22 @@ export class RunStarter {
   /**
    * Runs a saved restore.
    *
+   * @param changes options that are otherwise in this run only
    * @throws ApiError `RECORD_NOT_FOUND`; `CONFLICT` when it is disabled or runs already
    * @throws ThawError `InputInvalid` when its settings are not good any more
    */
-  async startSaved(restoreId: string, owner: RunOwner): Promise<StartedRun> {
+  async startSaved(restoreId: string, owner: RunOwner, changes: RunChanges): Promise<StartedRun> {
     const { runId, caller } = owner;
     const request = await this.#dependencies.control.transaction(async (client) => {
       const restore = await readRestore(client, restoreId, visibleTenant(caller), 'for update');
       if (restore === null) throw restoreNotFound(restoreId);
       const earlier = await readRun(client, runId, restore.tenant);
       if (earlier !== null) {
-        if (earlier.restoreId === restore.id) return null;
+        const same = earlier.restoreId === restore.id && sameChanges(earlier, changes);
+        if (same) return null;
         throw keyTaken(runId);
       }
-      return this.#insertSaved(client, restore, owner);
+      return this.#insertSaved(client, restore, changes, owner);
     });
     if (request === null) return { runId, known: true };
     await this.#begin(runId, request);
@@ -64,25 +69,56 @@ export class RunStarter {
   /** Runs a restore that is not saved. @throws ApiError `CONFLICT` when the key stands for another request */
   async startOnce(settings: SourceSettings, owner: RunOwner): Promise<StartedRun> {
     const { runId, caller } = owner;
-    const request = this.#dependencies.sources.of(settings.source_type).request(settings, owner);
-    const known = await this.#dependencies.control.transaction(async (client) => {
+    const { control, sources } = this.#dependencies;
+    const { tenant, namespace } = caller;
+    const started = await control.transaction(async (client) => {
+      const place = { tenant, namespace, ask: asking(client) };
+      const request = await sources.of(settings.source_type).request(settings, owner, place);
       const run = { ...runOf(settings, request, owner, caller.tenant), restoreId: null, restoreName: null };
-      if (await insertRun(client, run)) return false;
+      if (await insertRun(client, run)) return request;
       const earlier = await readRun(client, runId, caller.tenant);
       const same = earlier?.restoreId === null && stableJson(earlier.request) === stableJson(request);
       if (!same) throw keyTaken(runId);
-      return true;
+      return null;
     });
-    if (!known) await this.#begin(runId, request);
-    return { runId, known };
+    if (started !== null) await this.#begin(runId, started);
+    return { runId, known: started === null };
   }
 
-  async #insertSaved(client: ControlClient, restore: RestoreRow, owner: RunOwner): Promise<RunRequest> {
+  /** What a run would be that is not started. */
+  async plan(settings: SourceSettings, owner: RunOwner): Promise<RunRequest> {
+    const { control, sources } = this.#dependencies;
+    const { tenant, namespace } = owner.caller;
+    const ask: RunPlace['ask'] = (question) => control.use(question);
+    return sources.of(settings.source_type).request(settings, owner, { tenant, namespace, ask });
+  }
+
+  /** The same of a saved restore. @throws ApiError `RECORD_NOT_FOUND` */
+  async planSaved(restoreId: string, owner: RunOwner): Promise<RunRequest> {
+    const { control } = this.#dependencies;
+    const tenant = visibleTenant(owner.caller);
+    const restore = await control.use((client) => readRestore(client, restoreId, tenant));
+    if (restore === null) throw restoreNotFound(restoreId);
+    return this.plan(restore, owner);
+  }
+
+  async #insertSaved(
+    client: ControlClient,
+    restore: RestoreRow,
+    changes: RunChanges,
+    owner: RunOwner,
+  ): Promise<RunRequest> {
     if (!restore.enabled) throw disabled(restore);
-    const request = this.#dependencies.sources.of(restore.source_type).request(restore, owner);
-    const run = runOf(restore, request, owner, restore.tenant);
-    const written = await insertRun(client, { ...run, restoreId: restore.id, restoreName: restore.name });
-    if (!written) throw runsAlready((await readActiveRun(client, restore.id))?.id ?? owner.runId);
+    const { caller, runId } = owner;
+    const source = this.#dependencies.sources.of(restore.source_type);
+    const settings = source.settings({ ...restore, options: { ...restore.options, ...changes } });
+    const place = { ask: asking(client), tenant: restore.tenant, namespace: namespaceOf(restore, caller) };
+    const request = await source.request(settings, owner, place);
+    const run = runOf(settings, request, owner, restore.tenant);
+    const { id: restoreId, name: restoreName } = restore;
+    const configSnapshot = { ...run.configSnapshot, changes };
+    const written = await insertRun(client, { ...run, restoreId, restoreName, configSnapshot });
+    if (!written) throw runsAlready((await readActiveRun(client, restoreId))?.id ?? runId);
     return request;
   }
 
@@ -103,11 +139,32 @@ function runOf(settings: SourceSettings, request: RunRequest, { runId, caller }:
   return {
     id: runId,
     tenant,
-    sourceFilename: null,
+    sourceFilename: filenameOf(request),
     configSnapshot: { source_type, source_ref, conflict_strategy, include, models, create_models, options },
     request,
     createdBy: caller.subject,
   };
+}
+
+/** The same key goes with the same request only. */
+function sameChanges({ configSnapshot }: StoredRun, changes: RunChanges): boolean {
+  return stableJson(configSnapshot.changes) === stableJson(changes);
+}
+
+/** Within the transaction that is under way. */
+function asking(client: ControlClient): RunPlace['ask'] {
+  return (question) => question(client);
+}
+
+function filenameOf(request: RunRequest): string | null {
+  if (request.sourceType === 'archives') return null;
+  const { source } = request.bundle;
+  return source.kind === 'stored' ? source.filename : null;
+}
+
+/** Who runs what another tenant has saved, as root may, does so in the schema of that tenant. */
+function namespaceOf(restore: RestoreRow, caller: Caller): string {
+  return caller.tenant === restore.tenant ? caller.namespace : restore.namespace;
 }
 
 function disabled({ id }: RestoreRow): ApiError {

@@ -133,7 +133,12 @@ export class Runs {
   }
 }
 
-const pastOf: Readonly<Record<Verb, string>> = { pause: 'paused', resume: 'resumed', cancel: 'cancelled' };
+const said: Readonly<Record<Verb, string>> = {
+  pause: 'Pause asked for by user',
+  resume: 'Restore resumed by user',
+  // How it ended is said at its end.
+  cancel: 'Cancel asked for by user',
+};
 
 function lineOf(verb: Verb, { reason }: Message): LogLine {
   return {
@@ -142,7 +147,7 @@ function lineOf(verb: Verb, { reason }: Message): LogLine {
     phase: null,
     model: null,
     record: null,
-    message: `Restore ${pastOf[verb]} by user`,
+    message: said[verb],
     detail: reason === null ? null : { reason },
   };
 }

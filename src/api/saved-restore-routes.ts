@@ -102,12 +102,13 @@ export function addSavedRestoreRoutes(
   app.openAPIRegistry.register('RestoreChange', restoreChange);
 
   app.openapi(createOneRoute, async (context) => {
-    const { tenant, subject } = context.get('caller');
     const body = await readJson(context);
     const settings = parseMany(body).map((each) => settingsOf(sources, each));
     const rows = await control.transaction(async (client) => {
       const saved: RestoreRow[] = [];
-      for (const each of settings) saved.push(await insertRestore(client, tenant, subject, each));
+      for (const each of settings) {
+        saved.push(await insertRestore(client, context.get('caller'), each));
+      }
       return saved;
     });
     const records = rows.map(toRestoreRecord);

@@ -95,10 +95,17 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
       { what: 'bundles removed whose time is over', work: () => removeExpired(control, store) },
       { what: 'runs of extracts compared with Temporal', work: () => extracts.reconcile() },
     ],
+    30,
+    logger,
+  );
+  const { reconcileSeconds = 5 } = options;
+  const watch = new Upkeep(
+    [{ what: 'runs found ended in Temporal', work: () => reconciler.pass(reconcileSeconds) }],
+    reconcileSeconds,
     logger,
   );
   const release = async () => {
-    await upkeep.stop();
+    await Promise.all([upkeep.stop(), watch.stop()]);
     store.close();
     await control.close();
   };
@@ -126,18 +133,10 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     throw error;
   }
   upkeep.start();
+  watch.start();
   const url = urlOf(server, host);
   options.onListening?.(url);
-  const closing = new AbortController();
-  const watching = reconciler.watch(options.reconcileSeconds ?? 5, closing.signal);
-  return {
-    url,
-    close: async () => {
-      closing.abort();
-      await close(server).finally(() => watching);
-      await release();
-    },
-  };
+  return { url, close: () => close(server).finally(release) };
 }
 
 /** Whether Temporal answers, and has the namespace. */

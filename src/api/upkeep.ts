@@ -9,18 +9,18 @@ export interface UpkeepJob {
   readonly work: () => Promise<number>;
 }
 
-/** Milliseconds between two rounds. */
-const pause = 30_000;
-
 /** Does its jobs again and again until it is stopped. What fails is logged, and tried again. */
 export class Upkeep {
   readonly #jobs: readonly UpkeepJob[];
+  readonly #seconds: number;
   readonly #logger: Logger;
   readonly #stopped = new AbortController();
   #loop: Promise<void> = Promise.resolve();
 
-  constructor(jobs: readonly UpkeepJob[], logger: Logger) {
+  /** @param seconds between two rounds */
+  constructor(jobs: readonly UpkeepJob[], seconds: number, logger: Logger) {
     this.#jobs = jobs;
+    this.#seconds = seconds;
     this.#logger = logger;
   }
 
@@ -38,7 +38,7 @@ export class Upkeep {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       for (const job of this.#jobs) if (!signal.aborted) await this.#do(job);
-      await sleep(pause, undefined, { signal, ref: false }).catch(() => {});
+      await sleep(this.#seconds * 1000, undefined, { signal, ref: false }).catch(() => {});
     }
   }
 

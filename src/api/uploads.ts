@@ -6,12 +6,12 @@ import { storedKey } from '../bundle/stored-key.ts';
 import { tarToZip } from '../bundle/tar-to-zip.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
-import type { ControlDatabase } from '../control/control-database.ts';
+import type { ControlClient, ControlDatabase } from '../control/control-database.ts';
 import { deleteUpload, insertUpload, readUpload, type UploadRow } from '../control/uploads.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { ApiError } from './api-error.ts';
 import type { BundleSettings } from './bundle-settings.ts';
-import { type Caller, visibleTenant } from './caller.ts';
+import type { Caller } from './caller.ts';
 import type { ReceivedFile } from './receive-file.ts';
 import type { Spool, SpooledFile } from './spool.ts';
 
@@ -53,22 +53,25 @@ export class Uploads {
     }
     return row;
   }
+}
 
-  /**
-   * The upload that a `source_ref` names: its id, or the path that the document gives it, which is never opened.
-   *
-   * @throws ApiError `RECORD_NOT_FOUND` when there is none (any more) that the caller may use
-   */
-  async find(ref: string, caller: Caller): Promise<UploadRow> {
-    const id = uploadIdOf(ref);
-    const { control } = this.#dependencies;
-    const row =
-      id === null ? null : await control.use((client) => readUpload(client, id, visibleTenant(caller)));
-    if (row !== null) return row;
-    throw new ApiError('RECORD_NOT_FOUND', `There is no upload ${ref.slice(0, 200)} (any more).`, {
-      hint: 'Send the bundle with POST /api/uploads, and use the id that it answers with.',
-    });
-  }
+/**
+ * The upload that a `source_ref` names: its id, or the path that the document gives it, which is never opened.
+ *
+ * @param tenant whose it must be; null: anybody's
+ * @throws ApiError `RECORD_NOT_FOUND` when there is none (any more) of the tenant
+ */
+export async function findUpload(
+  client: ControlClient,
+  ref: string,
+  tenant: string | null,
+): Promise<UploadRow> {
+  const id = uploadIdOf(ref);
+  const row = id === null ? null : await readUpload(client, id, tenant);
+  if (row !== null) return row;
+  throw new ApiError('RECORD_NOT_FOUND', `There is no upload ${ref.slice(0, 200)} (any more).`, {
+    hint: 'Send the bundle with POST /api/uploads, and use the id that it answers with.',
+  });
 }
 
 /** `{id}`, or `/tmp/restores/uploads/{id}.zip`; null for anything else. */

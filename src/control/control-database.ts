@@ -9,6 +9,9 @@ export type ControlClient = Pick<pg.ClientBase, 'query'>;
 /** Connections that one process keeps to the control database: its statements are short. */
 const connections = 6;
 
+/** What errors are about. */
+const object = 'the control database';
+
 /** Numbers of rows are far below 2^53. */
 const int8Oid = 20;
 
@@ -67,18 +70,27 @@ export class ControlDatabase {
   }
 
   async #with<T>(work: (client: ControlClient) => Promise<T>): Promise<T> {
-    let client: pg.PoolClient | null = null;
+    const client = await this.#connect();
     let broken = false;
     try {
-      client = await this.#pool.connect();
       await this.#prepare(client);
       return await work(client);
     } catch (error) {
       // What PostgreSQL itself answers leaves the connection as it was.
       broken = !(error instanceof pg.DatabaseError);
-      throw databaseError(error, { object: 'the control database' });
+      throw databaseError(error, { object });
     } finally {
-      client?.release(broken);
+      client.release(broken);
+    }
+  }
+
+  /** Whoever asks for something kept there can only ask again, whatever the server has against a connection. */
+  async #connect(): Promise<pg.PoolClient> {
+    try {
+      return await this.#pool.connect();
+    } catch (error) {
+      const { message, hint, sqlstate } = databaseError(error, { object });
+      throw new ThawError('DatabaseUnavailable', message, { object, hint, sqlstate, cause: error });
     }
   }
 

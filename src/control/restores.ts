@@ -6,6 +6,8 @@ import type { Listing } from './list.ts';
 export interface RestoreRow extends RestoreSettings {
   readonly id: string;
   readonly tenant: string;
+  /** The schema of whoever saved it: bundles go into it. */
+  readonly namespace: string;
   readonly last_run_id: string | null;
   readonly last_run_at: Date | null;
   readonly total_runs: number;
@@ -30,6 +32,13 @@ export interface RestoreSettings {
   readonly enabled: boolean;
   /** What only its kind of source knows. */
   readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** Who saves a restore. */
+export interface RestoreOwner {
+  readonly subject: string;
+  readonly tenant: string;
+  readonly namespace: string;
 }
 
 /** How saved restores are listed. */
@@ -63,17 +72,16 @@ export const restoreListing: Listing = {
 /** Saves a restore. */
 export async function insertRestore(
   client: ControlClient,
-  tenant: string,
-  createdBy: string,
+  owner: RestoreOwner,
   settings: RestoreSettings,
 ): Promise<RestoreRow> {
   const { rows } = await client.query<RestoreRow>(
     `insert into thaw_api.restores
        (name, description, source_type, source_ref, conflict_strategy, include, models, create_models, enabled,
-        options, tenant, created_by)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+        options, tenant, namespace, created_by)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
      returning *`,
-    [...valuesOf(settings), tenant, createdBy],
+    [...valuesOf(settings), owner.tenant, owner.namespace, owner.subject],
   );
   return only(rows);
 }

@@ -25,6 +25,8 @@ create table thaw_api.restores (
   enabled boolean not null,
   -- What only its kind of source knows: the settings of a restore of archives, the database of a bundle.
   options jsonb not null default '{}',
+  -- The schema of whoever saved it, for bundles.
+  namespace text not null,
   last_run_id text,
   last_run_at timestamptz,
   total_runs integer not null default 0,

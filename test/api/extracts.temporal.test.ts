@@ -96,12 +96,28 @@ test('an extract is saved, run once at a time, and its bundle downloaded until i
     last_run_id: runId,
   });
 
+  await thaw.pg.query('delete from acme.tasks where id in (select id from acme.tasks limit 300)');
+  const source = { source_type: 'extract_run', source_ref: runId };
+  const restored = await send('/api/restores', post(source));
+  expect(restored.status).toBe(202);
+  const restoredStatus = async () =>
+    (await send(`/api/data/restore_runs/${restored.json.data.run_id}`)).json.data.status;
+  await expect.poll(restoredStatus, { timeout: 40_000 }).toBe('completed');
+  expect((await thaw.pg.query('select from acme.tasks')).rowCount).toBe(1000);
+  expect(await send('/api/restores', post(source), { ...acme, tenant: 'other' })).toMatchObject({
+    status: 404,
+  });
+
   const control = new ControlDatabase(thaw.database.url);
   await control.use((client) =>
     client.query("update thaw_api.extract_runs set expires_at = now() - interval '1 s'"),
   );
   await control.close();
   expect(await send(`/api/extracts/runs/${runId}/download`)).toMatchObject({
+    status: 410,
+    json: { error_code: 'GONE' },
+  });
+  expect(await send('/api/restores', post(source))).toMatchObject({
     status: 410,
     json: { error_code: 'GONE' },
   });

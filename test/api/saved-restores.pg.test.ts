@@ -99,7 +99,7 @@ test.each([
   [{ name: undefined }, 'name: is required'],
   [{ name: '' }, 'name: must not be empty'],
   [{ name: 'a\0' }, 'name: must not hold NUL'],
-  [{ source_type: 'floppy' }, 'source_type: must be one of archives'],
+  [{ source_type: 'floppy' }, 'source_type: must be one of upload, extract_run, archives'],
   [{ conflict_strategy: 'sync' }, 'conflict_strategy: must be skip, overwrite, fail or upsert (got "sync")'],
   [{ source_ref: '/etc/passwd' }, 'source_ref: must be null for archives'],
   [{ models: ['users'] }, 'models: must be null for archives'],

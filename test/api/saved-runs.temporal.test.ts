@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { RunningApi } from '../../src/api/server.ts';
+import { makeZip } from '../bundle/zip-writer.ts';
 import { expectEqualTable, expectedCsv } from '../harness/fixture.ts';
+import { testAuthorization } from '../harness/token.ts';
 import { type ApiSite, createApiSite, runIn, save, send, table } from './api-site.ts';
 import { post } from './fake-restores.ts';
 
@@ -121,8 +123,8 @@ test('of runs that are asked for in the same millisecond one begins; another whi
     `/api/data/restore_logs?filter[where][run_id]=${runId}&filter[where][level]=warn`,
   );
   expect(logs.json.data).toMatchObject([
+    { message: 'Cancel asked for by user' },
     { message: 'Restore cancelled by user' },
-    { message: 'Restore cancelled' },
   ]);
   const again = await send(api, `/api/restores/${id}/cancel`, { method: 'POST' });
   expect(again).toMatchObject({
@@ -154,7 +156,7 @@ test('the active run of a saved restore is paused and resumed', async () => {
   await expectEqualTable(site.thaw.pg, table, expectedCsv('audit-logs', table));
   const logs = await send(api, `/api/data/restore_logs?filter[where][run_id]=${runId}&limit=2`);
   expect(logs.json.data).toMatchObject([
-    { message: 'Restore paused by user', detail: { reason: 'lunch' } },
+    { message: 'Pause asked for by user', detail: { reason: 'lunch' } },
     { message: 'Restore resumed by user' },
   ]);
 });
@@ -204,4 +206,119 @@ test('one key starts one run of a saved restore, and stands for nothing else', a
     status: 409,
     json: { error_code: 'CONFLICT', data: { run_id: runId } },
   });
+});
+
+const users = {
+  'describe.yaml': 'people:\n  status: active\n  fields:\n    name: { type: text, required: true }\n',
+  'people.jsonl':
+    '{"id":"00000000-0000-4000-8000-000000000001","name":"Ada"}\n{"id":"00000000-0000-4000-8000-000000000002","name":"Bea"}\n',
+};
+
+/** Sends a bundle. @returns what names it as a source */
+async function upload(): Promise<string> {
+  const file = await makeZip(users);
+  const sent = await send(api, '/api/uploads', {
+    method: 'POST',
+    headers: { 'content-type': 'application/zip' },
+    body: new Uint8Array(file),
+  });
+  expect(sent.status).toBe(201);
+  return String(sent.json.data.source_ref);
+}
+
+test('a bundle that was sent is restored by the same routes, dry first', async () => {
+  const source_ref = await upload();
+  const id = await save(site, api, { source_type: 'upload', source_ref, options: {} });
+  expect((await send(api, `/api/data/restores/${id}`)).json.data).toMatchObject({
+    source_type: 'upload',
+    conflict_strategy: 'upsert',
+    include: ['describe', 'data'],
+    models: null,
+    create_models: true,
+    options: {},
+  });
+  const dry = await send(api, `/api/restores/${id}/run`, post({ dry_run: true }));
+  expect(dry.status).toBe(200);
+  const dryId = String(dry.json.data.run_id);
+  await runIn(api, dryId, ['completed']);
+  expect((await site.thaw.pg.query(`select to_regclass('public.people') as there`)).rows).toEqual([
+    { there: null },
+  ]);
+
+  const runId = await run(id);
+  await runIn(api, runId, ['completed']);
+  const record = await send(other, `/api/data/restore_runs/${runId}`);
+  expect(record.json.data).toMatchObject({
+    status: 'completed',
+    progress: 100,
+    source_type: 'upload',
+    source_filename: expect.any(String),
+    records_imported: 2,
+    models_created: 1,
+    config_snapshot: { conflict_strategy: 'upsert', changes: {} },
+  });
+  expect((await site.thaw.pg.query('select name from people order by name')).rows).toEqual([
+    { name: 'Ada' },
+    { name: 'Bea' },
+  ]);
+  const logs = await send(api, `/api/data/restore_logs?filter[where][run_id]=${runId}`);
+  const messages = (logs.json.data as unknown as { message: string }[]).map(({ message }) => message);
+  expect(messages).toContain('Created model');
+  expect(messages.at(-1)).toBe('Restore completed successfully');
+
+  const once = await send(
+    api,
+    '/api/restores',
+    post({ source_type: 'upload', source_ref, conflict_strategy: 'error' }),
+  );
+  expect(once.status).toBe(202);
+  const failed = String(once.json.data.run_id);
+  await runIn(api, failed, ['failed']);
+  expect((await send(api, `/api/data/restore_runs/${failed}`)).json.data).toMatchObject({
+    status: 'failed',
+    error: expect.any(String),
+    error_detail: expect.stringContaining('ConflictFound'),
+  });
+});
+
+test.each([
+  [{ source_ref: null }, 400, 'VALIDATION_ERROR', 'source_ref: is required'],
+  [{ source_ref: '/etc/passwd' }, 404, 'RECORD_NOT_FOUND', 'There is no upload /etc/passwd'],
+  [{ source_ref: '0'.repeat(32) }, 404, 'RECORD_NOT_FOUND', 'There is no upload'],
+])('a bundle with %j does not run', async (changes, status, code, error) => {
+  const id = await save(site, api, { source_type: 'upload', options: {}, ...changes });
+  const answer = await send(api, `/api/restores/${id}/run`, { method: 'POST' });
+  expect(answer).toMatchObject({ status, json: { error_code: code, error: expect.stringContaining(error) } });
+  expect((await send(api, `/api/data/restores/${id}`)).json.data).toMatchObject({ total_runs: 0 });
+});
+
+test.each([
+  [
+    { conflict_strategy: 'overwrite' },
+    'conflict_strategy: must be one of replace, upsert, merge, sync, skip, error',
+  ],
+  [{ include: ['everything'] }, 'include.0: must be one of describe, data'],
+  [{ include: [] }, 'include: must name at least one part'],
+  [{ options: { colour: 'red' } }, 'options.colour: is not known'],
+  [{ options: { database: 'other' } }, 'other'],
+])('a bundle with %j is not saved', async (changes, error) => {
+  const body = { name: 'Bundle', source_type: 'upload', ...changes };
+  expect(await send(api, '/api/data/restores', post(body))).toMatchObject({
+    status: 400,
+    json: { error_code: 'VALIDATION_ERROR', error: expect.stringContaining(error) },
+  });
+});
+
+test('replace takes more access than the others', async () => {
+  const source_ref = await upload();
+  const id = await save(site, api, {
+    source_type: 'upload',
+    source_ref,
+    conflict_strategy: 'replace',
+    options: {},
+  });
+  const headers = { authorization: await testAuthorization({ access: 'edit' }) };
+  const answer = await fetch(`${api.url}/api/restores/${id}/run`, { method: 'POST', headers });
+  expect(answer.status).toBe(403);
+  expect(await answer.json()).toMatchObject({ error_code: 'FORBIDDEN' });
 });

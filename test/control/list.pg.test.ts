@@ -9,6 +9,7 @@ import {
 } from '../../src/control/restores.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.ts';
 
+const owner = { subject: 'somebody', tenant: 'a', namespace: 'public' };
 let database: TestDatabase;
 let control: ControlDatabase;
 
@@ -29,27 +30,17 @@ beforeAll(async () => {
     ...changes,
   });
   await control.use(async (client) => {
-    await insertRestore(client, 'a', 'somebody', settings('Alpha', { description: 'one 100%' }));
-    await insertRestore(
-      client,
-      'a',
-      'somebody',
-      settings('beta', { models: ['users', 'orders'], enabled: false }),
-    );
-    await insertRestore(
-      client,
-      'a',
-      'somebody',
-      settings('gamma_ray', { models: ['users'], include: ['data'] }),
-    );
-    await insertRestore(client, 'b', 'another', settings('of another tenant', {}));
+    await insertRestore(client, owner, settings('Alpha', { description: 'one 100%' }));
+    await insertRestore(client, owner, settings('beta', { models: ['users', 'orders'], enabled: false }));
+    await insertRestore(client, owner, settings('gamma_ray', { models: ['users'], include: ['data'] }));
+    await insertRestore(client, { ...owner, tenant: 'b' }, settings('of another tenant', {}));
     await client.query(
       `update thaw_api.restores set total_runs = 7, last_run_at = '2026-01-04T05:20:21Z' where name = 'beta'`,
     );
     await client.query(`update thaw_api.restores set trashed_at = now() where name = 'gamma_ray'`);
     await client.query(`insert into thaw_api.restores
-        (tenant, name, source_type, conflict_strategy, include, create_models, enabled, created_by, total_runs)
-      select 'many', 'r' || n, 'upload', 'upsert', '{data}', true, true, 'somebody', n % 3 from generate_series(1, 25) n`);
+        (tenant, namespace, name, source_type, conflict_strategy, include, create_models, enabled, created_by, total_runs)
+      select 'many', 'public', 'r' || n, 'upload', 'upsert', '{data}', true, true, 'somebody', n % 3 from generate_series(1, 25) n`);
   });
 });
 

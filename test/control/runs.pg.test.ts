@@ -53,8 +53,8 @@ function newRun(id: string, restoreId: string | null = null): NewRun {
 async function savedRestore(): Promise<string> {
   return control.use(async (client) => {
     const { rows } = await client.query<{ id: string }>(
-      `insert into thaw_api.restores (tenant, name, source_type, conflict_strategy, include, create_models, enabled, created_by)
-       values ('a', 'saved', 'upload', 'upsert', '{data}', true, true, 'somebody') returning id`,
+      `insert into thaw_api.restores (tenant, namespace, name, source_type, conflict_strategy, include, create_models, enabled, created_by)
+       values ('a', 'public', 'saved', 'upload', 'upsert', '{data}', true, true, 'somebody') returning id`,
     );
     return rows[0]?.id ?? '';
   });

@@ -6,6 +6,7 @@ import type { RestoreRequest } from '../../contract/restore-request.ts';
 import type { RunRequest } from '../../contract/run-request.ts';
 import type { TablePreview } from '../../preview/restore-preview.ts';
 import { toPreviewJson } from '../preview-json.ts';
+import { changeOf, endLines } from '../run-change.ts';
 import { type ArchivesFollowing, observeArchives, recordedArchives } from './archives-run.ts';
 import type { PreviewHow, Source, SourceInput, SourceSettings } from './source.ts';
 
@@ -37,13 +38,15 @@ export function archivesSource(dependencies: ArchivesDependencies): Source<Archi
         { ...(strategy === undefined ? {} : { conflict_strategy: strategy as string }), options },
         asIs,
       ),
-    request: (saved, { runId }) => ({
+    request: async (saved, { runId }) => ({
       sourceType: 'archives',
       archives: requestOf(saved, config, runId, inOptions),
     }),
     workflow: ({ archives }) => archivesWorkflow(archives),
     preview: async ({ archives }, how) => toPreviewJson(archives, await preview(archives, how)),
     observe: (runId, description) => observeArchives(dependencies, runId, description),
+    change: changeOf,
+    endLines,
     recall: (runId) => recordedArchives(findRecorded, runId),
   };
 }

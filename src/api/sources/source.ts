@@ -1,6 +1,9 @@
 import type { RestoreDescription, WorkflowStart } from '../../client/restore-client.ts';
 import type { RunRequest } from '../../contract/run-request.ts';
+import type { ControlClient } from '../../control/control-database.ts';
+import type { LogLine } from '../../control/logs.ts';
 import type { RestoreSettings } from '../../control/restores.ts';
+import type { RunChange } from '../../control/runs.ts';
 import type { PreviewJob } from '../../preview/restore-preview.ts';
 import type { Caller } from '../caller.ts';
 import type { PreviewJson } from '../preview-json.ts';
@@ -14,10 +17,19 @@ export type SourceInput = {
   readonly [K in keyof SourceSettings]?: SourceSettings[K] | undefined;
 };
 
-/** For whom, and under which id, a run is asked for. */
+/** Who asks for a run, and under which id. */
 export interface RunOwner {
   readonly runId: string;
   readonly caller: Caller;
+}
+
+/** For whom a run is: another than who asks where root runs what a tenant has saved. */
+export interface RunPlace {
+  readonly tenant: string;
+  /** The schema that bundles go into. */
+  readonly namespace: string;
+  /** Looks something up in the control database. */
+  readonly ask: <T>(question: (client: ControlClient) => Promise<T>) => Promise<T>;
 }
 
 /** How much a preview looks for, and what stops it. */
@@ -40,17 +52,24 @@ export interface Source<R extends RunRequest = RunRequest> {
    * from the configuration.
    *
    * @throws ThawError `InputInvalid`
+   * @throws ApiError `FORBIDDEN` for what the caller may not; `RECORD_NOT_FOUND` where the source is gone
    */
-  request(settings: SourceSettings, owner: RunOwner): R;
+  request(settings: SourceSettings, owner: RunOwner, place: RunPlace): Promise<R>;
 
   /** The workflow that does it. */
   workflow(request: R): WorkflowStart;
 
-  /** What it would do, told without a run. */
-  preview(request: R, how: PreviewHow): Promise<PreviewJson>;
+  /** What it would do, told without a run; null: a dry run is a run that is rolled back. */
+  readonly preview: ((request: R, how: PreviewHow) => Promise<PreviewJson>) | null;
 
   /** A run as its workflow tells, which has begun. */
   observe(runId: string, description: RestoreDescription): Promise<Run>;
+
+  /** What is written of a run that was observed. */
+  change(run: Run): RunChange;
+
+  /** What its log says at its end. */
+  endLines(run: Run): LogLine[];
 
   /** A run that Temporal does not know (any more), as whatever else remembers it; null where nothing does. */
   recall(runId: string): Promise<Run | null>;

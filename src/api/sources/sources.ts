@@ -1,6 +1,7 @@
 import { fieldError } from '../../client/restore-input.ts';
 import type { RunRequest } from '../../contract/run-request.ts';
 import { type ArchivesDependencies, archivesSource } from './archives.ts';
+import { extractRunSource, uploadSource } from './bundles.ts';
 import type { Source } from './source.ts';
 
 /** The kinds of sources that this API restores from: the one place to add another to. */
@@ -8,7 +9,11 @@ export class Sources {
   readonly #sources: ReadonlyMap<string, Source>;
 
   constructor(dependencies: ArchivesDependencies) {
-    this.#sources = new Map([['archives', archivesSource(dependencies) as Source]]);
+    this.#sources = new Map([
+      ['upload', uploadSource(dependencies) as Source],
+      ['extract_run', extractRunSource(dependencies) as Source],
+      ['archives', archivesSource(dependencies) as Source],
+    ]);
   }
 
   /** The source of that type. @throws ThawError `InputInvalid` where there is none */

@@ -1,0 +1,186 @@
+import { z } from 'zod';
+import { endLine } from '../../bundle/import-log.ts';
+import type { RestoreClient } from '../../client/restore-client.ts';
+import { fieldError, must, parseInput } from '../../client/restore-input.ts';
+import { fingerprint } from '../../config/fingerprint.ts';
+import type { ThawConfig } from '../../config/thaw-config.ts';
+import { workflowTypes } from '../../contract/names.ts';
+import { isEnded } from '../../contract/progress.ts';
+import {
+  type BundleSource,
+  bundleParts,
+  bundleStrategies,
+  type RunRequest,
+} from '../../contract/run-request.ts';
+import { summaryText } from '../../restore/clip.ts';
+import { demandAccess } from '../access.ts';
+import { findExtracted } from '../extract-runs.ts';
+import { bareRun, runOfProgress } from '../run.ts';
+import { findUpload } from '../uploads.ts';
+import type { RunPlace, Source, SourceInput, SourceSettings } from './source.ts';
+
+type BundleRunRequest = Extract<RunRequest, { readonly bundle: unknown }>;
+
+/** What restores of bundles need. */
+export interface BundlesDependencies {
+  readonly config: ThawConfig;
+  readonly restores: Pick<RestoreClient, 'progress' | 'outcome'>;
+}
+
+/** Finds the bundle that a `source_ref` names. */
+type FindBundle = (ref: string, place: RunPlace) => Promise<BundleSource>;
+
+/** Bundles that were sent to the API. */
+export function uploadSource(dependencies: BundlesDependencies): Source<BundleRunRequest> {
+  return bundleSource('upload', dependencies, async (ref, { ask, tenant }) => {
+    const { key, sha256, filename } = await ask((client) => findUpload(client, ref, tenant));
+    return { kind: 'stored', key, sha256, filename: filename ?? 'bundle.zip' };
+  });
+}
+
+/** Bundles that extracts have written. */
+export function extractRunSource(dependencies: BundlesDependencies): Source<BundleRunRequest> {
+  return bundleSource('extract_run', dependencies, async (ref, { ask, tenant }) => {
+    const { key, sha256, filename } = await ask((client) => findExtracted(client, ref, tenant));
+    return { kind: 'stored', key, sha256, filename };
+  });
+}
+
+/** Bundles, wherever their bytes are: models and records of a namespace. Its workflow writes how it goes by itself. */
+function bundleSource(
+  type: BundleRunRequest['sourceType'],
+  { config, restores }: BundlesDependencies,
+  find: FindBundle,
+): Source<BundleRunRequest> {
+  const settings = (input: unknown): SourceSettings => {
+    const parsed = parseInput(bundleInput, input);
+    // What is wrong with it is told when it is saved.
+    fingerprint(config, databaseOf(parsed.options.database, config));
+    return { ...parsed, source_type: type };
+  };
+  return {
+    settings: (input) => settings(withoutType(input)),
+
+    settingsOnce({ source_type: _, ...body }) {
+      const own = Object.keys(bundleInput.shape).filter((name) => name !== 'options');
+      const entries = Object.entries(body);
+      return settings({
+        ...Object.fromEntries(entries.filter(([name]) => own.includes(name))),
+        options: Object.fromEntries(entries.filter(([name]) => !own.includes(name))),
+      });
+    },
+
+    async request(saved, { runId, caller }, place) {
+      const { source_ref, conflict_strategy, include, models, create_models, options } = parseInput(
+        bundleInput,
+        withoutType(saved),
+      );
+      if (source_ref === null) throw fieldError('source_ref', 'is required');
+      if (conflict_strategy === 'replace') demandAccess(caller, 'full', 'The strategy replace');
+      const database = databaseOf(options.database, config);
+      return {
+        sourceType: type,
+        bundle: {
+          restoreId: runId,
+          tenant: place.tenant,
+          fingerprint: fingerprint(config, database),
+          database,
+          namespace: place.namespace,
+          source: await find(source_ref, place),
+          conflictStrategy: conflict_strategy,
+          include,
+          models,
+          createModels: create_models,
+          dryRun: options.dry_run ?? false,
+          validateOnly: options.validate_only ?? false,
+          incremental: options.incremental ?? false,
+        },
+      };
+    },
+
+    workflow: ({ bundle }) => ({
+      type: workflowTypes.restoreBundle,
+      args: [bundle],
+      summary: summaryText(`${bundle.database}.${bundle.namespace} (${bundle.conflictStrategy}): bundle`),
+    }),
+
+    preview: null,
+
+    async observe(runId, description) {
+      if (description.standing === 'running') {
+        return runOfProgress(await restores.progress(runId), description);
+      }
+      const state = description.standing === 'cancelled' ? 'cancelled' : null;
+      if (state !== null) return bareRun(runId, state, description, null);
+      const outcome = await restores.outcome(runId);
+      return bareRun(runId, outcome.state, description, outcome.error);
+    },
+
+    change: ({ state, endedAt, error }) => ({
+      state,
+      ...(isEnded(state) ? { endedAt } : {}),
+      ...(state === 'completed' ? { progress: 100 } : {}),
+      ...(error === null
+        ? {}
+        : { error: error.message, errorDetail: `${error.code}: ${error.message}\n${error.hint}` }),
+    }),
+
+    endLines({ state, error }) {
+      const line = endLine(state, error);
+      return line === null ? [] : [line];
+    },
+
+    // Only the control database remembers it, and that was asked.
+    recall: async () => null,
+  };
+}
+
+const text = z.string(must('must be text'));
+const flag = z.boolean(must('must be true or false'));
+
+/** Settings of a restore of a bundle. */
+const bundleInput = z.strictObject({
+  source_ref: text.nullable().default(null),
+  conflict_strategy: z
+    .enum(bundleStrategies, must(`must be one of ${bundleStrategies.join(', ')}`))
+    .default('upsert'),
+  include: z
+    .array(z.enum(bundleParts, must(`must be one of ${bundleParts.join(', ')}`)), must('must be a list'))
+    .min(1, 'must name at least one part')
+    .default([...bundleParts]),
+  models: z.array(text, must('must be a list of models')).nullable().default(null),
+  create_models: flag.default(true),
+  options: z
+    .strictObject(
+      {
+        database: text.optional(),
+        dry_run: flag.optional(),
+        validate_only: flag.optional(),
+        incremental: flag.optional(),
+      },
+      must('must be an object of settings'),
+    )
+    .default({}),
+});
+
+function withoutType({
+  source_ref,
+  conflict_strategy,
+  include,
+  models,
+  create_models,
+  options,
+}: SourceInput) {
+  return { source_ref, conflict_strategy, include, models, create_models, options };
+}
+
+/** The one that is named, or the only one configured. */
+function databaseOf(name: string | undefined, { databases }: ThawConfig): string {
+  const [only, second] = databases;
+  const database = name ?? (second === undefined ? only?.name : undefined);
+  if (database !== undefined) return database;
+  throw fieldError(
+    'options.database',
+    `is required: one of ${databases.map((each) => each.name).join(', ')}`,
+  );
+}

@@ -3,6 +3,7 @@ import type { ThawContext } from '../src/load/thaw-context.ts';
 import { cancelWorkflow } from './cancel-workflow.ts';
 import { copyStageMerge } from './copy-stage-merge.ts';
 import { createTables } from './create-tables.ts';
+import { fetchBundle } from './fetch-bundle.ts';
 import { finishBundle } from './finish-bundle.ts';
 import { finishTable } from './finish-table.ts';
 import { importDescribe } from './import-describe.ts';
@@ -52,6 +53,7 @@ export function createActivities(
     finishTable: finishTable(thaw),
     writeAuditEvent: writeAuditEvent(thaw),
     cancelWorkflow: cancelWorkflow(),
+    fetchBundle: fetchBundle(worker),
     inspectBundle: inspectBundle(worker, searchAttributes),
     importDescribe: importDescribe(worker),
     importModels: importModels(worker),

@@ -24,7 +24,7 @@ import { SearchState } from './search-attributes.ts';
 function activitiesOf({ heartbeatSeconds = 20 }: BundleRequest) {
   const heartbeatTimeout = heartbeatSeconds * 1000;
   const retry = { initialInterval: '500ms', maximumInterval: '10s' } as const;
-  const { inspectBundle } = proxyActivities<Activities>({
+  const { fetchBundle, inspectBundle } = proxyActivities<Activities>({
     startToCloseTimeout: '24h',
     heartbeatTimeout,
     retry: { ...retry, maximumAttempts: 12 },
@@ -36,7 +36,7 @@ function activitiesOf({ heartbeatSeconds = 20 }: BundleRequest) {
     // What was committed has to be known before the end is told.
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   });
-  return { inspectBundle, importDescribe, importModels, importWhole, finishBundle };
+  return { fetchBundle, inspectBundle, importDescribe, importModels, importWhole, finishBundle };
 }
 
 const { recordRun } = proxyActivities<Activities>({
@@ -53,6 +53,8 @@ export async function restoreBundle(request: BundleRequest): Promise<BundleOutco
   const restore = new BundleRun(request);
   restore.listen();
   try {
+    // Bring it into the store, where it lies elsewhere.
+    await restore.fetch();
     // Check the file and what it requires.
     await restore.inspect();
     if (!request.validateOnly) {
@@ -75,7 +77,7 @@ class BundleRun {
   #error: TableError | null = null;
   #stack = '';
   #isRolledBack = false;
-  readonly #request: BundleRequest;
+  #request: BundleRequest;
   readonly #activities: ReturnType<typeof activitiesOf>;
   readonly #control: Control;
   readonly #startedAt = new Date();
@@ -103,6 +105,13 @@ class BundleRun {
     setHandler(progressQuery, () => this.#progress());
     this.#control.listen(() => this.#show());
     this.#show();
+  }
+
+  /** From here on it is read from the store alone. */
+  async fetch(): Promise<void> {
+    if (this.#request.source.kind === 'stored') return;
+    const source = await this.#step(() => this.#activities.fetchBundle(this.#request));
+    this.#request = { ...this.#request, source };
   }
 
   async inspect(): Promise<void> {

@@ -1,4 +1,4 @@
-import { parseBytes } from '../client/byte-size.ts';
+import { parseBytes } from '../config/byte-size.ts';
 import { parseSeconds } from '../config/duration.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseBytes } from '../config/byte-size.ts';
 import {
   conflictStrategies,
   infinityChoices,
@@ -6,7 +7,6 @@ import {
   unrestorableChoices,
 } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
-import { parseBytes } from './byte-size.ts';
 
 const text = z.string(must('must be text')).min(1, 'must not be empty');
 const flag = z.boolean(must('must be true or false'));

@@ -1,6 +1,6 @@
 import type { TableError } from './outcome.ts';
 import type { RestoreState } from './progress.ts';
-import type { BundleRequest } from './run-request.ts';
+import type { BundleRequest, StoredSource } from './run-request.ts';
 
 /** What was found in a bundle, of what was asked for. */
 export interface BundleContents {
@@ -88,6 +88,8 @@ export interface BundleOutcome {
 
 /** The activities of bundles, by the names that the UI shows. Each file of activities/ implements one. */
 export interface BundleActivities {
+  /** Brings a bundle that lies elsewhere into the store. */
+  fetchBundle(request: BundleRequest): Promise<StoredSource>;
   /** Opens the bundle and checks it and what it requires; with `validateOnly` its files are read to their ends. */
   inspectBundle(request: BundleRequest): Promise<BundleContents>;
   /** Makes the models that are missing, and orders them by their relationships. */

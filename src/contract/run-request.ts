@@ -8,10 +8,17 @@ export type BundleStrategy = (typeof bundleStrategies)[number];
 export const bundleParts = ['describe', 'data'] as const;
 export type BundlePart = (typeof bundleParts)[number];
 
+/** A bundle that was sent to the API, or written by an extract: an object of the store. */
+export interface StoredSource {
+  readonly kind: 'stored';
+  readonly key: string;
+  readonly sha256: string;
+  readonly filename: string;
+}
+
 /** Where the bytes of a bundle are; names only, a worker finds credentials and secrets in its own configuration. */
 export type BundleSource =
-  /** Sent to the API, or written by an extract: an object of the control store. */
-  | { readonly kind: 'stored'; readonly key: string; readonly sha256: string; readonly filename: string }
+  | StoredSource
   /** To be fetched by the worker; the token is the value of that environment variable. */
   | { readonly kind: 'url'; readonly url: string; readonly tokenVariable: string | null };
 

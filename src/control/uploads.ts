@@ -17,7 +17,7 @@ export interface UploadRow {
 /** An upload that is to be written down. */
 export type NewUpload = Omit<UploadRow, 'created_at' | 'expires_at'>;
 
-/** Writes an upload down. @param keep seconds that it is kept */
+/** Writes an upload down; of one that is there already, how large it has come to be. @param keep seconds that it is kept */
 export async function insertUpload(
   client: ControlClient,
   upload: NewUpload,
@@ -27,6 +27,7 @@ export async function insertUpload(
   const { rows } = await client.query<UploadRow>(
     `insert into thaw_api.uploads (id, tenant, filename, bytes, sha256, key, created_by, expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, now() + make_interval(secs => $8))
+     on conflict (id) do update set bytes = excluded.bytes, sha256 = excluded.sha256
      returning *`,
     [id, tenant, filename, bytes, sha256, key, created_by, keep],
   );

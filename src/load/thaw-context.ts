@@ -18,15 +18,16 @@ const rememberedTargets = 100;
 export class ThawContext {
   readonly config: ThawConfig;
   readonly store: ObjectStore;
+  /** Holds secrets: it never leaves the worker. */
+  readonly env: NodeJS.ProcessEnv;
   readonly hints = new ConflictHints();
-  readonly #env: NodeJS.ProcessEnv;
   readonly #targets = new Map<string, Promise<TargetTable>>();
   readonly #schemas = new Map<string, Promise<readonly SchemaMark[]>>();
 
   constructor(config: ThawConfig, store: ObjectStore, env: NodeJS.ProcessEnv) {
     this.config = config;
     this.store = store;
-    this.#env = env;
+    this.env = env;
   }
 
   /**
@@ -60,7 +61,7 @@ export class ThawContext {
   ): Promise<pg.Client> {
     this.checkFingerprint(request);
     const database = findDatabase(this.config, request.database);
-    return connectDatabase(database, this.#env, { applicationName, signal });
+    return connectDatabase(database, this.env, { applicationName, signal });
   }
 
   /** Does something with a connection of its own. */
@@ -72,7 +73,7 @@ export class ThawContext {
   ): Promise<T> {
     this.checkFingerprint(request);
     const database = findDatabase(this.config, request.database);
-    return withDatabase(database, this.#env, { applicationName, signal }, action);
+    return withDatabase(database, this.env, { applicationName, signal }, action);
   }
 
   /** The catalog of a target that is held: read once, as it is taken anew (another epoch) when it may have changed. */

@@ -57,6 +57,8 @@ export interface TestPlaces {
   readonly watermark?: Readonly<Record<string, unknown>>;
   /** `defaults.audit_trail_storage_type` of the configuration. */
   readonly auditTrail?: StorageType;
+  /** Variables of the worker. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** @param name begins the names of database and task queue */
@@ -97,7 +99,11 @@ export async function createTestThaw(
       return thaw.restores.outcome(request.restoreId);
     },
     startWorker: async () => {
-      stop = await startTestWorker(config, temporal, database.url);
+      stop = await startTestWorker(config, temporal, {
+        // Where restores of bundles keep their runs.
+        THAW_DATABASE_URL: database.url,
+        ...places.env,
+      });
     },
     stopWorker: async () => {
       await stop?.();
@@ -117,15 +123,14 @@ export async function createTestThaw(
 async function startTestWorker(
   config: ThawConfig,
   temporal: TestTemporal,
-  databaseUrl: string,
+  env: NodeJS.ProcessEnv,
 ): Promise<() => Promise<void>> {
   const stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
   await new Promise<void>((resolve, reject) => {
     running = runWorker({
       config,
-      // Where restores of bundles keep their runs.
-      env: { THAW_DATABASE_URL: databaseUrl },
+      env,
       connection: { address: temporal.address },
       namespace: temporal.namespace,
       taskQueue: temporal.taskQueue,

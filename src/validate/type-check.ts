@@ -7,6 +7,7 @@ import type { TargetColumn, TargetTable } from '../postgres/catalog.ts';
 import { Copy } from '../postgres/copy.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
 import { createStage, type Stage } from '../postgres/stage.ts';
+import { addChecks, type CheckConstraint, readChecks } from '../postgres/value-constraints.ts';
 import type { LineCheck } from './row-check.ts';
 
 /** Rows of an open COPY, to find the line of the archive that one of them came from. */
@@ -18,7 +19,8 @@ interface SentPiece {
 
 /**
  * Has PostgreSQL read every value as the type of its column in the target: COPY into temporary tables
- * of the same types, in a transaction that is rolled back. Constraints, triggers and NULLs are not tried.
+ * of the same types, NOT NULL and check constraints, in a transaction that is rolled back. Keys, which other
+ * rows decide about, and triggers are not tried.
  */
 export class TypeCheck implements LineCheck {
   readonly #client: pg.Client;
@@ -27,6 +29,7 @@ export class TypeCheck implements LineCheck {
   readonly #columns: readonly TargetColumn[];
   readonly #slicer: Slicer;
   readonly #stages = new Map<string, Stage>();
+  #checks: readonly CheckConstraint[] = [];
   #copy: Copy | null = null;
   #shape = '';
   #sent: SentPiece[] = [];
@@ -106,9 +109,13 @@ export class TypeCheck implements LineCheck {
   async #makeStage(shape: string, indexes: readonly number[]): Promise<Stage> {
     const columns = indexes.flatMap((index) => this.#columns[index] ?? []);
     if (columns.length === 0) throw this.#foreign();
-    if (this.#stages.size === 0) await this.#client.query('begin');
+    if (this.#stages.size === 0) {
+      await this.#client.query('begin');
+      this.#checks = await readChecks(this.#client, this.#target);
+    }
     const stage = await createStage(this.#client, columns, this.#stages.size, null);
     this.#stages.set(shape, stage);
+    await addChecks(this.#client, stage, this.#checks);
     return stage;
   }
 

@@ -3,6 +3,7 @@ import { raw } from '../harness/archive-writer.ts';
 import { type FixtureSet, loadSchema } from '../harness/fixture.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.ts';
 import { createFolderSite, type FolderSite } from './folder-site.ts';
+import { thawHere } from './thaw-here.ts';
 
 const undo: (() => Promise<void>)[] = [];
 afterAll(async () => {
@@ -57,20 +58,17 @@ describe('values that a table does not take', () => {
       `create domain positive as int check (value > 0);
        create table items (
          id bigint primary key, amount numeric(5,2), born date, small positive, document jsonb,
+         owner text not null default 'me', low int, high int, constraint "In Order" check (low <= high),
+         constraint whole check (items is not null),
          twice int generated always as (id * 2) stored
        )`,
     );
   });
 
   const errorsOf = async (key: string): Promise<string[]> => {
-    const { stdout } = await app.site.thaw(
-      'validate',
-      '--level',
-      'types',
-      '--s3-key',
-      key,
-      '--output-format',
-      'json',
+    const { stdout } = await thawHere(
+      ['validate', '--level', 'types', '--s3-key', key, '--output-format', 'json'],
+      app.site.env,
     );
     return JSON.parse(stdout).errors;
   };
@@ -80,9 +78,11 @@ describe('values that a table does not take', () => {
     ['born', 'no day', 'a date or time is not valid', '22007'],
     ['small', -1, 'a row violates a check constraint', '23514'],
     ['document', '{"a": "\\u0000"}', 'a character does not exist', '22P05'],
+    ['owner', null, 'a column that must not be null', '23502'],
+    ['low', 77, 'violates a check constraint', '23514'],
   ])('%s: names line and column', async (column, value, says, state) => {
     // Blank lines and other columns before it: the line is that of the archive, not of a COPY.
-    const good = { id: 1, amount: '1.10', born: '2026-01-02', small: 1 };
+    const good = { id: 1, amount: '1.10', born: '2026-01-02', small: 1, low: 1, high: 2 };
     const rows = [
       good,
       { ...good, extra: 1, id: 2 },
@@ -95,8 +95,8 @@ describe('values that a table does not take', () => {
     expect(errors).toHaveLength(1);
     expect(errors[0]).toMatch(new RegExp(`^(RowRejected|SchemaIncompatible): .*line 4: .*(${says})`, 'i'));
     expect(errors[0]).toContain(`SQLSTATE ${state}`);
-    if (column !== 'small') expect(errors[0]).toContain(`column ${column}`);
-    expect(errors[0]).not.toContain(String(value));
+    if (state !== '23514') expect(errors[0]).toContain(`column ${column}`);
+    if (value !== null) expect(errors[0]).not.toContain(String(value));
   });
 
   it('reads an archive again whose JSON turns out to be nested', async () => {

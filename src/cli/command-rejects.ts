@@ -24,6 +24,11 @@ Examples:
     thaw rejects export 20260104-052021-abc123 --output rejected.jsonl
     thaw rejects retry 20260104-052021-abc123`;
 
+const ofList = `
+Examples:
+    thaw rejects list --config config.yaml
+    thaw rejects list 20260104-052021-abc123 --table orders --json`;
+
 const ofExport = `
 This prints row content: the lines as they were archived, in archive order, those that went in since not among them.
 
@@ -55,6 +60,7 @@ export function addRejectsCommand(program: Command, context: CommandContext): vo
     .summary('tell how many rows are kept of which archives, and why')
     .description('Counts the kept rows by restore, table, archive and reason. Prints no row.')
     .option('--json', 'print one JSON object and nothing else')
+    .addHelpText('after', ofList)
     .action(async (restoreId: string | undefined, flags: RejectsFlags) => {
       const scope = await scopeOf(context, flags);
       await listRejectedRows({ ...scope, restoreId: restoreId ?? null, json: flags.json === true });

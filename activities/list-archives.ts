@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import type pg from 'pg';
 import { tableFolders } from '../src/archive/key.ts';
 import type { Activities, ArchivePage, ArchiveRef, ListArchivesInput } from '../src/contract/activities.ts';
 import { archiveKey } from '../src/contract/names.ts';
@@ -26,14 +27,27 @@ export async function pendingPage(
   const folders = foldersOf(thaw, input);
   const [folder = ''] = folders;
   const page = await nextPage(thaw, input, folders, signal);
-  const earlier = await earlierOf(thaw, input, folder, page.archives, signal);
-  const left = page.archives.filter((archive) => !earlier.has(archiveKey(folder, archive.name)));
+  const left = await pendingIn(thaw, input, folder, page.archives, signal);
   return {
     folder,
     archives: left,
-    earlier: { archives: earlier.size, bytes: bytesOf(page.archives) - bytesOf(left) },
+    earlier: { archives: page.archives.length - left.length, bytes: bytesOf(page.archives) - bytesOf(left) },
     next: page.next,
   };
+}
+
+async function pendingIn(
+  thaw: ThawContext,
+  input: ListArchivesInput,
+  folder: string,
+  archives: readonly ArchiveRef[],
+  signal: AbortSignal,
+): Promise<readonly ArchiveRef[]> {
+  const { scope, options } = input;
+  if (options.ignoreWatermark || archives.length === 0) return archives;
+  return thaw.withConnection(scope, `thaw/${scope.restoreId}/list`, signal, (client) =>
+    pendingOf(client, thaw, input, folder, archives),
+  );
 }
 
 /** Counts what is left to list, for totals. */
@@ -78,22 +92,21 @@ async function nextPage(
   return { archives: await findArchives(thaw.store, folders, keys, signal), next: null };
 }
 
-/** Keys of archives that another restore has restored into the target already. */
-export async function earlierOf(
+/** Those of some archives that no other restore has restored into the target already. */
+export async function pendingOf(
+  client: pg.Client,
   thaw: ThawContext,
   { scope, target, options }: Pick<ListArchivesInput, 'scope' | 'target' | 'options'>,
   folder: string,
   archives: readonly ArchiveRef[],
-  signal: AbortSignal,
-): Promise<ReadonlySet<string>> {
-  if (options.ignoreWatermark || archives.length === 0) return new Set();
-  return thaw.withConnection(scope, `thaw/${scope.restoreId}/list`, signal, (client) =>
-    findEarlier(
-      client,
-      { restoreId: scope.restoreId, target, store: thaw.store.name },
-      archives.map(({ name, etag }) => ({ key: archiveKey(folder, name), etag })),
-    ),
+): Promise<readonly ArchiveRef[]> {
+  if (options.ignoreWatermark) return archives;
+  const earlier = await findEarlier(
+    client,
+    { restoreId: scope.restoreId, target, store: thaw.store.name },
+    archives.map(({ name, etag }) => ({ key: archiveKey(folder, name), etag })),
   );
+  return archives.filter(({ name }) => !earlier.has(archiveKey(folder, name)));
 }
 
 function bytesOf(archives: readonly ArchiveRef[]): number {

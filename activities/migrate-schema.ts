@@ -1,13 +1,12 @@
 import { Context } from '@temporalio/activity';
 import { tableFolders } from '../src/archive/key.ts';
 import type { Activities } from '../src/contract/activities.ts';
-import { archiveKey } from '../src/contract/names.ts';
 import { compareSchemas } from '../src/load/compare-schemas.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { recordSchemas } from '../src/postgres/archived-schemas.ts';
 import { loadPrefix } from '../src/postgres/targets.ts';
 import { withHeartbeats } from './heartbeat.ts';
-import { earlierOf } from './list-archives.ts';
+import { pendingOf } from './list-archives.ts';
 
 /** Compares the schemas of all archives with the table, and notes them for the loads. */
 export function migrateSchema(thaw: ThawContext): Activities['migrateSchema'] {
@@ -25,16 +24,7 @@ export function migrateSchema(thaw: ThawContext): Activities['migrateSchema'] {
           const { marks, notices } = await compareSchemas(
             thaw,
             { request, table, target, signal },
-            async (archives) => {
-              const earlier = await earlierOf(
-                thaw,
-                { scope, target: held, options },
-                folder,
-                archives,
-                signal,
-              );
-              return archives.filter(({ name }) => !earlier.has(archiveKey(folder, name)));
-            },
+            (archives) => pendingOf(client, thaw, { scope, target: held, options }, folder, archives),
           );
           await recordSchemas(client, restoreId, held.oid, marks);
           return notices;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ThawError } from '../contract/thaw-error.ts';
+import { nestedMetadata } from './flat-metadata.ts';
 
 /** A column as it was when the table was archived. */
 export interface ArchivedColumn {
@@ -33,8 +34,8 @@ export interface ArchivedForeignKey extends ArchivedKey {
 
 export interface ArchivedIndex {
   readonly name: string;
-  /** `CREATE INDEX …` */
-  readonly definition: string;
+  /** `CREATE INDEX …`; null if the metadata only names the columns. */
+  readonly definition: string | null;
   readonly columns: readonly string[];
   readonly unique: boolean;
 }
@@ -143,7 +144,12 @@ const foreignKeyForm = z
   );
 
 const indexForm = z
-  .object({ name: text, definition: text, columns: names.default([]), is_unique: z.boolean().default(false) })
+  .object({
+    name: text,
+    definition: orNull(text),
+    columns: names.default([]),
+    is_unique: z.boolean().default(false),
+  })
   .transform(
     ({ name, definition, columns, is_unique }): ArchivedIndex => ({
       name,
@@ -231,7 +237,7 @@ const metadataForm = z.object({
  * @throws ThawError `MetadataInvalid`, which names the field that is wrong
  */
 export function parseMetadata(bytes: Uint8Array, key: string): ArchiveMetadata {
-  const parsed = metadataForm.safeParse(parseJson(bytes, key));
+  const parsed = metadataForm.safeParse(nestedMetadata(parseJson(bytes, key)));
   if (!parsed.success) throw invalid(key, describe(parsed.error));
   const {
     batch_info: batch,

@@ -39,8 +39,8 @@ export interface NewTable {
     readonly name: string | null;
     readonly unique: boolean;
     readonly method: string;
-    /** From its list of columns on. */
-    readonly rest: string;
+    /** Its columns and all that follows as SQL, or names of columns alone. */
+    readonly of: string | readonly string[];
   }[];
   /** Columns that get another name once all is made that speaks of them: old to new. */
   readonly renamedColumns: Readonly<Record<string, string>>;
@@ -180,12 +180,12 @@ function partsOf(target: string, table: NewTable, taken: ReadonlySet<string>): P
       what: `Check ${name ?? 'without a name'}`,
       sql: `alter table ${target} add ${constraint(name)}check (${clause})`,
     })),
-    ...table.indexes.map(({ name, unique, method, rest }) => {
+    ...table.indexes.map(({ name, unique, method, of }) => {
       const own = free(name);
       const named = own === null ? '' : ` ${quoteIdentifier(own)}`;
       return {
         what: `Index ${name ?? 'without a name'}`,
-        sql: `create ${unique ? 'unique ' : ''}index${named} on ${target} using ${quoteIdentifier(method)} ${rest}`,
+        sql: `create ${unique ? 'unique ' : ''}index${named} on ${target} using ${quoteIdentifier(method)} ${typeof of === 'string' ? of : `(${list(of)})`}`,
       };
     }),
   ];

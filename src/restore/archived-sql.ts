@@ -8,7 +8,7 @@
 export interface IndexDefinition {
   readonly unique: boolean;
   readonly method: string;
-  /** From the list of columns on: `(created_at DESC, id) WHERE (kind = 'a'::text)`. */
+  /** From its columns on: `(created_at DESC, id) WHERE (kind = 'a'::text)`. */
   readonly rest: string;
 }
 

@@ -1,6 +1,11 @@
 import { type DeclaredType, declaredType } from '../archive/archived-type.ts';
-import type { ArchivedColumn, ArchivedForeignKey, ArchivedSchema } from '../archive/metadata.ts';
-import { type IndexDefinition, isSafeExpression, readIndexDefinition } from './archived-sql.ts';
+import type {
+  ArchivedColumn,
+  ArchivedForeignKey,
+  ArchivedIndex,
+  ArchivedSchema,
+} from '../archive/metadata.ts';
+import { isSafeExpression, readIndexDefinition } from './archived-sql.ts';
 
 /** A column to make. */
 export interface BlueprintColumn {
@@ -21,13 +26,21 @@ interface Named {
   readonly name: string | null;
 }
 
+/** An index to make. */
+export interface BlueprintIndex extends Named {
+  readonly unique: boolean;
+  readonly method: string;
+  /** Its columns and all that follows as SQL, or names of columns alone. */
+  readonly of: string | readonly string[];
+}
+
 /** A table to make, with nothing in it but what may be taken over from metadata that may be anybody's. */
 export interface TableBlueprint {
   readonly columns: readonly BlueprintColumn[];
   readonly primaryKey: (Named & { readonly columns: readonly string[] }) | null;
   readonly uniques: readonly (Named & { readonly columns: readonly string[] })[];
   readonly checks: readonly (Named & { readonly clause: string })[];
-  readonly indexes: readonly (Named & IndexDefinition)[];
+  readonly indexes: readonly BlueprintIndex[];
   readonly foreignKeys: readonly ArchivedForeignKey[];
   /** What is not taken over, a line for each, for people. */
   readonly leftOut: readonly string[];
@@ -69,15 +82,23 @@ export function blueprintOf(schema: ArchivedSchema): TableBlueprint {
     checks: checks.filter(({ name, clause }) =>
       keep(isSafeExpression(clause), `Check ${name ?? 'without a name'}`),
     ),
-    indexes: schema.indexes.flatMap(({ name, definition }) => {
-      // The index of a unique constraint comes with it.
-      if (ofUnique.has(name)) return [];
-      const index = readIndexDefinition(definition);
-      return keep(index !== null, `Index ${name}`) && index !== null ? [{ name, ...index }] : [];
-    }),
+    // The index of a unique constraint comes with it.
+    indexes: schema.indexes
+      .filter(({ name }) => !ofUnique.has(name))
+      .flatMap((archived) => {
+        const index = indexOf(archived);
+        if (index === null) keep(false, `Index ${archived.name}`);
+        return index ?? [];
+      }),
     foreignKeys: schema.foreignKeys,
     leftOut,
   };
+}
+
+function indexOf({ name, definition, columns, unique }: ArchivedIndex): BlueprintIndex | null {
+  if (definition === null) return { name, unique, method: 'btree', of: columns };
+  const read = readIndexDefinition(definition);
+  return read === null ? null : { name, unique: read.unique, method: read.method, of: read.rest };
 }
 
 function isSerial(column: ArchivedColumn): boolean {

@@ -72,6 +72,43 @@ test("takes the other names that the archiver's reader takes", () => {
   expect(parsed.tableSchema?.primaryKey).toEqual({ name: null, columns: ['b'] });
 });
 
+test('reads the flat form of version 2.0', () => {
+  const flat = {
+    version: '2.0',
+    database: 'db',
+    table: 't',
+    batch_number: 3,
+    date_range: { start: '2024-01-01T00:00:00Z', end: '2025-10-01T23:59:59Z' },
+    record_count: 10,
+    checksum: `sha256:${digest}`,
+    file_size: { compressed: 100, uncompressed: 300 },
+    schema: {
+      columns: [{ name: 'id', type: 'bigint', nullable: false }],
+      primary_key: ['id'],
+      indexes: [{ name: 'by_id', columns: ['id'] }],
+    },
+  };
+  expect(parse(flat)).toEqual({
+    database: 'db',
+    schema: 'public',
+    table: 't',
+    batchNumber: 3,
+    recordCount: 10,
+    uncompressedBytes: 300,
+    compressedBytes: 100,
+    jsonlSha256: digest,
+    compressedSha256: null,
+    timestampRange: { min: '2024-01-01T00:00:00Z', max: '2025-10-01T23:59:59Z' },
+    tableSchema: expect.objectContaining({
+      columns: [expect.objectContaining({ name: 'id', dataType: 'bigint', nullable: false })],
+      primaryKey: { name: null, columns: ['id'] },
+      indexes: [{ name: 'by_id', definition: null, columns: ['id'], unique: false }],
+    }),
+  });
+  expect(parse({ ...flat, schema: 'sales' })).toMatchObject({ schema: 'sales', tableSchema: null });
+  expect(() => parse({ ...flat, record_count: 'ten' })).toThrow('record_count');
+});
+
 test('takes a name at the place of the other schema for nothing', () => {
   expect(parse({ ...minimal, schema: 'public' }).tableSchema).toBeNull();
 });

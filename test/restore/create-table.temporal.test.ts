@@ -196,6 +196,7 @@ test('metadata that is anybody’s makes a table and runs nothing', async () => 
         { name: 'i1', definition: 'CREATE INDEX i1 ON public.hostile USING btree (evil(id))' },
         { name: 'i2', definition: 'CREATE INDEX i2 ON canary USING btree (id); DROP TABLE canary' },
         { name: 'i3', definition: 'CREATE INDEX i3 ON canary USING btree (at)' },
+        { name: 'i4', columns: ['id', 'at'] },
       ],
     },
     [{ id: 1, 'x" int); drop table canary; --': 'b', at: '2026-01-01T00:00:00+00:00' }],
@@ -212,7 +213,10 @@ test('metadata that is anybody’s makes a table and runs nothing', async () => 
       'at timestamp with time zone default now()',
     ],
     constraints: ['good CHECK ((id > 0))', 'pk" primary key (id)); drop table canary; -- PRIMARY KEY (id)'],
-    indexes: ['CREATE INDEX i3 ON public.hostile USING btree (at)'],
+    indexes: [
+      'CREATE INDEX i3 ON public.hostile USING btree (at)',
+      'CREATE INDEX i4 ON public.hostile USING btree (id, at)',
+    ],
   });
   const mayDoMore = 'is left out: it may do more than compute a value.';
   expect(outcome.tables[0]?.notices.slice(1, 8)).toEqual([

@@ -53,6 +53,7 @@ export const neededAccess: Readonly<Record<string, Need>> = {
   'PATCH /api/data/restores/{id}': 'edit',
   'DELETE /api/data/restores/{id}': 'full',
   'GET /api/runs/{runId}': 'read',
+  'GET /api/runs/{runId}/events': 'read',
   'POST /api/runs/{runId}/pause': 'edit',
   'POST /api/runs/{runId}/resume': 'edit',
   'POST /api/runs/{runId}/cancel': 'edit',

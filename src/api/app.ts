@@ -14,6 +14,7 @@ import type { Authenticator } from './auth.ts';
 import type { BundleSettings } from './bundle-settings.ts';
 import { addDocsPage } from './docs-page.ts';
 import { envelopeOf, errorHandler } from './error-handler.ts';
+import { addEventRoutes } from './event-routes.ts';
 import { addExtractRoutes } from './extract-routes.ts';
 import { addExtractRunRoutes } from './extract-run-routes.ts';
 import type { ExtractRuns } from './extract-runs.ts';
@@ -85,6 +86,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   const runs = new Runs({ control, restores, reconciler });
   addRestoreRoutes(app, { starter, runs, sources });
   addRunRoutes(app, runs);
+  addEventRoutes(app, { control, runs }, logger);
   addRunDataRoutes(app, control, runs);
   addSavedRestoreRoutes(app, control, sources);
   addExtractRoutes(app, control, config);

@@ -63,6 +63,7 @@ describe('description', () => {
       '/api/restores/{id}/run',
       '/api/runs/{runId}',
       '/api/runs/{runId}/cancel',
+      '/api/runs/{runId}/events',
       '/api/runs/{runId}/pause',
       '/api/runs/{runId}/resume',
       '/api/uploads',

@@ -208,6 +208,77 @@ test('one key starts one run of a saved restore, and stands for nothing else', a
   });
 });
 
+/** An event of a run, as it came. */
+interface Event {
+  readonly event: string;
+  readonly id: string | undefined;
+  readonly data: Record<string, unknown>;
+}
+
+/** The events of a run, until it ends them, or the reader has seen enough. */
+async function* events(runId: string, lastId = ''): AsyncGenerator<Event> {
+  const authorization = await testAuthorization();
+  const headers = { authorization, ...(lastId === '' ? {} : { 'last-event-id': lastId }) };
+  const answer = await fetch(`${api.url}/api/runs/${runId}/events`, { headers });
+  expect(answer.headers.get('content-type')).toMatch('text/event-stream');
+  let text = '';
+  for await (const chunk of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    text += chunk;
+    for (let end = text.indexOf('\n\n'); end !== -1; end = text.indexOf('\n\n')) {
+      const fields = Object.fromEntries(
+        text
+          .slice(0, end)
+          .split('\n')
+          .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
+      );
+      text = text.slice(end + 2);
+      if (fields.event !== undefined) {
+        yield { event: fields.event, id: fields.id, data: JSON.parse(fields.data ?? '{}') };
+      }
+    }
+  }
+}
+
+test('a run tells its events until its end, and goes on after the last that was seen', async () => {
+  await site.holdTable();
+  const id = await save(site, api);
+  const runId = await run(id);
+  await runIn(api, runId, ['running']);
+  await send(api, `/api/runs/${runId}/pause`, post({ now: true }));
+  const seen: Event[] = [];
+  for await (const event of events(runId)) {
+    seen.push(event);
+    if (event.data.state === 'paused') break;
+  }
+  const paused = seen.filter(({ event }) => event === 'log');
+  expect(paused).toMatchObject([{ data: { run_id: runId, message: 'Pause asked for by user' } }]);
+  expect(paused[0]?.id).toBe(paused[0]?.data.id);
+
+  await site.releaseTable();
+  await send(api, `/api/runs/${runId}/resume`, { method: 'POST' });
+  const rest: Event[] = [];
+  for await (const event of events(runId, paused[0]?.id)) rest.push(event);
+  expect(rest.filter(({ event }) => event === 'log').map(({ data }) => data.message)).toEqual([
+    'Restore resumed by user',
+    'Imported 2500 records, skipped 0, updated 0',
+    'Restore completed successfully',
+  ]);
+  expect(rest.at(-1)).toMatchObject({
+    event: 'end',
+    id: 'end',
+    data: { id: runId, status: 'completed', progress: 100, records_imported: 2500 },
+  });
+  expect(rest.some(({ event, id }) => event === 'progress' && id === undefined)).toBe(true);
+
+  const authorization = await testAuthorization();
+  const path = `${api.url}/api/runs/${runId}/events`;
+  const asked = async (lastId: string, token = authorization) =>
+    (await fetch(path, { headers: { authorization: token, 'last-event-id': lastId } })).status;
+  expect(await asked('end')).toBe(204);
+  expect(await asked('x')).toBe(400);
+  expect(await asked('1', await testAuthorization({ tenant: 'another', access: 'full' }))).toBe(404);
+});
+
 const users = {
   'describe.yaml': 'people:\n  status: active\n  fields:\n    name: { type: text, required: true }\n',
   'people.jsonl':

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { AuditEvent } from '../contract/audit-event.ts';
-import { databaseError, isSqlState, sqlState } from './sqlstate.ts';
+import { ensureArchiverTable } from './archiver-table.ts';
+import { databaseError } from './sqlstate.ts';
 import { inTransaction } from './transaction.ts';
 
 const object = 'archiver_audit_log';
@@ -27,7 +28,7 @@ const createTable = `
 /** Writes an event of the audit trail, once however often it is tried. The table is made on first use. */
 export async function writeAuditRow(client: pg.Client, event: AuditEvent): Promise<void> {
   try {
-    if (!(await isThere(client))) await makeTable(client);
+    await ensureArchiverTable(client, object, createTable);
     await inTransaction(client, async () => {
       // An attempt that was given up may still be about to commit the same event.
       await client.query('lock table archiver_audit_log in share row exclusive mode');
@@ -63,20 +64,4 @@ async function insert(client: pg.Client, event: AuditEvent): Promise<void> {
       JSON.stringify(event.metadata),
     ],
   );
-}
-
-async function isThere(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ there: boolean }>(
-    `select to_regclass('archiver_audit_log') is not null as there`,
-  );
-  return rows[0]?.there ?? false;
-}
-
-/** Two that make it at the same time collide even so, and then it is there. */
-async function makeTable(client: pg.Client): Promise<void> {
-  try {
-    await client.query(createTable);
-  } catch (error) {
-    if (!isSqlState(error, sqlState.uniqueViolation)) throw error;
-  }
 }

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { Watermark } from '../contract/watermark.ts';
-import { databaseError, isSqlState, sqlState } from './sqlstate.ts';
+import { ensureArchiverTable, hasArchiverTable } from './archiver-table.ts';
+import { databaseError } from './sqlstate.ts';
 
 const object = 'restore_watermarks';
 
@@ -23,7 +24,7 @@ export async function readWatermark(
   table: string,
 ): Promise<Watermark | null> {
   try {
-    if (!(await isThere(client))) return null;
+    if (!(await hasArchiverTable(client, object))) return null;
     const { rows: known } = await client.query<{ own: boolean }>(
       `select to_regclass('thaw.watermarks') is not null as own`,
     );
@@ -57,8 +58,7 @@ export async function replaceWatermark(
   choose: (current: Watermark | null) => Watermark | null,
 ): Promise<void> {
   try {
-    // `create … if not exists` needs the right to create even where there is nothing to create.
-    if (!(await isThere(client))) await makeTable(client);
+    await ensureArchiverTable(client, object, createTable);
     await client.query('begin');
     // One that another restore writes just now is waited for, so that it is seen.
     await client.query('lock table thaw.watermarks in share row exclusive mode');
@@ -76,22 +76,6 @@ interface WatermarkRow {
   readonly key: string;
   readonly total: number;
   readonly target: string | null;
-}
-
-async function isThere(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ there: boolean }>(
-    `select to_regclass('restore_watermarks') is not null as there`,
-  );
-  return rows[0]?.there ?? false;
-}
-
-/** Two that make it at the same time collide even so, and then it is there. */
-async function makeTable(client: pg.Client): Promise<void> {
-  try {
-    await client.query(createTable);
-  } catch (error) {
-    if (!isSqlState(error, sqlState.uniqueViolation)) throw error;
-  }
 }
 
 async function write(client: pg.Client, watermark: Watermark): Promise<void> {

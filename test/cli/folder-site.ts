@@ -4,7 +4,8 @@ import path from 'node:path';
 import { type ArchiveOptions, type WrittenArchive, writeArchive } from '../harness/archive-writer.ts';
 import { type FixtureSet, fixturePath } from '../harness/fixture.ts';
 import type { TestDatabase } from '../harness/postgres.ts';
-import { type CommandEnd, thaw } from './thaw-command.ts';
+import type { CommandEnd } from './thaw-command.ts';
+import { thawHere } from './thaw-here.ts';
 
 /** Archives in a folder, and a configuration for them: commands that only read archives need no servers. */
 export interface FolderSite {
@@ -17,6 +18,7 @@ export interface FolderSite {
   archive(options: Omit<ArchiveOptions, 'primaryKey'>): Promise<WrittenArchive>;
   /** Takes an object away. */
   drop(key: string): Promise<void>;
+  /** Runs a command in this process. */
   thaw(...args: string[]): Promise<CommandEnd>;
   remove(): Promise<void>;
 }
@@ -52,7 +54,7 @@ export async function createFolderSite(set?: FixtureSet, target?: TestDatabase):
     put,
     archive: (options) => writeArchive(put, { ...options, primaryKey: 'id' }),
     drop: (key) => rm(path.join(folder, key)),
-    thaw: (...args) => thaw(args, env),
+    thaw: (...args) => thawHere(args, env),
     remove: () => rm(root, { recursive: true }),
   };
 }

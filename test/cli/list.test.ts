@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createFolderSite, type FolderSite } from './folder-site.ts';
-import { thawHere } from './thaw-here.ts';
 
 let shop: FolderSite;
 beforeAll(async () => {
@@ -108,24 +107,22 @@ describe('thaw list', () => {
       } as const;
       made.push((await site.archive({ database: 'app', table: 'items', ...lost })).key);
 
-      const tables = (await thawHere(['list'], site.env)).stdout;
+      const tables = (await site.thaw('list')).stdout;
       expect(tables).toMatch(/^DATABASE {2}SCHEMA {2}TABLE {2}ARCHIVES {2}ROWS {2}/);
       expect(tables).toMatch(/^app {7}\? {7}items {9}1 {4}0\+ .* 2026-02-03 {2}2026-02-03$/m);
       expect(tables).toMatch(/^app {7}public {2}items {9}2 {5}4 .* 2026-01-04 {2}2026-01-04$/m);
       expect(tables).toMatch(/^app {7}sales {3}items {9}1 {5}2 /m);
-      const [database] = JSON.parse((await thawHere(['list', '--json'], site.env)).stdout).databases;
+      const [database] = JSON.parse((await site.thaw('list', '--json')).stdout).databases;
       expect(database.tables).toMatchObject([
         { schema: null, archives: 1, rows: 0, archivesWithoutCount: 1 },
         { schema: 'public', archives: 2, rows: 4 },
         { schema: 'sales', archives: 1, rows: 2 },
       ]);
 
-      const archives = await thawHere(['list', '--table', 'items'], site.env);
+      const archives = await site.thaw('list', '--table', 'items');
       expect(archives.stdout).toMatch(/^ .*Z {2}sales {3}archives\/app\/items\/.*_batch_002\.jsonl\.gz$/m);
       expect(archives.stdout).toContain('  of schema public: 2\n  of schema sales: 1\n  of schema ?: 1\n');
-      const listed = JSON.parse(
-        (await thawHere(['list', '--table', 'items', '--json'], site.env)).stdout,
-      ).archives;
+      const listed = JSON.parse((await site.thaw('list', '--table', 'items', '--json')).stdout).archives;
       expect(listed.map((each: { key: string }) => each.key)).toEqual(made);
       expect(listed.map(({ schema, rows }: { schema: string; rows: number }) => [schema, rows])).toEqual([
         ...[

@@ -3,7 +3,6 @@ import { raw } from '../harness/archive-writer.ts';
 import { type FixtureSet, loadSchema } from '../harness/fixture.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.ts';
 import { createFolderSite, type FolderSite } from './folder-site.ts';
-import { thawHere } from './thaw-here.ts';
 
 const undo: (() => Promise<void>)[] = [];
 afterAll(async () => {
@@ -66,9 +65,8 @@ describe('values that a table does not take', () => {
   });
 
   const errorsOf = async (key: string): Promise<string[]> => {
-    const { stdout } = await thawHere(
-      ['validate', '--level', 'types', '--s3-key', key, '--output-format', 'json'],
-      app.site.env,
+    const { stdout } = await app.site.thaw(
+      ...['validate', '--level', 'types', '--s3-key', key, '--output-format', 'json'],
     );
     return JSON.parse(stdout).errors;
   };

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FolderStore } from '../../src/store/folder-store.ts';
 import { createFolderSite } from '../cli/folder-site.ts';
-import { thawHere } from '../cli/thaw-here.ts';
 import { writeArchive } from '../harness/archive-writer.ts';
 
 let root: string;
@@ -104,11 +103,11 @@ test('commands take the fallback folder for a store', async () => {
     const rows = [{ id: 1 }, { id: 2 }];
     const at = { archivedAt: '2026-01-04T05:20:21+00:00', database: 'app', table: 'items', primaryKey: 'id' };
     const { key } = await writeArchive(put, { ...at, rows });
-    expect((await thawHere(['list'], site.env)).stdout).toMatch(/^app +items +1 +2 /m);
-    expect(await thawHere(['validate', '--level', 'rows', '--s3-key', key], site.env)).toMatchObject({
+    expect((await site.thaw('list')).stdout).toMatch(/^app +items +1 +2 /m);
+    expect(await site.thaw('validate', '--level', 'rows', '--s3-key', key)).toMatchObject({
       exitCode: 0,
     });
-    expect((await thawHere(['export', '--table', 'items'], site.env)).stdout).toBe('{"id": 1}\n{"id": 2}\n');
+    expect((await site.thaw('export', '--table', 'items')).stdout).toBe('{"id": 1}\n{"id": 2}\n');
   } finally {
     await site.remove();
   }

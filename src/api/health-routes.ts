@@ -7,6 +7,7 @@ import { ApiError } from './api-error.ts';
 export interface Readiness {
   readonly configuration: boolean;
   readonly temporal: boolean;
+  readonly database: boolean;
 }
 
 const healthRoute = createRoute({
@@ -27,7 +28,7 @@ const readyRoute = createRoute({
       'They can.',
       z.object({
         status: z.literal('ready'),
-        checks: z.object({ configuration: z.boolean(), temporal: z.boolean() }),
+        checks: z.object({ configuration: z.boolean(), temporal: z.boolean(), database: z.boolean() }),
       }),
     ),
     ...errorAnswers(503),
@@ -43,7 +44,7 @@ export function addHealthRoutes(app: OpenAPIHono<ApiEnv>, readiness: () => Promi
     const missing = Object.entries(checks).flatMap(([name, there]) => (there ? [] : [name]));
     if (missing.length > 0) {
       throw new ApiError('SERVICE_UNAVAILABLE', `Not ready: ${missing.join(', ')}.`, {
-        hint: 'temporal: check TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE, and that the server runs.',
+        hint: 'temporal: check TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE; database: check THAW_DATABASE_URL; and that the servers run.',
         data: { checks },
       });
     }

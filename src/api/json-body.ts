@@ -49,8 +49,19 @@ function requireJson(contentType: string | undefined): void {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text, refuseUnkept);
   } catch (error) {
+    if (error instanceof ApiError) throw error;
     throw new ApiError('JSON_PARSE_ERROR', 'The body is not valid JSON.', { cause: error });
   }
+}
+
+/** NUL, and half of a character that takes two: JSON can write them, and PostgreSQL keeps neither. */
+const unkept = /[\0\p{Surrogate}]/u;
+
+function refuseUnkept(name: string, value: unknown): unknown {
+  if (unkept.test(name) || (typeof value === 'string' && unkept.test(value))) {
+    throw new ApiError('VALIDATION_ERROR', 'the body: must not hold NUL or half of a character');
+  }
+  return value;
 }

@@ -48,12 +48,8 @@ export function toRestoreRecord(row: RestoreRow): RestoreRecord {
   };
 }
 
-/** Text that PostgreSQL can keep: any but NUL. */
 function text(most: number) {
-  return z
-    .string(must('must be text'))
-    .max(most, `must have at most ${most} characters`)
-    .refine((value) => !value.includes('\0'), 'must not hold NUL');
+  return z.string(must('must be text')).max(most, `must have at most ${most} characters`);
 }
 
 const name = text(255).min(1, 'must not be empty');

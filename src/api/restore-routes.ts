@@ -1,6 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { must, parseInput, restoreInput } from '../client/restore-input.ts';
+import { sourceTypes } from '../contract/run-request.ts';
 import { answer, errorAnswers, success } from './answer.ts';
 import type { ApiEnv } from './api-env.ts';
 import { controlBody, readControl } from './control-input.ts';
@@ -9,6 +10,7 @@ import { limitBody, readJson, readOptionalJson } from './json-body.ts';
 import { previewJson } from './preview-json.ts';
 import type { RunStarter, StartedRun } from './run-starter.ts';
 import type { Runs, Verb } from './runs.ts';
+import { bundleInput } from './sources/bundles.ts';
 import type { RunOwner } from './sources/source.ts';
 import type { Sources } from './sources/sources.ts';
 
@@ -21,24 +23,36 @@ const accepted = z
   .openapi('Accepted');
 
 /** Made anew: zod-openapi can name no schema that was made before it was loaded. */
-const described = z.strictObject(restoreInput.shape);
+const described = z.strictObject({ source_type: z.literal('archives').optional(), ...restoreInput.shape });
+const { options, ...ofBundles } = bundleInput.shape;
+const describedBundle = z.strictObject({
+  source_type: z.enum(sourceTypes).exclude(['archives']),
+  ...ofBundles,
+  ...options.unwrap().shape,
+});
 
 const params = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) });
 const preview = answer('What a dry run found; nothing was changed.', previewJson);
+
+function inputOf(name: string) {
+  return { $ref: `#/components/schemas/${name}` };
+}
 
 const startRoute = createRoute({
   method: 'post',
   path: '/api/restores',
   summary: 'Starts a restore that is not saved',
   description:
-    'Takes what the command `thaw restore` takes. With an Idempotency-Key the same request starts one restore however often it is sent.',
+    'Of archives: takes what the command `thaw restore` takes. Of bundles: where one is, and what becomes of it. With an Idempotency-Key the same request starts one restore however often it is sent.',
   middleware: [limitBody] as const,
   request: {
     headers: keyHeader,
     // A reference, so that the body is read and checked by the source alone.
     body: {
       required: true,
-      content: { 'application/json': { schema: { $ref: '#/components/schemas/RestoreInput' } } },
+      content: {
+        'application/json': { schema: { anyOf: [inputOf('RestoreInput'), inputOf('BundleInput')] } },
+      },
     },
   },
   responses: {
@@ -114,6 +128,7 @@ export function addRestoreRoutes(
   { starter, runs, sources }: RestoreRouteDependencies,
 ): void {
   app.openAPIRegistry.register('RestoreInput', described);
+  app.openAPIRegistry.register('BundleInput', describedBundle);
   app.openAPIRegistry.register('RunInput', runInput);
 
   app.openapi(startRoute, async (context) => {

@@ -115,7 +115,10 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     restores,
     sources,
     reconciler,
-    readiness: async () => ({ configuration: true, temporal: await answers(temporal) }),
+    readiness: async () => {
+      const [there, kept] = await Promise.all([answers(temporal), control.answers()]);
+      return { configuration: true, temporal: there, database: kept };
+    },
     authenticator: tokenAuthenticator(verifier),
     rateLimit,
     logger,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
@@ -8,6 +9,9 @@ export type ControlClient = Pick<pg.ClientBase, 'query'>;
 
 /** Connections that one process keeps to the control database: its statements are short. */
 const connections = 6;
+
+/** Milliseconds after which it is taken for not there. */
+const answerWithin = 3000;
 
 /** What errors are about. */
 const object = 'the control database';
@@ -62,6 +66,15 @@ export class ControlDatabase {
         throw error;
       }
     });
+  }
+
+  /** Whether it can be used, told within a few seconds. */
+  async answers(): Promise<boolean> {
+    const asked = this.use((client) => client.query('select')).then(
+      () => true,
+      () => false,
+    );
+    return Promise.race([asked, sleep(answerWithin, false, { ref: false })]);
   }
 
   /** Ends its connections. */

@@ -206,5 +206,8 @@ test('without a worker a run is queued, and what needs one is 503', async () => 
 
 test('the API is ready', async () => {
   const answer = await read(await fetch(`${apis[0]?.url}/readyz`));
-  expect(answer).toMatchObject({ status: 200, json: { data: { checks: { temporal: true } } } });
+  expect(answer).toMatchObject({
+    status: 200,
+    json: { data: { checks: { temporal: true, database: true } } },
+  });
 });

@@ -26,14 +26,14 @@ describe('health', () => {
 
   it('is ready with Temporal, and tells what is missing without', async () => {
     expect(await send('/readyz')).toMatchObject({ status: 200, json: { data: { status: 'ready' } } });
-    const readiness = async () => ({ configuration: true, temporal: false });
+    const readiness = async () => ({ configuration: true, temporal: false, database: true });
     expect(await send('/readyz', {}, { readiness })).toMatchObject({
       status: 503,
       json: {
         success: false,
         error: 'Not ready: temporal.',
         error_code: 'SERVICE_UNAVAILABLE',
-        data: { checks: { configuration: true, temporal: false } },
+        data: { checks: { configuration: true, temporal: false, database: true } },
       },
     });
   });

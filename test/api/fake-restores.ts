@@ -99,7 +99,7 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     restores,
     sources,
     reconciler: new Reconciler({ control, restores, sources, logger }),
-    readiness: async () => ({ configuration: true, temporal: true }),
+    readiness: async () => ({ configuration: true, temporal: true, database: true }),
     authenticator: anybody,
     rateLimit: new RateLimit(1000),
     store: new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' }),

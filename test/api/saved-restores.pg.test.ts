@@ -98,7 +98,11 @@ test('several are saved together: all of them or none', async () => {
 test.each([
   [{ name: undefined }, 'name: is required'],
   [{ name: '' }, 'name: must not be empty'],
-  [{ name: 'a\0' }, 'name: must not hold NUL'],
+  [{ name: 'a\0' }, 'the body: must not hold NUL'],
+  [
+    { options: { ...archives.options, table: '\ud800' } },
+    'the body: must not hold NUL or half of a character',
+  ],
   [{ source_type: 'floppy' }, 'source_type: must be one of upload, extract_run, archives'],
   [{ conflict_strategy: 'sync' }, 'conflict_strategy: must be skip, overwrite, fail or upsert (got "sync")'],
   [{ source_ref: '/etc/passwd' }, 'source_ref: must be null for archives'],

@@ -139,7 +139,7 @@ const text = z.string(must('must be text'));
 const flag = z.boolean(must('must be true or false'));
 
 /** Settings of a restore of a bundle. */
-const bundleInput = z.strictObject({
+export const bundleInput = z.strictObject({
   source_ref: text.nullable().default(null),
   conflict_strategy: z
     .enum(bundleStrategies, must(`must be one of ${bundleStrategies.join(', ')}`))

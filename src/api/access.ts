@@ -14,6 +14,7 @@ type Need = Access | 'open';
 /** Routes that start something, or take room: each tenant may ask so often only. */
 export const limitedRoutes: ReadonlySet<string> = new Set([
   'POST /api/restores',
+  'POST /api/restores/import',
   'POST /api/restores/{id}/run',
   'POST /api/uploads',
   'POST /api/extracts/{id}/run',
@@ -31,6 +32,7 @@ export const neededAccess: Readonly<Record<string, Need>> = {
   'GET /docs/swagger-ui.css': 'open',
   'POST /api/restores': 'edit',
   'POST /api/uploads': 'edit',
+  'POST /api/restores/import': 'edit',
   'POST /api/restores/{id}/run': 'edit',
   'POST /api/restores/{id}/pause': 'edit',
   'POST /api/restores/{id}/resume': 'edit',

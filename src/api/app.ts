@@ -19,6 +19,7 @@ import { addExtractRoutes } from './extract-routes.ts';
 import { addExtractRunRoutes } from './extract-run-routes.ts';
 import type { ExtractRuns } from './extract-runs.ts';
 import { addHealthRoutes, type Readiness } from './health-routes.ts';
+import { addImportRoute } from './import-route.ts';
 import type { RateLimit } from './rate-limit.ts';
 import type { Reconciler } from './reconciler.ts';
 import { logRequests } from './request-log.ts';
@@ -91,7 +92,9 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   addSavedRestoreRoutes(app, control, sources);
   addExtractRoutes(app, control, config);
   addExtractRunRoutes(app, { control, store, runs: extracts });
-  addUploadRoutes(app, new Uploads({ config, control, store, settings: bundles }), bundles);
+  const uploads = new Uploads({ config, control, store, settings: bundles });
+  addImportRoute(app, { starter, sources, uploads, settings: bundles });
+  addUploadRoutes(app, uploads, bundles);
   addDescription(app);
   addDocsPage(app);
   checkEveryRouteIsDeclared(app.routes);

@@ -14,7 +14,8 @@ import { bundleInput } from './sources/bundles.ts';
 import type { RunOwner } from './sources/source.ts';
 import type { Sources } from './sources/sources.ts';
 
-const accepted = z
+/** What is told of a run that was accepted. */
+export const accepted = z
   .object({
     run_id: z.string(),
     message: z.string().openapi({ example: 'Restore queued for execution' }),
@@ -187,12 +188,17 @@ const oneOff = z.looseObject(
   must('must be an object of settings'),
 );
 
-function ownerOf(context: Context<ApiEnv>): RunOwner {
+/** Who asks for a run, and the id that it is to have. */
+export function ownerOf(context: Context<ApiEnv>): RunOwner {
   const caller = context.get('caller');
   return { runId: runIdOf(context.req.header('idempotency-key'), caller), caller };
 }
 
-function acceptedOf(context: Context<ApiEnv>, { runId, known }: StartedRun): z.output<typeof accepted> {
+/** Tells of a run that was accepted. */
+export function acceptedOf(
+  context: Context<ApiEnv>,
+  { runId, known }: StartedRun,
+): z.output<typeof accepted> {
   const statusUrl = `/api/data/restore_runs/${runId}`;
   context.header('Location', statusUrl);
   if (known) context.header('Idempotency-Replayed', 'true');

@@ -5,6 +5,7 @@ import { Client, type ConnectionLike } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { authSettings } from '../auth/auth-settings.ts';
 import { TokenVerifier } from '../auth/verify-token.ts';
+import { AllowedPlaces } from '../bundle/source-url.ts';
 import { ExtractClient } from '../client/extract-client.ts';
 import { RestoreClient } from '../client/restore-client.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
@@ -78,6 +79,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const restores = new RestoreClient(client, taskQueue);
   const sources = new Sources({
     config,
+    allowedUrls: new AllowedPlaces(env.THAW_URL_ALLOW),
     restores,
     preview: (request, how) => previewRestore(request, { config, env, ...how }),
     findRecorded: (restoreId) => findRecorded(config, env, restoreId),

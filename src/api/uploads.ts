@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { openBundle } from '../bundle/bundle.ts';
 import { openFile } from '../bundle/random-access.ts';
@@ -34,12 +34,20 @@ export class Uploads {
   /**
    * Checks that a file is a bundle, and puts it into the store.
    *
+   * @param under something that, with the same file, gives the same upload; null: each is another one
    * @throws ApiError `BAD_REQUEST` for what is none
    */
-  async keep({ file: sent, filename }: ReceivedFile, spool: Spool, caller: Caller): Promise<UploadRow> {
+  async keep(
+    { file: sent, filename }: ReceivedFile,
+    spool: Spool,
+    caller: Caller,
+    under: string | null = null,
+  ): Promise<UploadRow> {
     const { config, control, store, settings } = this.#dependencies;
     const file = await bundleOf(sent, spool);
-    const id = randomBytes(16).toString('hex');
+    const id = under === null ? randomBytes(16).toString('hex') : idOf(under, file.sha256);
+    const earlier = await control.use((client) => readUpload(client, id, caller.tenant));
+    if (earlier !== null) return earlier;
     const key = storedKey(config.store.prefix, 'uploads', id);
     const { tenant, subject } = caller;
     const upload = { id, tenant, filename, bytes: file.bytes, sha256: file.sha256, key, created_by: subject };
@@ -77,6 +85,14 @@ export async function findUpload(
 /** `{id}`, or `/tmp/restores/uploads/{id}.zip`; null for anything else. */
 export function uploadIdOf(ref: string): string | null {
   return /^(?:\/tmp\/restores\/uploads\/)?([0-9a-f]{32})(?:\.zip)?$/.exec(ref)?.[1] ?? null;
+}
+
+/** 32 hex digits. */
+function idOf(under: string, sha256: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([under, sha256]))
+    .digest('hex')
+    .slice(0, 32);
 }
 
 /** The file as a ZIP that was found to be a bundle. */

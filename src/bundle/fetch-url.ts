@@ -2,10 +2,10 @@ import { lookup as lookUp } from 'node:dns';
 import { once } from 'node:events';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
-import { isIP, type LookupFunction } from 'node:net';
+import type { LookupFunction } from 'node:net';
 import { ThawError } from '../contract/thaw-error.ts';
 import { isPublicAddress } from './public-address.ts';
-import { type AllowedPlaces, badUrl, checkHttpUrl } from './source-url.ts';
+import { type AllowedPlaces, badUrl, checkHttpUrl, privateAddress } from './source-url.ts';
 
 /** How a URL is read. */
 export interface FetchOptions {
@@ -56,17 +56,13 @@ export async function fetchUrl(first: URL, options: FetchOptions): Promise<Fetch
 
 async function ask(url: URL, token: string | null, options: FetchOptions): Promise<IncomingMessage> {
   const { allowed, signal } = options;
-  const isAllowed = allowed.allowsHost(url);
-  const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1');
-  // Of an address that is written out nothing is looked up.
-  if (!isAllowed && isIP(hostname) !== 0 && !isPublicAddress(hostname)) throw privateAddress(url);
   const refused: ThawError[] = [];
   const request = (url.protocol === 'https:' ? https : http).get(url, {
     signal,
     timeout: idle,
     // A connection of its own: one that is kept was checked for another request.
     agent: false,
-    lookup: isAllowed ? lookUp : checkedLookup(url, refused),
+    lookup: allowed.allowsHost(url) ? lookUp : checkedLookup(url, refused),
     headers: {
       accept: 'application/zip, application/gzip, application/octet-stream;q=0.9, */*;q=0.1',
       'accept-encoding': 'identity',
@@ -125,10 +121,6 @@ async function* limited(answer: IncomingMessage, options: FetchOptions): AsyncGe
   } finally {
     answer.destroy();
   }
-}
-
-function privateAddress({ hostname }: URL): ThawError {
-  return badUrl(`${hostname} is an address of a private network`);
 }
 
 function tooLarge({ limit }: FetchOptions): ThawError {

@@ -1,4 +1,6 @@
+import { isIP } from 'node:net';
 import { ThawError } from '../contract/thaw-error.ts';
+import { isPublicAddress } from './public-address.ts';
 
 /** Begins the names of environment variables that hold tokens for URLs: no request can have another one sent. */
 export const tokenPrefix = 'THAW_URL_TOKEN_';
@@ -44,8 +46,12 @@ export function parseSourceUrl(text: string, allowed: AllowedPlaces): SourceUrl 
 
 /** @throws ThawError `InputInvalid` */
 export function checkHttpUrl(url: URL, allowed: AllowedPlaces): void {
+  const isHttp = url.protocol === 'https:' || url.protocol === 'http:';
+  if (isHttp && allowed.allowsHost(url)) return;
+  // Of an address that is written out nothing is looked up, when it is asked.
+  const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  if (isHttp && isIP(hostname) !== 0 && !isPublicAddress(hostname)) throw privateAddress(url);
   if (url.protocol === 'https:') return;
-  if (url.protocol === 'http:' && allowed.allowsHost(url)) return;
   throw badUrl(`only https and s3 are read, not ${url.protocol.slice(0, 20)}`);
 }
 
@@ -70,6 +76,11 @@ export function tokenVariable(name: string): string {
     object: 'options.token',
     hint: `It names the variable ${tokenPrefix}NAME of the workers.`,
   });
+}
+
+/** A host that lies in a private network, and is not allowed. */
+export function privateAddress({ hostname }: URL): ThawError {
+  return badUrl(`${hostname} is an address of a private network`);
 }
 
 /** A URL that no bundle is read from. */

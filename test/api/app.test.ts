@@ -57,6 +57,7 @@ describe('description', () => {
       '/api/extracts/{id}/cancel',
       '/api/extracts/{id}/run',
       '/api/restores',
+      '/api/restores/import',
       '/api/restores/{id}/cancel',
       '/api/restores/{id}/pause',
       '/api/restores/{id}/resume',

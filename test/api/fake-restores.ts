@@ -8,6 +8,7 @@ import { Reconciler } from '../../src/api/reconciler.ts';
 import type { Restores } from '../../src/api/runs.ts';
 import type { ArchivesDependencies } from '../../src/api/sources/archives.ts';
 import { Sources } from '../../src/api/sources/sources.ts';
+import { AllowedPlaces } from '../../src/bundle/source-url.ts';
 import { parseRestoreInput } from '../../src/client/restore-input.ts';
 import { toRestoreRequest } from '../../src/client/restore-request.ts';
 import { parseConfig } from '../../src/config/load-config.ts';
@@ -88,6 +89,7 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
   const { control = nowhere, restores = fakeRestores(), logger = pino({ enabled: false }) } = dependencies;
   const bundles = bundleSettings({});
   const sources = new Sources({
+    allowedUrls: new AllowedPlaces(undefined),
     config: testConfig,
     restores,
     findRecorded: dependencies.findRecorded ?? (async () => null),

@@ -124,7 +124,7 @@ describe('a URL', () => {
     const both = new AllowedPlaces([first, end].map(({ url }) => new URL(url).host).join(', '));
     expect(await got(first.url, { token: 'secret', allowed: both })).toBe('end');
     expect(end.asked.map(({ headers }) => headers.authorization)).toEqual([undefined]);
-    expect(await refusal(first.url)).toMatch(/^InputInvalid .* only https/);
+    expect(await refusal(first.url)).toMatch(/^InputInvalid .* private network/);
 
     for (const location of [
       'https://169.254.169.254/latest',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { endLine } from '../../bundle/import-log.ts';
+import { type AllowedPlaces, parseSourceUrl, tokenVariable } from '../../bundle/source-url.ts';
 import type { RestoreClient } from '../../client/restore-client.ts';
 import { fieldError, must, parseInput } from '../../client/restore-input.ts';
 import { fingerprint } from '../../config/fingerprint.ts';
@@ -25,10 +26,12 @@ type BundleRunRequest = Extract<RunRequest, { readonly bundle: unknown }>;
 export interface BundlesDependencies {
   readonly config: ThawConfig;
   readonly restores: Pick<RestoreClient, 'progress' | 'outcome'>;
+  /** What URLs may name besides the internet at large. */
+  readonly allowedUrls: AllowedPlaces;
 }
 
 /** Finds the bundle that a `source_ref` names. */
-type FindBundle = (ref: string, place: RunPlace) => Promise<BundleSource>;
+type FindBundle = (ref: string, place: RunPlace, token: string | undefined) => Promise<BundleSource>;
 
 /** Bundles that were sent to the API. */
 export function uploadSource(dependencies: BundlesDependencies): Source<BundleRunRequest> {
@@ -46,16 +49,30 @@ export function extractRunSource(dependencies: BundlesDependencies): Source<Bund
   });
 }
 
+/** Bundles at https and S3 URLs, which a worker fetches. */
+export function urlSource(dependencies: BundlesDependencies): Source<BundleRunRequest> {
+  return bundleSource('url', dependencies, async (ref, _, token) => {
+    parseSourceUrl(ref, dependencies.allowedUrls);
+    return { kind: 'url', url: ref, tokenVariable: token === undefined ? null : tokenVariable(token) };
+  });
+}
+
 /** Bundles, wherever their bytes are: models and records of a namespace. Its workflow writes how it goes by itself. */
 function bundleSource(
   type: BundleRunRequest['sourceType'],
-  { config, restores }: BundlesDependencies,
+  { config, restores, allowedUrls }: BundlesDependencies,
   find: FindBundle,
 ): Source<BundleRunRequest> {
   const settings = (input: unknown): SourceSettings => {
     const parsed = parseInput(bundleInput, input);
     // What is wrong with it is told when it is saved.
     fingerprint(config, databaseOf(parsed.options.database, config));
+    const { source_ref: ref, options } = parsed;
+    if (type === 'url' && ref !== null) parseSourceUrl(ref, allowedUrls);
+    if (options.token !== undefined) {
+      if (type !== 'url') throw fieldError('options.token', 'belongs to the source_type url only');
+      tokenVariable(options.token);
+    }
     return { ...parsed, source_type: type };
   };
   return {
@@ -86,7 +103,7 @@ function bundleSource(
           fingerprint: fingerprint(config, database),
           database,
           namespace: place.namespace,
-          source: await find(source_ref, place),
+          source: await find(source_ref, place, options.token),
           conflictStrategy: conflict_strategy,
           include,
           models,
@@ -154,6 +171,7 @@ export const bundleInput = z.strictObject({
     .strictObject(
       {
         database: text.optional(),
+        token: text.optional(),
         dry_run: flag.optional(),
         validate_only: flag.optional(),
         incremental: flag.optional(),

@@ -1,17 +1,18 @@
 import { fieldError } from '../../client/restore-input.ts';
 import type { RunRequest } from '../../contract/run-request.ts';
 import { type ArchivesDependencies, archivesSource } from './archives.ts';
-import { extractRunSource, uploadSource } from './bundles.ts';
+import { type BundlesDependencies, extractRunSource, uploadSource, urlSource } from './bundles.ts';
 import type { Source } from './source.ts';
 
 /** The kinds of sources that this API restores from: the one place to add another to. */
 export class Sources {
   readonly #sources: ReadonlyMap<string, Source>;
 
-  constructor(dependencies: ArchivesDependencies) {
+  constructor(dependencies: ArchivesDependencies & BundlesDependencies) {
     this.#sources = new Map([
       ['upload', uploadSource(dependencies) as Source],
       ['extract_run', extractRunSource(dependencies) as Source],
+      ['url', urlSource(dependencies) as Source],
       ['archives', archivesSource(dependencies) as Source],
     ]);
   }

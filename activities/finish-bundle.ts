@@ -4,6 +4,7 @@ import { writeInstalled } from '../src/control/installed-bundles.ts';
 import { readDecidedFiles } from '../src/postgres/bundle-ledger.ts';
 import { readTarget } from '../src/postgres/catalog.ts';
 import { analyzeTable } from '../src/postgres/indexes.ts';
+import { readLoadedModels } from '../src/postgres/loaded-models.ts';
 import { advanceSequences } from '../src/postgres/sequences.ts';
 import { type BundleWorker, withBundleTools, writeLog } from './bundle-tools.ts';
 
@@ -12,18 +13,20 @@ export function finishBundle(worker: BundleWorker): Activities['finishBundle'] {
   return async (request) =>
     withBundleTools(worker, request, async ({ client, bundle, progress }) => {
       const { restoreId, namespace } = request;
-      for (const { model, inserted, updated, deleted } of await readDecidedFiles(client, request)) {
-        if (inserted + updated + deleted === 0) continue;
-        progress.enter('commit', model);
-        const target = await readTarget(client, namespace, model);
-        const notices = [
-          ...(await advanceSequences(client, target)),
-          ...(await analyzeTable(client, target)),
-        ];
+      const changed = (await readDecidedFiles(client, request)).filter(
+        ({ inserted, updated, deleted }) => inserted + updated + deleted > 0,
+      );
+      const models = changed.map(({ model }) => model);
+      for (const model of await readLoadedModels(client, namespace, models)) {
+        progress.enter('commit', model.table);
+        const notices = model.hasSequence
+          ? await advanceSequences(client, await readTarget(client, namespace, model.table))
+          : [];
+        notices.push(...(await analyzeTable(client, model)));
         await writeLog(
           worker,
           restoreId,
-          notices.map((notice) => warning('data_import', model, notice)),
+          notices.map((notice) => warning('data_import', model.table, notice)),
         );
       }
       const { manifest } = bundle;

@@ -74,7 +74,10 @@ export async function tableBytes(client: pg.Client, target: TargetTable): Promis
 }
 
 /** Refreshes the planner's statistics. Never on a still empty target: the plans that follow would be for an empty one. */
-export async function analyzeTable(client: pg.Client, target: TargetTable): Promise<string[]> {
+export async function analyzeTable(
+  client: pg.Client,
+  target: Pick<TargetTable, 'schema' | 'table' | 'kind'>,
+): Promise<string[]> {
   if (target.kind === 'view') return [];
   const notices: string[] = [];
   // Without the right, ANALYZE warns and passes over the table.

@@ -203,6 +203,21 @@ test('a bundle may lie unpacked in the store, below one prefix', async () => {
   });
 });
 
+test('sequences go on behind the records that came', async () => {
+  const { thaw } = site;
+  await thaw.pg.query(`
+    create schema counted;
+    create table counted.tickets (id integer generated always as identity primary key, title text);
+    create table counted.notes (id serial primary key)`);
+  const files = { 'tickets.jsonl': '{"id":41,"title":"a"}\n', 'notes.jsonl': '{"id":7}\n' };
+  expect(await site.restore(files, { namespace: 'counted' })).toMatchObject({ status: 'completed' });
+  expect(
+    await site.rows(
+      "select nextval('counted.tickets_id_seq') as ticket, nextval('counted.notes_id_seq') as note",
+    ),
+  ).toEqual([{ ticket: 42, note: 8 }]);
+});
+
 test('validate_only reads the file to its end and touches no database', async () => {
   const good = await site.restore(slack, { namespace: 'unseen', validateOnly: true });
   expect(good).toMatchObject({ status: 'completed', progress: 100 });

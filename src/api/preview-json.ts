@@ -14,6 +14,10 @@ const rehearsed = z
     rows_updated: count,
     rows_skipped: count,
     rows_failed: count.openapi({ description: 'Refused rows, and all rows of archives that would fail.' }),
+    estimated_seconds: z.number().min(0).openapi({
+      description: 'That the dry run took, one archive after the other: the most that a restore takes.',
+    }),
+    estimated_disk_bytes: count.openapi({ description: 'By which the table grows, with its indexes.' }),
     failures: z
       .array(z.object({ archive: z.string(), code: z.string(), message: z.string(), hint: z.string() }))
       .openapi({ description: 'The first twenty of them.' }),
@@ -82,7 +86,7 @@ export function toPreviewJson(request: RestoreRequest, previews: readonly TableP
   };
 }
 
-function toOutcomeJson({ tally, failures, error, notices, unforeseen }: RehearsedOutcome) {
+function toOutcomeJson({ tally, failures, error, notices, unforeseen, estimate }: RehearsedOutcome) {
   const { archives, rows } = tally;
   return {
     archives_restored: archives.restored,
@@ -91,6 +95,8 @@ function toOutcomeJson({ tally, failures, error, notices, unforeseen }: Rehearse
     rows_updated: rows.updated,
     rows_skipped: rows.skipped,
     rows_failed: rows.failed,
+    estimated_seconds: estimate.seconds,
+    estimated_disk_bytes: estimate.diskBytes,
     failures: failures.map(({ archive, code, message, hint }) => ({ archive, code, message, hint })),
     error,
     notices: [...notices],

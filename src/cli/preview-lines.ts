@@ -1,9 +1,10 @@
 import type { RestoreRequest } from '../contract/restore-request.ts';
-import type { RehearsedOutcome } from '../preview/rehearse-table.ts';
+import type { Estimate, RehearsedOutcome } from '../preview/rehearse-table.ts';
 import type { TablePreview } from '../preview/restore-preview.ts';
 import { formatBytes, formatCount } from '../restore/format.ts';
 import { addTallies, emptyTally } from '../restore/tally.ts';
 import { describeFrozen, frozenObjects } from '../store/storage-class.ts';
+import { formatSeconds } from './progress-line.ts';
 import { errorLines } from './summary.ts';
 
 /** Keys that are shown by name. */
@@ -22,6 +23,7 @@ export function previewLines(request: RestoreRequest, previews: readonly TablePr
     `Into: ${targets.join(', ')} of ${request.database}, ${formatBytes(bytes)} compressed`,
     ...previews.flatMap(targetLines),
     ...sumLines(previews),
+    ...basisLines(previews, request),
     ...unknownLines(previews.reduce((sum, { totals }) => sum + totals.unknown, 0)),
     ...earlierLines(earlier, request),
     ...previews.flatMap(noticeLines),
@@ -53,7 +55,13 @@ function targetLines({ table, archives, totals, outcome }: TablePreview): string
     `${formatBytes(totals.uncompressedBytes)} uncompressed`,
   ];
   const line = `  ${table.intoSchema}.${table.intoTable}: ${parts.join(', ')}`;
-  return outcome === null ? [line] : [line, `    ${countsLine(outcome)}`, ...failureLines(outcome)];
+  if (outcome === null) return [line];
+  return [
+    line,
+    `    ${countsLine(outcome)}`,
+    `    ${estimateLine(outcome.estimate)}`,
+    ...failureLines(outcome),
+  ];
 }
 
 function countsLine({ tally }: Pick<RehearsedOutcome, 'tally'>): string {
@@ -62,6 +70,10 @@ function countsLine({ tally }: Pick<RehearsedOutcome, 'tally'>): string {
   const rows = Object.entries(counts).map(([what, count]) => `${formatCount(count)} ${what}`);
   const bad = tally.archives.failed;
   return `rows: ${rows.join(', ')}${bad === 0 ? '' : `; ${formatCount(bad)} archive${bad === 1 ? '' : 's'} would fail`}`;
+}
+
+function estimateLine({ seconds, diskBytes }: Estimate): string {
+  return `estimate: at most ${formatSeconds(Math.max(seconds, 1))}, ${formatBytes(diskBytes)} more on disk`;
 }
 
 function failureLines({ failures, error }: RehearsedOutcome): string[] {
@@ -78,12 +90,25 @@ function deeper(line: string): string {
   return `      ${line}`;
 }
 
+const nothing: Estimate = { seconds: 0, diskBytes: 0 };
+
+/** How estimates come about. */
+function basisLines(previews: readonly TablePreview[], { options }: RestoreRequest): string[] {
+  if (previews.every(({ outcome }) => outcome === null)) return [];
+  return [
+    `Note: estimates are measured by this dry run: the time that it took, one archive after the other, where the restore loads up to ${options.lanes} at once; the size of the rows in temporary tables, and of indexes by their share of the table now`,
+  ];
+}
+
 /** Of several tables. */
 function sumLines(previews: readonly TablePreview[]): string[] {
   const outcomes = previews.flatMap(({ outcome }) => (outcome === null ? [] : [outcome]));
   if (previews.length < 2 || outcomes.length < previews.length) return [];
   const tally = outcomes.reduce((sum, outcome) => addTallies(sum, outcome.tally), emptyTally);
-  return [`  In sum: ${countsLine({ tally })}`];
+  const estimate = outcomes.reduce((sum, { estimate: { seconds, diskBytes } }) => {
+    return { seconds: sum.seconds + seconds, diskBytes: sum.diskBytes + diskBytes };
+  }, nothing);
+  return [`  In sum: ${countsLine({ tally })}`, `    ${estimateLine(estimate)}`];
 }
 
 function unknownLines(unknown: number): string[] {

@@ -6,6 +6,7 @@ import type { RestoreRequest, TableRequest } from '../contract/restore-request.t
 import { findArchives } from '../load/listing.ts';
 import type { ThawContext } from '../load/thaw-context.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
+import { estimateGrowth } from '../postgres/growth.ts';
 import { hasForeign } from '../postgres/ledger.ts';
 import { createShadow, type Shadow } from '../postgres/shadow.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
@@ -19,6 +20,14 @@ import type { ShadowedTable } from './dangling.ts';
 import { Rehearsal } from './rehearsal.ts';
 import { unforeseen } from './unforeseen.ts';
 
+/** What a restore takes, as measured in its rehearsal. */
+export interface Estimate {
+  /** Of reading and merging, one archive after the other; a restore has several lanes, and mostly copies straight. */
+  readonly seconds: number;
+  /** By which the table grows on disk, with its indexes. */
+  readonly diskBytes: number;
+}
+
 /** What came of a rehearsal: what a restore would tell of the table. */
 export interface RehearsedOutcome
   extends Pick<TableResults, 'tally' | 'failures' | 'notices' | 'columnNotes'> {
@@ -26,8 +35,7 @@ export interface RehearsedOutcome
   readonly error: TableError | null;
   /** What a restore may do otherwise, and why; empty where the numbers are exact. */
   readonly unforeseen: readonly string[];
-  /** Of reading and merging, one archive after the other. */
-  readonly seconds: number;
+  readonly estimate: Estimate;
 }
 
 /** A table after its rehearsal. */
@@ -99,11 +107,12 @@ export async function rehearseTable(
     if (options.failFast && results.tally.archives.failed > 0) break;
   }
   const { tally, failures, notices, columnNotes } = results;
+  const seconds = (performance.now() - begun) / 1000;
   const outcome = {
     ...{ tally, failures, notices, columnNotes },
     error: onlyForeign(tally.archives, table),
     unforeseen: unforeseen(target, rehearsal.unfoundKeys),
-    seconds: (performance.now() - begun) / 1000,
+    estimate: { seconds, diskBytes: await estimateGrowth(client, target.oid, shadow, tally.rows) },
   };
   return { outcome, target, shadow };
 }

@@ -40,14 +40,14 @@ describe('before anything is restored', () => {
     expect(lines[1]).toMatch(
       /^ {2}- archives\/.*\/day=20\/audit_logs_20260120T235959Z_batch_001\.jsonl\.gz$/,
     );
-    expect(lines.at(-3)).toMatch(
-      /^ {2}public\.audit_logs: 5 archives, 1,354 rows, \d+\.\d KiB uncompressed$/,
-    );
-    expect(lines.at(-2)).toBe('    rows: 1,354 inserted, 0 updated, 0 skipped, 0 failed');
+    const [table, rows, estimate] = lines.slice(-5);
+    expect(table).toMatch(/^ {2}public\.audit_logs: 5 archives, 1,354 rows, \d+\.\d KiB uncompressed$/);
+    expect(rows).toBe('    rows: 1,354 inserted, 0 updated, 0 skipped, 0 failed');
+    expect(estimate).toMatch(/^ {4}estimate: at most \d+ s, \d+(\.\d)? KiB more on disk$/);
     expect(lines.at(-1)).toBe('Note: 0 archives were already restored, and would be left out');
     expect(await site.count()).toBe(0);
-    const { rows } = await site.client.query(`select to_regnamespace('thaw') as made`);
-    expect(rows).toEqual([{ made: null }]);
+    const { rows: schemas } = await site.client.query(`select to_regnamespace('thaw') as made`);
+    expect(schemas).toEqual([{ made: null }]);
   });
 
   it('ends with 1 for a database that is not configured, and names those that are', async () => {

@@ -3,6 +3,7 @@ import type { AskedRange } from '../../src/config/row-range.ts';
 import { defaultRestoreOptions, type RestoreOptions } from '../../src/contract/restore-request.ts';
 import { askedTarget } from '../../src/postgres/asked-target.ts';
 import { readTarget } from '../../src/postgres/catalog.ts';
+import { estimateGrowth } from '../../src/postgres/growth.ts';
 import { createShadow } from '../../src/postgres/shadow.ts';
 import { readTimeRange } from '../../src/postgres/time-range.ts';
 import { describeDangling } from '../../src/preview/dangling.ts';
@@ -234,7 +235,7 @@ test.each(Object.entries(cases))('%s: the numbers are those of the load', async 
   const refs = [];
   for (const rows of each.archives) refs.push(await site.archive(++batches, rows));
   const before = await everything(table);
-  const foreseen = await rehearse(table, each, refs);
+  const { outcome: foreseen } = await rehearse(table, each, refs);
   expect(await everything(table)).toEqual(before);
   const [inserted, updated, skipped, failed] = each.rows;
   expect(foreseen.tally.rows).toEqual({ inserted, updated, skipped, failed });
@@ -255,6 +256,7 @@ async function rehearse(
 ) {
   const asked = { ...defaultRestoreOptions, ...options };
   const target = askedTarget(await readTarget(site.pg, 'public', table), asked);
+  const shadow = await createShadow(site.pg, target, shadows++);
   const rehearsal = new Rehearsal(
     site.pg,
     {
@@ -271,14 +273,37 @@ async function rehearse(
         schemas: [],
         hasForeign: false,
       },
-      shadow: await createShadow(site.pg, target, shadows++),
+      shadow,
       range: range === undefined ? null : await readTimeRange(site.pg, target, range),
     },
     site.store,
     new AbortController().signal,
   );
-  return rehearsal.load(refs);
+  return { outcome: await rehearsal.load(refs), target, shadow };
 }
+
+test('what a table will grow by is told within a third', async () => {
+  await site.pg.query(`
+    create table growing (id int primary key, note text, at timestamptz);
+    create index on growing (at); create index on growing (note)`);
+  const rows = Array.from({ length: 5000 }, (_, id) => {
+    return { id, note: `note ${id} of some length`, at: `2026-01-04T00:00:00.${id + 100_000}+00:00` };
+  });
+  const refs = [await site.archive(++batches, rows)];
+  const size = async () => {
+    const { rows: sizes } = await site.pg.query(`select pg_total_relation_size('growing')::int as size`);
+    return Number(sizes[0].size);
+  };
+  const before = await size();
+  const plain: Case = { ddl: '', archives: [], rows: [0, 0, 0, 0] };
+  const { target, shadow, outcome } = await rehearse('growing', plain, refs);
+  const foreseen = await estimateGrowth(site.pg, target.oid, shadow, outcome.tally.rows);
+  const restore = await site.restore('growing');
+  await restore.load(refs, 0).outcome;
+  const grown = (await size()) - before;
+  expect(foreseen / grown).toBeGreaterThan(0.67);
+  expect(foreseen / grown).toBeLessThan(1.5);
+});
 
 /** Rows with their versions, and sequences. */
 async function everything(table: string): Promise<unknown> {

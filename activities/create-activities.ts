@@ -10,7 +10,7 @@ import { importDescribe } from './import-describe.ts';
 import { importModels } from './import-models.ts';
 import { importWhole } from './import-whole.ts';
 import { inspectBundle } from './inspect-bundle.ts';
-import { countArchives, listArchives } from './list-archives.ts';
+import { listArchives } from './list-archives.ts';
 import { migrateSchema } from './migrate-schema.ts';
 import { planRestore } from './plan-restore.ts';
 import { prepareTable } from './prepare-table.ts';
@@ -44,7 +44,6 @@ export function createActivities(
     prepareTable: prepareTable(thaw),
     migrateSchema: migrateSchema(thaw),
     listArchives: listArchives(thaw),
-    countArchives: countArchives(thaw),
     verifyArchives: verifyArchives(thaw),
     copyStageMerge: copyStageMerge(thaw),
     tallyLedger: tallyLedger(thaw),

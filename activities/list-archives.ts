@@ -50,28 +50,6 @@ async function pendingIn(
   );
 }
 
-/** Counts what is left to list, for totals. */
-export function countArchives(thaw: ThawContext): Activities['countArchives'] {
-  return async (input) =>
-    withHeartbeats(
-      () => 'counting',
-      async () => {
-        const { cancellationSignal } = Context.current();
-        const folders = foldersOf(thaw, input);
-        let archives = 0;
-        let bytes = 0;
-        let cursor = input.cursor;
-        do {
-          const page = await nextPage(thaw, { ...input, cursor }, folders, cancellationSignal);
-          archives += page.archives.length;
-          bytes += bytesOf(page.archives);
-          cursor = page.next;
-        } while (cursor !== null);
-        return { archives, bytes };
-      },
-    );
-}
-
 /** The first is the one that names are relative to. */
 function foldersOf(thaw: ThawContext, { scope }: ListArchivesInput): readonly string[] {
   thaw.checkFingerprint(scope);

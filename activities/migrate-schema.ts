@@ -21,13 +21,13 @@ export function migrateSchema(thaw: ThawContext): Activities['migrateSchema'] {
         thaw.withConnection(scope, `${loadPrefix(restoreId, held.oid, 0)}schema`, signal, async (client) => {
           const target = await thaw.target(scope, held, signal);
           const request = { database, keys, options };
-          const { marks, notices } = await compareSchemas(
+          const { marks, ...compared } = await compareSchemas(
             thaw,
             { request, table, target, signal },
             (archives) => pendingOf(client, thaw, { scope, target: held, options }, folder, archives),
           );
           await recordSchemas(client, restoreId, held.oid, marks);
-          return notices;
+          return compared;
         }),
     );
   };

@@ -19,7 +19,6 @@ import {
 import type {
   Activities,
   HeldTarget,
-  ListArchivesInput,
   LoadInput,
   LoadOutcome,
   PreparedTable,
@@ -84,7 +83,7 @@ const { prepareTable } = proxyActivities<Activities>({
   // What it took and dropped has to be known, to be let go and built again.
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
 });
-const { listArchives, countArchives } = proxyActivities<Activities>({
+const { listArchives } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '10 minutes',
   heartbeatTimeout: '30s',
@@ -152,7 +151,6 @@ class TableRun {
   #phase: 'planning' | 'running' | 'finishing' | 'ended';
   #prepared: PreparedTable | null;
   #round: number | null;
-  #counting: boolean;
 
   constructor(input: RestoreTableInput) {
     const { carried, options } = input;
@@ -163,7 +161,6 @@ class TableRun {
     this.#round = carried?.round ?? null;
     this.#watermark = new WatermarkUpdate(input.scope, carried?.watermark ?? null);
     this.#audit = new AuditTrail(input);
-    this.#counting = this.#queue.total !== null;
     this.#phase = carried === null ? 'planning' : 'running';
     this.#searchState = new SearchState(input.searchAttributes, carried === null ? 'planning' : null);
     this.#control = new Control(input.control, {
@@ -193,7 +190,9 @@ class TableRun {
   async migrateSchema(): Promise<void> {
     const { scope, options, keys, carried } = this.#input;
     if (carried !== null) return;
-    this.#results.notice(await migrateSchema({ scope, target: this.#held, options, keys }));
+    const { extent, notices } = await migrateSchema({ scope, target: this.#held, options, keys });
+    this.#queue.setTotal(extent);
+    this.#results.notice(notices);
   }
 
   async loadPages(): Promise<void> {
@@ -336,32 +335,15 @@ class TableRun {
   /** Lists the next page and cuts it into loads. */
   async #list(): Promise<void> {
     const { scope, options, keys } = this.#input;
-    const input = { scope, target: this.#held, options, keys, cursor: this.#queue.cursor, pageSize };
-    const page = await listArchives(input);
+    const cursor = this.#queue.cursor;
+    const page = await listArchives({ scope, target: this.#held, options, keys, cursor, pageSize });
     this.#queue.take(page);
     this.#results.add({
       ...emptyTally,
       archives: { ...emptyTally.archives, earlier: page.earlier.archives },
       bytes: page.earlier.bytes,
     });
-    if (!this.#counting && page.next !== null) this.#count({ ...input, cursor: page.next });
     this.#show();
-  }
-
-  /** Counts what is still to list. Totals are only for the eyes: nothing waits for them or fails with them. */
-  #count(input: ListArchivesInput): void {
-    this.#counting = true;
-    const { found } = this.#queue;
-    countArchives(input).then(
-      (rest) => {
-        this.#queue.setTotal({
-          archives: found.archives + rest.archives,
-          bytes: found.bytes + rest.bytes,
-        });
-        this.#show();
-      },
-      (error: unknown) => log.info('The archives are not counted', { error: String(error) }),
-    );
   }
 
   #start(load: Load): void {

@@ -87,7 +87,7 @@ export interface VerifiedArchives {
   readonly next: string | null;
 }
 
-/** How much there is to list from a cursor on. */
+/** How much there is to list. */
 export interface ArchiveExtent {
   readonly archives: number;
   readonly bytes: number;
@@ -152,6 +152,14 @@ export interface MigrateSchemaInput {
   readonly keys: readonly string[] | null;
 }
 
+/** What came of comparing schemas. */
+export interface MigratedSchema {
+  /** All archives that are asked for, with those restored earlier. */
+  readonly extent: ArchiveExtent;
+  /** What becomes of columns that differ. */
+  readonly notices: readonly string[];
+}
+
 /** A target that is ready, and what the user should know of it. */
 export interface PreparedTable {
   readonly target: HeldTarget;
@@ -210,13 +218,11 @@ export interface Activities extends BundleActivities, ExtractActivities {
   prepareTable(input: PrepareTableInput): Promise<PreparedTable>;
   /**
    * Finds the schemas that archives were written with, refuses the table where its strategy does, and notes them
-   * for the loads. Gives what becomes of columns that differ, as notices.
+   * for the loads. Tells what becomes of columns that differ, and how many archives there are.
    */
-  migrateSchema(input: MigrateSchemaInput): Promise<readonly string[]>;
+  migrateSchema(input: MigrateSchemaInput): Promise<MigratedSchema>;
   /** Gives a page of archives with sizes and entity tags. */
   listArchives(input: ListArchivesInput): Promise<ArchivePage>;
-  /** Counts what is left to list, for totals. */
-  countArchives(input: ListArchivesInput): Promise<ArchiveExtent>;
   /** Reads a page of archives to their ends before anything is loaded, and tells which are bad. */
   verifyArchives(input: VerifyArchivesInput): Promise<VerifiedArchives>;
   /** Download, decompress, slice, COPY, merge and ledger: one archive or pack, streamed, in one transaction. */

@@ -1,6 +1,6 @@
 import { metadataKeys, parseArchiveKey, tableFolders } from '../archive/key.ts';
 import { type ArchivedSchema, parseMetadata } from '../archive/metadata.ts';
-import type { ArchiveRef } from '../contract/activities.ts';
+import type { ArchiveExtent, ArchiveRef } from '../contract/activities.ts';
 import { archiveKey } from '../contract/names.ts';
 import type { RestoreRequest, TableRequest } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
@@ -59,10 +59,11 @@ export async function findSchemas(
   const found = await search.run();
   if (!found.untold || within.startDate === null) return found;
   // A run that began before: somewhere further back lies its first batch.
-  return new SchemaSearch(store, { ...within, startDate: null }, async (archives) => {
+  const wider = new SchemaSearch(store, { ...within, startDate: null }, async (archives) => {
     const from = within.startDate ?? '';
     return pending(archives.filter(({ name }) => (parseArchiveKey(name).day ?? '') >= from));
-  }).run();
+  });
+  return { ...(await wider.run()), extent: found.extent };
 }
 
 /** The archives of a table that a request asks for. */
@@ -93,6 +94,7 @@ class SchemaSearch {
   readonly #marks: SchemaMark[] = [];
   readonly #used = new Set<SchemaMark>();
   #untold = false;
+  #extent: ArchiveExtent = { archives: 0, bytes: 0 };
   /** The archive before. */
   #last = '';
 
@@ -117,6 +119,7 @@ class SchemaSearch {
     return {
       marks: this.#marks,
       used: this.#marks.filter((mark) => this.#used.has(mark)),
+      extent: this.#extent,
       untold: this.#untold,
     };
   }
@@ -124,9 +127,12 @@ class SchemaSearch {
   async #take({ archives, metadata }: ListedPage): Promise<void> {
     const [folder = ''] = this.#scope.folders;
     const schemas = await this.#read(archives, metadata);
-    const wanted = new Set(
-      await this.#pending(archives.filter(({ name }) => this.#isAsked(archiveKey(folder, name)))),
-    );
+    const asked = archives.filter(({ name }) => this.#isAsked(archiveKey(folder, name)));
+    this.#extent = {
+      archives: this.#extent.archives + asked.length,
+      bytes: asked.reduce((sum, { bytes }) => sum + bytes, this.#extent.bytes),
+    };
+    const wanted = new Set(await this.#pending(asked));
     for (const archive of archives) {
       const key = archiveKey(folder, archive.name);
       const own = schemas.get(archive) ?? null;

@@ -1,4 +1,4 @@
-import type { ArchiveRef } from '../contract/activities.ts';
+import type { ArchiveExtent, ArchiveRef } from '../contract/activities.ts';
 import type { RestoreRequest, TableRequest } from '../contract/restore-request.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
 import {
@@ -21,6 +21,8 @@ export interface SchemaComparison {
 /** What the schemas of a table's archives are, beside the table. */
 export interface ComparedSchemas {
   readonly marks: readonly SchemaMark[];
+  /** All archives that are asked for. */
+  readonly extent: ArchiveExtent;
   /** What becomes of columns that differ, for the user. */
   readonly notices: readonly string[];
 }
@@ -42,5 +44,5 @@ export async function compareSchemas(
   const found = await findSchemas(thaw.store, scope, pending);
   const plans = planMigration(`${table.intoSchema}.${table.intoTable}`, found, target.columns, options);
   checkMigration(plans, options);
-  return { marks: found.marks, notices: describeMigration(plans) };
+  return { marks: found.marks, extent: found.extent, notices: describeMigration(plans) };
 }

@@ -1,4 +1,5 @@
 import type { ArchivedSchema } from '../archive/metadata.ts';
+import type { ArchiveExtent } from '../contract/activities.ts';
 import type { TargetColumn } from '../postgres/catalog.ts';
 import { checkArchivedNames } from './schema-names.ts';
 import {
@@ -22,6 +23,8 @@ export interface FoundSchemas {
   readonly marks: readonly SchemaMark[];
   /** Those of them that archives which are to be loaded go by. */
   readonly used: readonly SchemaMark[];
+  /** All archives that are asked for. */
+  readonly extent: ArchiveExtent;
   /** There are archives to be loaded for which none is known: their records tell. */
   readonly untold: boolean;
 }

@@ -78,7 +78,7 @@ test('only metadata that is as large as one with a schema is read', async () => 
     [three, 'id,b'],
   ]);
   expect(found.used.map(names)).toEqual(['id,b']);
-  expect(found.untold).toBe(false);
+  expect(found).toMatchObject({ untold: false, extent: { archives: 60 } });
   expect(reads).toHaveLength(4);
 
   const timeline = new SchemaTimeline(found.marks.toReversed());
@@ -107,12 +107,14 @@ test('looks further back for archives whose run began before what was asked for,
 
   const dated = await findSchemas(store, { ...whole, startDate: '2026-01-05' }, async (archives) => archives);
   expect(dated.used.map(names)).toEqual(['id,b']);
+  expect(dated.extent.archives).toBe(2);
   const named = await findSchemas(store, { ...whole, keys: [next] }, async (archives) => archives);
   expect(named.used.map(names)).toEqual(['id,b']);
+  expect(named.extent.archives).toBe(1);
 });
 
 test('tells that nothing is known of archives before the first schema, or without any', async () => {
   await run('2026-01-05T05:00:00Z', 1, 2, ['id', 'a'], { schema: 'audit' });
   const found = await findSchemas(store, whole, async (archives) => archives);
-  expect(found).toEqual({ marks: [], used: [], untold: true });
+  expect(found).toMatchObject({ marks: [], used: [], untold: true, extent: { archives: 2 } });
 });

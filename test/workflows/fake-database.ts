@@ -79,12 +79,11 @@ export class FakeDatabase {
         this.prepare(scope.table.table);
         return { target: { oid: 1, epoch: 1, ordered: true }, watermark: 'each', notices: [] };
       },
-      migrateSchema: async () => [],
-      listArchives: (input) => this.#list(input),
-      countArchives: async (input) => {
-        const rest = this.#archivesOf(input).slice(Number(input.cursor));
-        return { archives: rest.length, bytes: bytesOf(rest) };
+      migrateSchema: async (input) => {
+        const all = this.#archivesOf(input);
+        return { extent: { archives: all.length, bytes: bytesOf(all) }, notices: [] };
       },
+      listArchives: (input) => this.#list(input),
       verifyArchives: async (input) => {
         this.steps.push(`verify ${input.scope.table.table}`);
         await untilCancelled(this.verifyGate.opened);
@@ -169,7 +168,7 @@ export class FakeDatabase {
     });
   }
 
-  #archivesOf({ scope }: VerifyArchivesInput): readonly ArchiveRef[] {
+  #archivesOf({ scope }: Pick<VerifyArchivesInput, 'scope'>): readonly ArchiveRef[] {
     return this.archives.get(scope.table.table) ?? [];
   }
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { Context } from '@temporalio/activity';
 import { type FetchedBody, fetchUrl } from '../src/bundle/fetch-url.ts';
+import { folderToZip } from '../src/bundle/folder-to-zip.ts';
 import {
   AllowedPlaces,
   badUrl,
@@ -96,7 +97,7 @@ async function asZip({ chunks, bytes }: FetchedBody, limit: number): Promise<Asy
   return isGzip ? tarToZip(Readable.from(all(), { objectMode: false }), bytes ?? limit) : all();
 }
 
-/** An object of the configured bucket, or of one that is allowed; never what Thaw keeps for other tenants. */
+/** An object, or a folder packed as a ZIP, of the configured bucket or of one that is allowed; never what Thaw keeps for other tenants. */
 async function openS3(
   thaw: ThawContext,
   { bucket, key }: Extract<SourceUrl, { kind: 's3' }>,
@@ -109,7 +110,9 @@ async function openS3(
     throw badUrl(`the bucket ${bucket} is not allowed`);
   if (key.split('/').includes('.thaw')) throw badUrl('what Thaw keeps there is not read by its key');
   const opened = openStore({ ...store, bucket }, thaw.env);
-  const { bytes, chunks } = await opened.open(key, { signal });
+  const { bytes, chunks } = key.endsWith('/')
+    ? await folderToZip(opened, key, signal)
+    : await opened.open(key, { signal });
   return { bytes, chunks: closing(chunks, () => opened.close()) };
 }
 

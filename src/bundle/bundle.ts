@@ -52,15 +52,7 @@ export async function openBundle(source: RandomAccess, limits?: ZipLimits): Prom
   }
 }
 
-/**
- * Reads what a bundle is made of, whatever its files lie in.
- *
- * @throws ThawError `InputInvalid` for files that are none of a bundle
- */
-export async function readBundle(
-  entries: readonly BundleEntry[],
-  close: () => Promise<void>,
-): Promise<Bundle> {
+async function readBundle(entries: readonly BundleEntry[], close: () => Promise<void>): Promise<Bundle> {
   const root = commonFolder(entries);
   const byName = new Map(entries.map((entry) => [entry.name.slice(root.length), entry]));
   const manifest = await readEntry(byName.get(manifestName), longestManifest);

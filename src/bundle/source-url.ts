@@ -28,6 +28,7 @@ export class AllowedPlaces {
 /** A bundle at a URL: what is asked for it. */
 export type SourceUrl =
   | { readonly kind: 'http'; readonly url: URL }
+  /** A key that ends in `/` is the prefix of a bundle that lies there unpacked. */
   | { readonly kind: 's3'; readonly bucket: string; readonly key: string };
 
 /**
@@ -57,7 +58,7 @@ export function checkHttpUrl(url: URL, allowed: AllowedPlaces): void {
 
 function s3Url(url: URL): SourceUrl {
   const key = decodedPath(url);
-  if (url.hostname === '' || key === '' || key.endsWith('/')) throw badUrl('it must be s3://bucket/key');
+  if (url.hostname === '' || key === '') throw badUrl('it must be s3://bucket/key');
   return { kind: 's3', bucket: url.hostname, key };
 }
 

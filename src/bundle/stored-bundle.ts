@@ -2,7 +2,6 @@ import type { BundleSource } from '../contract/run-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { type Bundle, openBundle } from './bundle.ts';
-import { openFolder } from './folder-bundle.ts';
 import { openObject } from './stored-object.ts';
 
 /**
@@ -15,12 +14,7 @@ export async function openSource(
   source: BundleSource,
   signal: AbortSignal,
 ): Promise<Bundle> {
-  if (source.kind === 'stored') {
-    const { key } = source;
-    return key.endsWith('/')
-      ? openFolder(store, key, signal)
-      : openBundle(await openObject(store, key, signal));
-  }
+  if (source.kind === 'stored') return openBundle(await openObject(store, source.key, signal));
   throw new ThawError('InputInvalid', 'A bundle at a URL has to be brought into the store first.', {
     object: 'source',
   });

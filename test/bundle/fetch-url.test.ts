@@ -77,7 +77,7 @@ describe('what may be asked', () => {
     'data:application/zip;base64,AAAA',
     'https://user:secret@example.org/x.zip',
     's3://bucket',
-    's3://bucket/folder/',
+    's3://bucket/',
     's3://bucket/%zz',
     'x.zip',
     '',

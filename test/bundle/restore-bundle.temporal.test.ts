@@ -188,21 +188,6 @@ test('a dry run tells for each model what would be done, and does nothing', asyn
   ).toEqual([]);
 });
 
-test('a bundle may lie unpacked in the store, below one prefix', async () => {
-  const { thaw } = site;
-  for (const [name, text] of Object.entries(slack))
-    await thaw.bucket.put(`unpacked/slack/${name}`, Buffer.from(text));
-  const source = { kind: 'stored', key: 'unpacked/slack/', sha256: '', filename: 'slack' } as const;
-  const run = await site.restore(slack, { namespace: 'unpacked', source, conflictStrategy: 'error' });
-  expect(run).toMatchObject({ status: 'completed', counts: { recordsImported: 19, modelsCreated: 4 } });
-  expect(await recordsIn('unpacked', 'messages')).toEqual(sent('messages'));
-  await thaw.bucket.put('unpacked/slack/users.jsonl', Buffer.from(''));
-  expect(await site.restore(slack, { namespace: 'unpacked', source })).toMatchObject({
-    status: 'failed',
-    error: expect.stringContaining('users.jsonl is not what manifest.json says'),
-  });
-});
-
 test('sequences go on behind the records that came', async () => {
   const { thaw } = site;
   await thaw.pg.query(`

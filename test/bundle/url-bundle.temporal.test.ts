@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import tar from 'tar-stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bundleFixture, recordsOf } from './bundle-fixture.ts';
 import { type BundleSite, createBundleSite } from './bundle-site.ts';
 import { makeZip } from './zip-writer.ts';
 
@@ -76,6 +77,24 @@ test('an object of the configured bucket is one, too', async () => {
     status: 'completed',
   });
   expect(await site.rows('select title from object.notes')).toEqual([{ title: 'from afar' }]);
+});
+
+test('so are files that lie unpacked below one prefix, as they were when they were listed', async () => {
+  const { bucket } = site.thaw.bucket;
+  const slack = await bundleFixture('slack');
+  for (const [name, text] of Object.entries({ ...slack, 'notes.txt': 'x', 'old/users.jsonl': '{' })) {
+    await site.thaw.bucket.put(`unpacked/slack/${name}`, Buffer.from(text));
+  }
+  expect(await restored(`s3://${bucket}/unpacked/slack/`, null, 'unpacked')).toMatchObject({
+    status: 'completed',
+    counts: { recordsImported: 19, modelsCreated: 4 },
+  });
+  const content = await site.rows('select content from unpacked.messages order by id');
+  expect(content).toEqual(recordsOf(slack['messages.jsonl'] ?? '').map(({ content }) => ({ content })));
+  expect(await restored(`s3://${bucket}/unpacked/`, null, 'refused')).toMatchObject({
+    status: 'failed',
+    error: expect.stringContaining('below its prefix is neither describe.yaml nor {model}.jsonl'),
+  });
 });
 
 test.each([

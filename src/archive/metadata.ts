@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ThawError } from '../contract/thaw-error.ts';
 import { nestedMetadata } from './flat-metadata.ts';
+import { parsePythonJson } from './python-json.ts';
 
 /** A column as it was when the table was archived. */
 export interface ArchivedColumn {
@@ -264,7 +265,7 @@ export function parseMetadata(bytes: Uint8Array, key: string): ArchiveMetadata {
 
 function parseJson(bytes: Uint8Array, key: string): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return parsePythonJson(bytes);
   } catch {
     // The cause would quote from the file.
     throw invalid(key, 'it is not JSON');

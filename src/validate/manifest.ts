@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import * as ascii from '../archive/ascii.ts';
 import { readValue, scalarText } from '../archive/json-value.ts';
+import { parsePythonJson } from '../archive/python-json.ts';
 import { type Field, RecordParts } from '../archive/record.ts';
 import { BadValue, Malformed } from '../archive/slice-error.ts';
 import { ThawError } from '../contract/thaw-error.ts';
@@ -26,7 +27,7 @@ const form = z.object({ manifest_info: z.object({ primary_key_column: z.string()
  */
 export function parseManifest(bytes: Uint8Array, key: string): Manifest {
   try {
-    const parsed = form.safeParse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)));
+    const parsed = form.safeParse(parsePythonJson(bytes));
     if (!parsed.success) throw invalid(key, 'manifest_info.primary_key_column: missing');
     return { column: parsed.data.manifest_info.primary_key_column, keys: readKeys(bytes, key) };
   } catch (error) {

@@ -109,6 +109,17 @@ test('reads the flat form of version 2.0', () => {
   expect(() => parse({ ...flat, record_count: 'ten' })).toThrow('record_count');
 });
 
+test('reads what Python writes for floats that JSON does not have', () => {
+  const text = JSON.stringify({
+    ...minimal,
+    primary_keys: { count: 4, sample: ['a'] },
+    note: 'is "NaN", \\ Infinity',
+  });
+  const bytes = Buffer.from(text.replace('["a"]', '[NaN, -Infinity, Infinity, "-NaN\\""]'));
+  expect(parseMetadata(bytes, key)).toMatchObject({ table: 't', recordCount: 10 });
+  expect(() => parseMetadata(Buffer.from('{"batch_info": NaNs}'), key)).toThrow('it is not JSON');
+});
+
 test('takes a name at the place of the other schema for nothing', () => {
   expect(parse({ ...minimal, schema: 'public' }).tableSchema).toBeNull();
 });

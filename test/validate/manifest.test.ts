@@ -16,6 +16,14 @@ it('keeps every digit of a key', () => {
   expect([...keys]).toEqual(['9223372036854775807', '9223372036854775806']);
 });
 
+it('reads keys that JSON does not have', () => {
+  expect([...parseManifest(manifest('[NaN, 1.5, -Infinity]'), 'm').keys]).toEqual([
+    'NaN',
+    '1.5',
+    '-Infinity',
+  ]);
+});
+
 it('reads keys that were made into text, escapes and NULL', () => {
   const { keys } = parseManifest(manifest('["a\\nb", "\\u00fc", null, "2026-01-02 03:04:05"]'), 'm');
   expect([...keys]).toEqual(['a\nb', 'ü', nullKey, '2026-01-02 03:04:05']);

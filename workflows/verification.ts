@@ -3,6 +3,7 @@ import type { Activities, VerifiedArchives } from '../src/contract/activities.ts
 import type { TableOutcome } from '../src/contract/outcome.ts';
 import type { RestoreRequest, TableRequest } from '../src/contract/restore-request.ts';
 import { TableResults } from '../src/restore/table-results.ts';
+import { unsoundError, unsoundOutcome, type VerifiedTable } from '../src/restore/unsound.ts';
 import type { Control } from './control.ts';
 import { toFailure } from './failures.ts';
 
@@ -15,13 +16,6 @@ const { verifyArchives } = proxyActivities<Activities>({
   retry: { initialInterval: '500ms', maximumInterval: '10s' },
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
 });
-
-/** What was found of a table. */
-interface Verified {
-  readonly table: TableRequest;
-  readonly archives: number;
-  readonly results: TableResults;
-}
 
 /** Reads every archive of a restore to its end, before anything is taken or loaded. */
 export class Verification {
@@ -58,18 +52,15 @@ export class Verification {
     tables: readonly TableRequest[],
     report: (outcomes: readonly TableOutcome[]) => void,
   ): Promise<void> {
-    const verified: Verified[] = [];
+    const verified: VerifiedTable[] = [];
     for (const table of tables) verified.push(await this.#verify(table));
-    const failures = verified.flatMap(({ results }) => results.failures);
-    const [first] = failures;
-    if (first === undefined) return;
-    report(verified.map(outcomeOf));
-    const failed = verified.reduce((sum, { results }) => sum + results.tally.archives.failed, 0);
-    const archives = verified.reduce((sum, each) => sum + each.archives, 0);
-    throw toFailure({ code: first.code, message: unsound(failed, archives), hint });
+    const error = unsoundError(verified);
+    if (error === null) return;
+    report(verified.map(unsoundOutcome));
+    throw toFailure(error);
   }
 
-  async #verify(table: TableRequest): Promise<Verified> {
+  async #verify(table: TableRequest): Promise<VerifiedTable> {
     const results = new TableResults(null);
     let archives = 0;
     let cursor: string | null = null;
@@ -101,24 +92,4 @@ export class Verification {
       }
     }
   }
-}
-
-const hint =
-  'Bring back earlier versions of them, or restore without --verify-first: all others are loaded then.';
-
-function unsound(failed: number, archives: number): string {
-  return `${failed} of ${archives} archives did not pass --verify-first, so nothing was loaded.`;
-}
-
-function outcomeOf({ table, archives, results }: Verified): TableOutcome {
-  const target = `${table.intoSchema}.${table.intoTable}`;
-  const { tally, failures, columnNotes } = results;
-  const { failed } = tally.archives;
-  const [first] = failures;
-  const isSound = first === undefined;
-  return {
-    ...{ target, tally, failures, columnNotes },
-    error: isSound ? null : { code: first.code, message: `${target}: ${unsound(failed, archives)}`, hint },
-    notices: isSound ? ['Nothing was loaded, as archives of other tables did not pass --verify-first.'] : [],
-  };
 }

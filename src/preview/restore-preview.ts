@@ -14,13 +14,20 @@ import { findForeignWatermark, trustNotice } from '../load/trusted-watermark.ts'
 import { askedTarget } from '../postgres/asked-target.ts';
 import { readTarget, type TargetTable } from '../postgres/catalog.ts';
 import { findEarlier } from '../postgres/ledger.ts';
+import { lockTimeout } from '../postgres/transaction.ts';
 import { describeForeign } from '../restore/foreign.ts';
 import { passes } from '../restore/watermark.ts';
 import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
 import { describeDangling } from './dangling.ts';
-import { type Rehearsed, type RehearsedOutcome, rehearseTable } from './rehearse-table.ts';
+import {
+  type Rehearsed,
+  type RehearsedOutcome,
+  rehearseTable,
+  type TableToRehearse,
+} from './rehearse-table.ts';
 import { toBeMade, uncountable } from './unforeseen.ts';
+import { verifyTables } from './verify-tables.ts';
 
 /** What a restore would do to a table. */
 export interface TablePreview {
@@ -58,19 +65,30 @@ export interface PreviewJob {
  * @throws ThawError what listing the archives and looking at the targets raise, and what would end the restore
  */
 export async function previewRestore(request: RestoreRequest, job: PreviewJob): Promise<TablePreview[]> {
-  const { config, env, signal } = job;
+  const { config, env, signal, onArchives = () => {} } = job;
   const database = findDatabase(config, request.database);
   const tables = request.tables ?? configuredTables(database);
   const store = openStore(config.store, env);
   try {
     const thaw = new ThawContext(config, store, env);
     return await thaw.withConnection(request, 'thaw/preview', signal, async (client) => {
+      // Whoever locks a target must not hold the dry run up for ever.
+      await client.query(`set lock_timeout = '${lockTimeout}'`);
+      const looked: LookedAt[] = [];
+      for (const table of tables) looked.push(await lookAt(client, thaw, request, table, job));
+      const unsound = request.options.verifyFirst ? await verifyFirst(thaw, request, looked, signal) : null;
+      if (unsound !== null) return unsound;
       const previews: TablePreview[] = [];
       const rehearsed = new Map<TablePreview, Rehearsed>();
-      for (const [place, table] of tables.entries()) {
-        const { preview, rehearsal } = await previewTable(client, thaw, request, table, place, job);
-        previews.push(preview);
-        if (rehearsal !== null) rehearsed.set(preview, rehearsal);
+      for (const [place, { preview, toRehearse }] of looked.entries()) {
+        if (toRehearse === null) {
+          previews.push(preview);
+          continue;
+        }
+        const rehearsal = await rehearseTable(client, thaw, toRehearse, place, signal, onArchives);
+        const done = { ...preview, outcome: rehearsal.outcome };
+        previews.push(done);
+        rehearsed.set(done, rehearsal);
       }
       // Only now: tables may refer to each other.
       const checked: TablePreview[] = [];
@@ -98,14 +116,36 @@ async function withDangling(
   return { ...preview, outcome: { ...outcome, unforeseen: [...outcome.unforeseen, ...dangling] } };
 }
 
-async function previewTable(
+/** Nothing is loaded where archives of any table are not sound; null where all are, or none is read. */
+async function verifyFirst(
+  thaw: ThawContext,
+  request: RestoreRequest,
+  looked: readonly LookedAt[],
+  signal: AbortSignal,
+): Promise<TablePreview[] | null> {
+  const tables = looked.flatMap(({ toRehearse }) => (toRehearse === null ? [] : [toRehearse]));
+  const outcomes = await verifyTables(thaw, request, tables, signal);
+  if (outcomes === null) return null;
+  return looked.map(({ preview, toRehearse }) => {
+    const outcome = toRehearse === null ? null : (outcomes[tables.indexOf(toRehearse)] ?? null);
+    return { ...preview, outcome };
+  });
+}
+
+/** A table, and what of it is to be rehearsed; null: nothing can or shall be. */
+interface LookedAt {
+  readonly preview: TablePreview;
+  readonly toRehearse: TableToRehearse | null;
+}
+
+/** Tells what there is to load, by listing, metadata and ledger. */
+async function lookAt(
   client: pg.Client,
   thaw: ThawContext,
   request: RestoreRequest,
   table: TableRequest,
-  place: number,
   job: PreviewJob,
-): Promise<{ readonly preview: TablePreview; readonly rehearsal: Rehearsed | null }> {
+): Promise<LookedAt> {
   const { database, keys, options } = request;
   const { startDate, endDate } = options;
   const { store } = thaw;
@@ -125,7 +165,7 @@ async function previewTable(
   const preview = { table, archives: meant, totals, earlier: earlier.size, outcome: null };
   const uncounted = (notices: readonly string[]) => ({
     preview: { ...preview, notices: [...describeForeign(foreign), ...notices] },
-    rehearsal: null,
+    toRehearse: null,
   });
   if (target === null) return uncounted([toBeMade(table)]);
   const pending = new Set(archives.map(({ key }) => key));
@@ -136,14 +176,10 @@ async function previewTable(
   const reason = uncountable(target);
   if (!job.detectConflicts) return uncounted(notices);
   if (reason !== null) return uncounted([...notices, reason]);
-  const { onExtent = () => {}, onArchives = () => {} } = job;
-  onExtent(
-    archives.length,
-    archives.reduce((sum, { bytes }) => sum + bytes, 0),
-  );
-  const input = { request, table, target, archives, folders, hasLedger, schemas: compared.marks };
-  const rehearsal = await rehearseTable(client, thaw, input, place, job.signal, onArchives);
-  return { preview: { ...preview, outcome: rehearsal.outcome, notices }, rehearsal };
+  const bytes = archives.reduce((sum, archive) => sum + archive.bytes, 0);
+  job.onExtent?.(archives.length, bytes);
+  const toRehearse = { request, table, target, archives, folders, hasLedger, schemas: compared.marks };
+  return { preview: { ...preview, notices }, toRehearse };
 }
 
 /**

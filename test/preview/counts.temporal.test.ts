@@ -123,3 +123,25 @@ test.each<[ConflictStrategy, number, RowCounts]>([
     `Triggers of public.${table} do not fire in a dry run; what they change, leave out or refuse is not counted: noted.`,
   ]);
 });
+
+test('with --verify-first: nothing of any table, and why, as in the restore', async () => {
+  const tables = ['stock_skip', 'stock_upsert'];
+  await writeArchive((key, body) => thaw.bucket.put(key, body), {
+    ...{ database: thaw.database.name, table: 'sound', archivedAt: new Date('2026-01-04T05:20:21Z') },
+    ...{ rows: [{ id: 1 }], primaryKey: 'id' },
+  });
+  await thaw.pg.query('create table sound (id int primary key)');
+  const request = thaw.request([...tables, 'sound'], { verifyFirst: true, ignoreWatermark: true });
+  const { config } = thaw;
+  const { signal } = new AbortController();
+  const previews = await previewRestore(request, { config, env: {}, detectConflicts: true, signal });
+  await thaw.restores.start(request);
+  const outcome = await thaw.restores.outcome(request.restoreId);
+  const told = outcome.tables.map(({ target: _, ...rest }) => rest);
+  expect(previews.map((each) => each.outcome)).toMatchObject(told);
+  expect(told.map(({ tally, error }) => [tally.archives.failed, error?.code])).toEqual([
+    [1, 'ChecksumMismatch'],
+    [1, 'ChecksumMismatch'],
+    [0, undefined],
+  ]);
+});

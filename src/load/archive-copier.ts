@@ -1,4 +1,5 @@
 import type { ArchiveColumn } from '../archive/column-type.ts';
+import type { CopyPiece } from '../archive/copy-piece.ts';
 import { RestartNested } from '../archive/slice-error.ts';
 import { Slicer } from '../archive/slicer.ts';
 import type { LoadInput } from '../contract/activities.ts';
@@ -9,7 +10,7 @@ import type { TargetTable } from '../postgres/catalog.ts';
 import type { RejectedRow } from '../postgres/rejected-rows.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
 import { addColumnNotes, leftOutNotes } from '../restore/column-notes.ts';
-import { isWanted } from '../restore/schema-plan.ts';
+import { isExact, isWanted } from '../restore/schema-plan.ts';
 import { isDisjoint } from '../restore/time-range.ts';
 import { isAboutArchive, isConflict } from './archive-error.ts';
 import { type ArchiveReader, letGo, type OpenArchive } from './archive-reader.ts';
@@ -130,13 +131,17 @@ export class ArchiveCopier {
     const rejected: RejectedRow[] = [];
     const slicer = this.#slicer(index, key, columns, rejected);
     const chunks = archive.chunks[Symbol.asyncIterator]();
+    const write = async (piece: CopyPiece) => {
+      this.#refuseIncomplete(key, columns, piece);
+      await sink.write(index, piece);
+    };
     try {
       for (let next = await chunks.next(); next.done !== true; next = await chunks.next()) {
         const before = slicer.rows;
-        for (const piece of slicer.push(next.value)) await sink.write(index, piece);
+        for (const piece of slicer.push(next.value)) await write(piece);
         this.#progress.move(next.value.length, slicer.rows - before);
       }
-      for (const piece of slicer.end()) await sink.write(index, piece);
+      for (const piece of slicer.end()) await write(piece);
     } catch (error) {
       if (error instanceof RestartNested) this.#noteNested(index, error.column);
       // A conflict is no fault of the archive: it is read again anyway, to be staged.
@@ -208,13 +213,28 @@ export class ArchiveCopier {
     this.#nested.set(index, columns.add(column));
   }
 
+  /**
+   * Records that lack a column of the table are no difference of schemas that metadata tells of.
+   *
+   * @throws ThawError `SchemaIncompatible` where the strategy wants them equal
+   */
+  #refuseIncomplete(key: string, columns: readonly ArchiveColumn[], { columns: fed }: CopyPiece): void {
+    if (fed.length === columns.length || !isExact(this.#input.options)) return;
+    const missing = columns.find((column, place) => column.key.length > 0 && !fed.includes(place));
+    if (missing === undefined) return;
+    throw new ThawError('SchemaIncompatible', `${key}: a record does not have column ${missing.name}.`, {
+      object: key,
+      stage: 'slice',
+      hint: 'With --schema-migration-strategy lenient the column takes its default, or NULL.',
+    });
+  }
+
   /** Columns that the table does not have are left out by lenient and transform, and refused otherwise. */
   #droppedColumns(key: string, slicer: Slicer): ColumnNote[] {
     const { options } = this.#input;
-    const { schemaStrategy } = options;
     const dropped = [...slicer.unknownKeys].filter(([column]) => isWanted(column, options));
     return dropped.map(([column, values]) => {
-      if (schemaStrategy === 'strict' || schemaStrategy === 'none') throw this.#unknownColumn(key, column);
+      if (isExact(options)) throw this.#unknownColumn(key, column);
       return { column, kind: 'dropped', values };
     });
   }

@@ -5,6 +5,7 @@ import { checkArchivedNames } from './schema-names.ts';
 import {
   checkSchemaPlan,
   describeSchemaPlan,
+  isExact,
   planSchema,
   type SchemaOptions,
   type SchemaPlan,
@@ -67,8 +68,7 @@ export function planMigration(
  * @throws ThawError `SchemaIncompatible`, with the first columns of the first schema that differs
  */
 export function checkMigration(schemas: readonly PlannedSchema[], options: SchemaOptions): void {
-  const { schemaStrategy } = options;
-  if (schemaStrategy !== 'strict' && schemaStrategy !== 'none') return;
+  if (!isExact(options)) return;
   for (const { key, plan } of schemas) checkSchemaPlan(plan, key, options);
 }
 

@@ -160,8 +160,7 @@ function planChange(column: TargetColumn, source: ArchivedColumn, options: Schem
   const types = `archived as ${typeText(from)}, and the table has ${typeText(to)}`;
   const lossy = 'values may be rounded, cut off or moved to another time zone';
   const { schemaStrategy } = options;
-  if (schemaStrategy === 'strict' || schemaStrategy === 'none')
-    return { ...plan, fate: 'refused', detail: types };
+  if (isExact(options)) return { ...plan, fate: 'refused', detail: types };
   if (schemaStrategy === 'lenient' && change === 'lossy')
     return { ...plan, fate: 'refused', detail: `${types}: ${lossy}` };
   // An enum or composite of the source is read as the table's own type is: nothing more is known of it.
@@ -176,8 +175,8 @@ function planMissing(column: TargetColumn, options: SchemaOptions): PlannedColum
   const given = column.hasDefault ? 'its default is taken' : 'it becomes NULL';
   // What a subset leaves out on purpose is no difference of the schemas.
   const isUnwanted = options.columns !== null;
-  const isExact = options.schemaStrategy === 'strict' || options.schemaStrategy === 'none';
-  if (!isUnwanted && isExact) return { ...plan, fate: 'refused', detail: 'the archive does not have it' };
+  if (!isUnwanted && isExact(options))
+    return { ...plan, fate: 'refused', detail: 'the archive does not have it' };
   const why = isUnwanted ? 'not among the columns asked for' : 'the archive does not have it';
   if (column.notNull && !column.hasDefault) {
     return {
@@ -193,11 +192,14 @@ function planSurplus({ name }: ArchivedColumn, options: SchemaOptions): PlannedC
   const plan = { archived: name, column: null, readAs: null };
   if (!isWanted(name, options))
     return { ...plan, fate: 'unwanted', detail: 'not among the columns asked for' };
-  const { schemaStrategy, columns } = options;
-  const isDropped = (schemaStrategy === 'lenient' || schemaStrategy === 'transform') && columns === null;
-  return isDropped
+  return !isExact(options) && options.columns === null
     ? { ...plan, fate: 'dropped', detail: 'the table does not have it; its values are left out' }
     : { ...plan, fate: 'refused', detail: 'the table does not have it' };
+}
+
+/** Tells whether the strategy wants archives to be as the table is. */
+export function isExact({ schemaStrategy }: Pick<SchemaOptions, 'schemaStrategy'>): boolean {
+  return schemaStrategy === 'strict' || schemaStrategy === 'none';
 }
 
 /** Tells whether a column is asked for, by its name in the archive. */

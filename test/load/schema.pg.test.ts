@@ -100,6 +100,24 @@ test('strict takes what is the same but for a rename', async () => {
   expect(await items()).toEqual([{ id: 1, name: 'Ann' }]);
 });
 
+test.each(['strict', 'none'] as const)(
+  '%s takes no record that lacks a column or has another, where nothing but the records tells',
+  async (schemaStrategy) => {
+    await site.pg.query('create table items (id int primary key, name text)');
+    const batches = [
+      [{ id: 1, name: 'Ann' }],
+      [{ id: 2, name: 'Bob' }, { id: 3 }],
+      [{ id: 4, name: 'Cy', more: 1 }],
+    ];
+    const outcome = await load({ schemaStrategy }, batches, null);
+    expect(outcome.failures.map(({ code, message }) => `${code} ${message}`)).toEqual([
+      expect.stringMatching(/^SchemaIncompatible .*_002\.jsonl\.gz: a record does not have column name\.$/),
+      expect.stringMatching(/^SchemaIncompatible .*_003\.jsonl\.gz: public\.items has no column more\.$/),
+    ]);
+    expect(await items()).toEqual([{ id: 1, name: 'Ann' }]);
+  },
+);
+
 test('a converted value is read by the type that it was archived with', async () => {
   await site.pg.query('create table items (id int primary key, body text)');
   const batch = [{ id: 1, body: { a: [1, 'b'] } }];

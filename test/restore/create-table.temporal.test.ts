@@ -244,6 +244,9 @@ test('a type is found by its name where the archives have it, and only by its na
   await thaw.pg.query(`create type mood as enum ('sad', 'happy')`);
   expect(await thaw.restore(['moods'], created)).toMatchObject({ state: 'completed' });
   expect((await thaw.pg.query('select mood from moods')).rows).toEqual([{ mood: 'happy' }]);
+  const again = await thaw.restore(['moods'], created);
+  expect(again).toMatchObject({ state: 'completed', tally: { archives: { restored: 0, earlier: 1 } } });
+  expect(again.tables[0]?.notices.filter((notice) => notice.includes('made'))).toEqual([]);
 
   const broken = { columns: columns({ id: 'int4); drop table canary; --' }) };
   await archive('typed', broken, [{ id: 1 }]);

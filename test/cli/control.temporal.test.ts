@@ -2,9 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createProgram } from '../../src/cli/program.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
-import { thaw } from './thaw-command.ts';
+import { thawHere } from './thaw-here.ts';
 
 let site: TestThaw;
 let restoreId: string;
@@ -23,15 +22,10 @@ function env(address: string): NodeJS.ProcessEnv {
   return { ...rest, TEMPORAL_ADDRESS: address };
 }
 
-/** Runs a command in this process, to its end or its error. */
-async function run(args: readonly string[], inEnv: NodeJS.ProcessEnv): Promise<void> {
-  const print = () => {};
-  const printer = { isTerminal: false, stream: process.stdout, line: print, aside: print, log: print };
-  await createProgram({ env: inEnv, printer, end: () => {} }).parseAsync(args, { from: 'user' });
-}
-
 test('where no worker is, a restore can be cancelled, and everything else says what is missing', async () => {
-  const asked = ['pause', 'status'].map((command) => thaw([command, restoreId], env(site.temporal.address)));
+  const asked = ['pause', 'status'].map((command) =>
+    thawHere([command, restoreId], env(site.temporal.address)),
+  );
   for (const { exitCode, stdout, stderr } of await Promise.all(asked)) {
     expect({ exitCode, stdout, stderr }).toEqual({
       exitCode: 1,
@@ -41,15 +35,16 @@ test('where no worker is, a restore can be cancelled, and everything else says w
       ),
     });
   }
-  await run(['cancel', restoreId], env(site.temporal.address));
+  expect(await thawHere(['cancel', restoreId], env(site.temporal.address))).toMatchObject({ exitCode: 0 });
 });
 
 test('a restore that Temporal does not know is told from one that is silent', async () => {
   for (const command of ['pause', 'resume', 'cancel', 'status', 'watch']) {
-    await expect(run([command, 'nobody'], env(site.temporal.address))).rejects.toMatchObject({
-      code: 'InputInvalid',
-      message: expect.stringMatching(/^no restore nobody is (known|running)/i),
-      hint: expect.stringMatching(/thaw status|--config/),
+    expect(await thawHere([command, 'nobody'], env(site.temporal.address))).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(
+        /^InputInvalid: no restore nobody is (known|running).*\nhint: .*(thaw status|--config)/i,
+      ),
     });
   }
 });
@@ -57,10 +52,9 @@ test('a restore that Temporal does not know is told from one that is silent', as
 test('where no Temporal server is, every one of them says so', async () => {
   const stateDir = await mkdtemp(path.join(tmpdir(), 'thaw-control-'));
   for (const command of ['pause', 'resume', 'cancel', 'watch']) {
-    await expect(run([command, 'nobody'], { ...env(''), THAW_STATE_DIR: stateDir })).rejects.toMatchObject({
-      code: 'InputInvalid',
-      message: expect.stringMatching(/^nothing is running/),
-      hint: expect.stringMatching(/^Set TEMPORAL_ADDRESS /),
+    expect(await thawHere([command, 'nobody'], { ...env(''), THAW_STATE_DIR: stateDir })).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/^InputInvalid: nothing is running.*\nhint: Set TEMPORAL_ADDRESS /),
     });
   }
   await rm(stateDir, { recursive: true });

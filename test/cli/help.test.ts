@@ -78,7 +78,7 @@ it('help tells every environment variable that the sources read', () => {
   const read = sources.flatMap((file) =>
     Array.from(
       readFileSync(path.join(source, file), 'utf8').matchAll(
-        /\benv\.((?:THAW|TEMPORAL|AWS|PG)\w+)|name: '((?:THAW|TEMPORAL|AWS|PG)\w+)'/g,
+        /\benv(?:\.|, ')((?:THAW|TEMPORAL|AWS|PG)\w+)|name: '((?:THAW|TEMPORAL|AWS|PG)\w+)'/g,
       ),
       ([, direct, named]) => direct ?? named ?? '',
     ),

@@ -7,9 +7,11 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { from as copyFrom } from 'pg-copy-streams';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { thawHere } from '../cli/thaw-here.ts';
 import { expectEqualTable, expectedCsv, loadSchema } from '../harness/fixture.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
 import { codeBlocks, readDocument } from './markdown.ts';
+import { shellWords, wholeLines } from './shell-words.ts';
 
 const run = promisify(execFile);
 const main = path.join(import.meta.dirname, '../../dist/src/cli/main.js');
@@ -26,9 +28,11 @@ beforeAll(async () => {
   await thaw.bucket.putFixture('audit-logs', undefined, thaw.database.name);
   folder = await mkdtemp(path.join(tmpdir(), 'thaw-guide-'));
   await writeFile(path.join(folder, 'config.yaml'), thaw.configText);
+  process.chdir(folder);
 });
 
 afterAll(async () => {
+  process.chdir(import.meta.dirname);
   await thaw?.close();
   await rm(folder, { recursive: true, force: true });
 });
@@ -45,20 +49,22 @@ async function inPlace(text: string): Promise<string> {
 
 /** Runs a block as whoever copies it would; one that does not end with 0 throws, with what it printed. */
 async function runBash(text: string): Promise<string> {
-  const { TEMPORAL_NAMESPACE: _, THAW_CONFIG: __, ...env } = process.env;
-  const { stdout } = await run(
-    'bash',
-    ['-euo', 'pipefail', '-c', `thaw() { '${process.execPath}' '${main}' "$@"; }\n${text}`],
-    {
-      cwd: folder,
-      env: {
-        ...env,
-        TEMPORAL_ADDRESS: thaw.temporal.address,
-        THAW_TASK_QUEUE: thaw.temporal.taskQueue,
-      },
-    },
-  );
-  return stdout;
+  const { TEMPORAL_NAMESPACE: _, THAW_CONFIG: __, ...rest } = process.env;
+  const { address: TEMPORAL_ADDRESS, taskQueue: THAW_TASK_QUEUE } = thaw.temporal;
+  const env = { ...rest, TEMPORAL_ADDRESS, THAW_TASK_QUEUE };
+  const commands = wholeLines(text.trimEnd());
+  if (!commands.every((line) => line.startsWith('thaw '))) {
+    const shell = `thaw() { '${process.execPath}' '${main}' "$@"; }\n${text}`;
+    return (await run('bash', ['-euo', 'pipefail', '-c', shell], { cwd: folder, env })).stdout;
+  }
+  // What needs no shell takes a tenth of the time here.
+  let printed = '';
+  for (const line of commands) {
+    const { exitCode, stdout, stderr } = await thawHere(shellWords(line).slice(1), env);
+    expect({ line, exitCode, stderr }).toMatchObject({ line, exitCode: 0 });
+    printed += stdout;
+  }
+  return printed;
 }
 
 /** Runs a block as psql would, which reads the file of a `\copy` itself. */

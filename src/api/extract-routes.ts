@@ -1,4 +1,4 @@
-import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { createRoute, type OpenAPIHono, type z } from '@hono/zod-openapi';
 import { parseInput } from '../client/restore-input.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { bundleParts } from '../contract/run-request.ts';
@@ -22,70 +22,29 @@ import { type Caller, visibleTenant } from './caller.ts';
 import { extractChange, extractCreation, extractRecord, toExtractRecord } from './extract-record.ts';
 import { databaseOf, extractNotFound } from './extract-runs.ts';
 import { limitBody, readJson } from './json-body.ts';
-import { linkNextPage, listParameters, readListQuery } from './list-query.ts';
+import { listRoute, readPage } from './list-route.ts';
+import { bodyOf, recordRoutes } from './record-routes.ts';
 
 const collection = '/api/data/extracts';
-const path = `${collection}/{id}`;
-const params = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) });
 const record = answer('The saved extract.', extractRecord);
-
-/** A body that the route reads and checks by itself. */
-function bodyOf(name: string) {
-  return {
-    required: true,
-    content: { 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } },
-  };
-}
 
 const createRouteOfExtracts = createRoute({
   method: 'post',
   path: collection,
   summary: 'Saves an extract',
   middleware: [limitBody] as const,
-  request: { body: bodyOf('ExtractCreation') },
+  request: { body: bodyOf({ $ref: '#/components/schemas/ExtractCreation' }) },
   responses: { 201: record, ...errorAnswers(400, 401, 403, 408, 413, 415, 503) },
 });
 
-const listRoute = createRoute({
-  method: 'get',
-  path: collection,
-  summary: 'Saved extracts',
-  request: { query: listParameters },
-  responses: {
-    200: answer('A page; a Link header tells where the next one is.', z.array(extractRecord)),
-    ...errorAnswers(400, 401, 403, 503),
-  },
-});
+const readListRoute = listRoute(collection, 'Saved extracts', extractRecord);
 
-const readRoute = createRoute({
-  method: 'get',
-  path,
-  summary: 'A saved extract',
-  request: { params },
-  responses: { 200: record, ...errorAnswers(401, 403, 404, 503) },
-});
-
-/** The route of a change. */
-function changeRoute<const M extends 'put' | 'patch'>(method: M) {
-  return createRoute({
-    method,
-    path,
-    summary: 'Changes settings of a saved extract; what is absent stays as it is',
-    middleware: [limitBody] as const,
-    request: { params, body: bodyOf('ExtractChange') },
-    responses: { 200: record, ...errorAnswers(400, 401, 403, 404, 408, 413, 415, 503) },
-  });
-}
-
-const putRoute = changeRoute('put');
-const patchRoute = changeRoute('patch');
-
-const deleteRoute = createRoute({
-  method: 'delete',
-  path,
-  summary: 'Deletes a saved extract; its runs and bundles stay',
-  request: { params },
-  responses: { 200: record, ...errorAnswers(401, 403, 404, 409, 503) },
+const routes = recordRoutes({
+  collection,
+  noun: 'saved extract',
+  kept: 'its runs and bundles stay',
+  record: extractRecord,
+  change: 'ExtractChange',
 });
 
 /** `/api/data/extracts`: saved extracts. */
@@ -105,15 +64,16 @@ export function addExtractRoutes(
     return context.json(success(toExtractRecord(row)), 201);
   });
 
-  app.openapi(listRoute, async (context) => {
-    const query = readListQuery(context);
-    const tenant = visibleTenant(context.get('caller'));
-    const page = await control.use((client) => listPage<ExtractRow>(client, extractListing, query, tenant));
-    linkNextPage(context, query, page);
-    return context.json(success(page.rows.map(toExtractRecord)), 200);
+  app.openapi(readListRoute, async (context) => {
+    const page = await readPage(
+      context,
+      (query, tenant) => control.use((client) => listPage<ExtractRow>(client, extractListing, query, tenant)),
+      toExtractRecord,
+    );
+    return context.json(page, 200);
   });
 
-  app.openapi(readRoute, async (context) => {
+  app.openapi(routes.read, async (context) => {
     const { id } = context.req.valid('param');
     const row = await control.use((client) => find(client, id, context.get('caller')));
     return context.json(success(toExtractRecord(row)), 200);
@@ -131,16 +91,16 @@ export function addExtractRoutes(
       return toExtractRecord(await updateExtract(client, row.id, settingsOf(config, whole, caller)));
     });
   };
-  app.openapi(putRoute, async (context) => {
+  app.openapi(routes.put, async (context) => {
     const { id } = context.req.valid('param');
     return context.json(success(await changed(id, context.get('caller'), await readJson(context))), 200);
   });
-  app.openapi(patchRoute, async (context) => {
+  app.openapi(routes.patch, async (context) => {
     const { id } = context.req.valid('param');
     return context.json(success(await changed(id, context.get('caller'), await readJson(context))), 200);
   });
 
-  app.openapi(deleteRoute, async (context) => {
+  app.openapi(routes.remove, async (context) => {
     const { id } = context.req.valid('param');
     const row = await control.transaction(async (client) => {
       const extract = await find(client, id, context.get('caller'), 'for update');

@@ -6,11 +6,10 @@ import { listPage } from '../control/list.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { answer, errorAnswers, success } from './answer.ts';
 import type { ApiEnv } from './api-env.ts';
-import { visibleTenant } from './caller.ts';
 import { extractRunRecord, toExtractRunRecord } from './extract-record.ts';
 import { type ExtractRuns, extractedKey } from './extract-runs.ts';
 import { keyHeader, runIdOf } from './idempotency.ts';
-import { linkNextPage, listParameters, readListQuery } from './list-query.ts';
+import { listRoute, readPage } from './list-route.ts';
 
 const params = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) });
 const runParams = z.object({ runId: z.string().openapi({ param: { name: 'runId', in: 'path' } }) });
@@ -47,16 +46,7 @@ const cancelRoute = createRoute({
   },
 });
 
-const listRoute = createRoute({
-  method: 'get',
-  path: '/api/data/extract_runs',
-  summary: 'Runs of extracts',
-  request: { query: listParameters },
-  responses: {
-    200: answer('A page; a Link header tells where the next one is.', z.array(extractRunRecord)),
-    ...errorAnswers(400, 401, 403, 503),
-  },
-});
+const readListRoute = listRoute('/api/data/extract_runs', 'Runs of extracts', extractRunRecord);
 
 const readRoute = createRoute({
   method: 'get',
@@ -109,14 +99,14 @@ export function addExtractRunRoutes(
     return context.json(success({ run_id: runId, message: 'Extract is being cancelled' }), 200);
   });
 
-  app.openapi(listRoute, async (context) => {
-    const query = readListQuery(context);
-    const tenant = visibleTenant(context.get('caller'));
-    const page = await control.use((client) =>
-      listPage<ExtractRunRow>(client, extractRunListing, query, tenant),
+  app.openapi(readListRoute, async (context) => {
+    const page = await readPage(
+      context,
+      (query, tenant) =>
+        control.use((client) => listPage<ExtractRunRow>(client, extractRunListing, query, tenant)),
+      toExtractRunRecord,
     );
-    linkNextPage(context, query, page);
-    return context.json(success(page.rows.map(toExtractRunRecord)), 200);
+    return context.json(page, 200);
   });
 
   app.openapi(readRoute, async (context) => {

@@ -59,7 +59,7 @@ const startRoute = createRoute({
   responses: {
     200: preview,
     202: answer('The restore is accepted.', accepted),
-    ...errorAnswers(400, 401, 403, 404, 409, 410, 413, 415, 429, 503),
+    ...errorAnswers(400, 401, 403, 404, 408, 409, 410, 413, 415, 429, 503),
   },
 });
 
@@ -93,7 +93,7 @@ const runRoute = createRoute({
       'The run is accepted; of a dry run of archives, what it found.',
       z.union([accepted, previewJson]),
     ),
-    ...errorAnswers(400, 401, 403, 404, 409, 410, 413, 415, 429, 503),
+    ...errorAnswers(400, 401, 403, 404, 408, 409, 410, 413, 415, 429, 503),
   },
 });
 
@@ -107,7 +107,7 @@ function controlRoute<const V extends Verb>(verb: V, summary: string) {
     request: { params, body: controlBody },
     responses: {
       200: answer('It is done or has begun.', z.object({ message: z.string(), run_id: z.string() })),
-      ...errorAnswers(400, 401, 403, 404, 409, 413, 415, 503),
+      ...errorAnswers(400, 401, 403, 404, 408, 409, 413, 415, 503),
     },
   });
 }

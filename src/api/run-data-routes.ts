@@ -4,22 +4,12 @@ import { listLogs } from '../control/logs.ts';
 import { listRuns } from '../control/runs.ts';
 import { answer, errorAnswers, success } from './answer.ts';
 import type { ApiEnv } from './api-env.ts';
-import { visibleTenant } from './caller.ts';
-import { linkNextPage, listParameters, readListQuery } from './list-query.ts';
+import { listRoute, readPage } from './list-route.ts';
 import { logRecord, toLogRecord } from './log-record.ts';
 import { runRecord, toRunRecord } from './run-record.ts';
 import type { Runs } from './runs.ts';
 
-const listRunsRoute = createRoute({
-  method: 'get',
-  path: '/api/data/restore_runs',
-  summary: 'Runs, the newest first',
-  request: { query: listParameters },
-  responses: {
-    200: answer('A page; a Link header tells where the next one is.', z.array(runRecord)),
-    ...errorAnswers(400, 401, 403, 503),
-  },
-});
+const listRunsRoute = listRoute('/api/data/restore_runs', 'Runs, the newest first', runRecord);
 
 const readRunRoute = createRoute({
   method: 'get',
@@ -29,25 +19,21 @@ const readRunRoute = createRoute({
   responses: { 200: answer('The record.', runRecord), ...errorAnswers(401, 403, 404, 503) },
 });
 
-const listLogsRoute = createRoute({
-  method: 'get',
-  path: '/api/data/restore_logs',
-  summary: 'What happened in runs, the oldest first',
-  request: { query: listParameters },
-  responses: {
-    200: answer('A page; a Link header tells where the next one is.', z.array(logRecord)),
-    ...errorAnswers(400, 401, 403, 503),
-  },
-});
+const listLogsRoute = listRoute(
+  '/api/data/restore_logs',
+  'What happened in runs, the oldest first',
+  logRecord,
+);
 
 /** `/api/data/restore_runs` and `/api/data/restore_logs`. */
 export function addRunDataRoutes(app: OpenAPIHono<ApiEnv>, control: ControlDatabase, runs: Runs): void {
   app.openapi(listRunsRoute, async (context) => {
-    const query = readListQuery(context);
-    const tenant = visibleTenant(context.get('caller'));
-    const page = await control.use((client) => listRuns(client, query, tenant));
-    linkNextPage(context, query, page);
-    return context.json(success(page.rows.map(toRunRecord)), 200);
+    const page = await readPage(
+      context,
+      (query, tenant) => control.use((client) => listRuns(client, query, tenant)),
+      toRunRecord,
+    );
+    return context.json(page, 200);
   });
 
   app.openapi(readRunRoute, async (context) => {
@@ -56,10 +42,11 @@ export function addRunDataRoutes(app: OpenAPIHono<ApiEnv>, control: ControlDatab
   });
 
   app.openapi(listLogsRoute, async (context) => {
-    const query = readListQuery(context);
-    const tenant = visibleTenant(context.get('caller'));
-    const page = await control.use((client) => listLogs(client, query, tenant));
-    linkNextPage(context, query, page);
-    return context.json(success(page.rows.map(toLogRecord)), 200);
+    const page = await readPage(
+      context,
+      (query, tenant) => control.use((client) => listLogs(client, query, tenant)),
+      toLogRecord,
+    );
+    return context.json(page, 200);
   });
 }

@@ -31,7 +31,7 @@ function controlRoute<const V extends Verb>(verb: V, summary: string) {
     request: { params, body: controlBody },
     responses: {
       200: answer('It is done or has begun.', controlled),
-      ...errorAnswers(400, 401, 403, 404, 409, 413, 415, 503),
+      ...errorAnswers(400, 401, 403, 404, 408, 409, 413, 415, 503),
     },
   });
 }

@@ -17,22 +17,13 @@ import type { ApiEnv } from './api-env.ts';
 import { ApiError, restoreNotFound } from './api-error.ts';
 import { type Caller, visibleTenant } from './caller.ts';
 import { limitBody, readJson } from './json-body.ts';
-import { linkNextPage, listParameters, readListQuery } from './list-query.ts';
+import { listRoute, readPage } from './list-route.ts';
+import { bodyOf, recordRoutes } from './record-routes.ts';
 import { restoreChange, restoreCreation, restoreRecord, toRestoreRecord } from './restore-record.ts';
 import type { Sources } from './sources/sources.ts';
 
 const collection = '/api/data/restores';
-const path = `${collection}/{id}`;
-const params = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) });
-const record = answer('The saved restore.', restoreRecord);
-
-/** A body that the route reads and checks by itself. */
-function bodyOf(schema: object) {
-  return { required: true, content: { 'application/json': { schema } } };
-}
-
 const creation = { $ref: '#/components/schemas/RestoreCreation' };
-const change = bodyOf({ $ref: '#/components/schemas/RestoreChange' });
 
 const createOneRoute = createRoute({
   method: 'post',
@@ -45,51 +36,18 @@ const createOneRoute = createRoute({
       'What was saved: an object for an object, a list for a list.',
       z.union([restoreRecord, z.array(restoreRecord)]),
     ),
-    ...errorAnswers(400, 401, 403, 413, 415, 503),
+    ...errorAnswers(400, 401, 403, 408, 413, 415, 503),
   },
 });
 
-const listRoute = createRoute({
-  method: 'get',
-  path: collection,
-  summary: 'Saved restores',
-  request: { query: listParameters },
-  responses: {
-    200: answer('A page; a Link header tells where the next one is.', z.array(restoreRecord)),
-    ...errorAnswers(400, 401, 403, 503),
-  },
-});
+const readListRoute = listRoute(collection, 'Saved restores', restoreRecord);
 
-const readRoute = createRoute({
-  method: 'get',
-  path,
-  summary: 'A saved restore',
-  request: { params },
-  responses: { 200: record, ...errorAnswers(401, 403, 404, 503) },
-});
-
-/** The route of a change. */
-function changeRoute<const M extends 'put' | 'patch'>(method: M) {
-  return createRoute({
-    method,
-    path,
-    summary: 'Changes settings of a saved restore; what is absent stays as it is',
-    description: 'A run that is under way goes on with the settings that it began with.',
-    middleware: [limitBody] as const,
-    request: { params, body: change },
-    responses: { 200: record, ...errorAnswers(400, 401, 403, 404, 413, 415, 503) },
-  });
-}
-
-const putRoute = changeRoute('put');
-const patchRoute = changeRoute('patch');
-
-const deleteRoute = createRoute({
-  method: 'delete',
-  path,
-  summary: 'Deletes a saved restore; its runs and logs stay',
-  request: { params },
-  responses: { 200: record, ...errorAnswers(401, 403, 404, 409, 503) },
+const routes = recordRoutes({
+  collection,
+  noun: 'saved restore',
+  kept: 'its runs and logs stay',
+  record: restoreRecord,
+  change: 'RestoreChange',
 });
 
 /** `/api/data/restores`: saved restores. */
@@ -118,15 +76,16 @@ export function addSavedRestoreRoutes(
     return context.json(success(first), 201);
   });
 
-  app.openapi(listRoute, async (context) => {
-    const query = readListQuery(context);
-    const tenant = visibleTenant(context.get('caller'));
-    const page = await control.use((client) => listPage<RestoreRow>(client, restoreListing, query, tenant));
-    linkNextPage(context, query, page);
-    return context.json(success(page.rows.map(toRestoreRecord)), 200);
+  app.openapi(readListRoute, async (context) => {
+    const page = await readPage(
+      context,
+      (query, tenant) => control.use((client) => listPage<RestoreRow>(client, restoreListing, query, tenant)),
+      toRestoreRecord,
+    );
+    return context.json(page, 200);
   });
 
-  app.openapi(readRoute, async (context) => {
+  app.openapi(routes.read, async (context) => {
     const { id } = context.req.valid('param');
     const row = await control.use((client) => find(client, id, context.get('caller')));
     return context.json(success(toRestoreRecord(row)), 200);
@@ -145,16 +104,16 @@ export function addSavedRestoreRoutes(
       );
     });
   };
-  app.openapi(putRoute, async (context) => {
+  app.openapi(routes.put, async (context) => {
     const { id } = context.req.valid('param');
     return context.json(success(await changed(id, context.get('caller'), await readJson(context))), 200);
   });
-  app.openapi(patchRoute, async (context) => {
+  app.openapi(routes.patch, async (context) => {
     const { id } = context.req.valid('param');
     return context.json(success(await changed(id, context.get('caller'), await readJson(context))), 200);
   });
 
-  app.openapi(deleteRoute, async (context) => {
+  app.openapi(routes.remove, async (context) => {
     const { id } = context.req.valid('param');
     const row = await control.transaction(async (client) => {
       await find(client, id, context.get('caller'), 'for update');

@@ -103,7 +103,7 @@ test.each([
     { options: { ...archives.options, table: '\ud800' } },
     'the body: must not hold NUL or half of a character',
   ],
-  [{ source_type: 'floppy' }, 'source_type: must be one of upload, extract_run, archives'],
+  [{ source_type: 'floppy' }, 'source_type: must be one of upload, extract_run, url, archives'],
   [{ conflict_strategy: 'sync' }, 'conflict_strategy: must be skip, overwrite, fail or upsert (got "sync")'],
   [{ source_ref: '/etc/passwd' }, 'source_ref: must be null for archives'],
   [{ models: ['users'] }, 'models: must be null for archives'],

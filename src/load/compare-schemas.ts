@@ -4,6 +4,7 @@ import type { TargetTable } from '../postgres/catalog.ts';
 import {
   checkMigration,
   describeMigration,
+  type FoundSchemas,
   planMigration,
   type SchemaMark,
 } from '../restore/schema-migration.ts';
@@ -20,6 +21,7 @@ export interface SchemaComparison {
 
 /** What the schemas of a table's archives are, beside the table. */
 export interface ComparedSchemas {
+  /** Those that the loads have to know. */
   readonly marks: readonly SchemaMark[];
   /** All archives that are asked for. */
   readonly extent: ArchiveExtent;
@@ -44,5 +46,10 @@ export async function compareSchemas(
   const found = await findSchemas(thaw.store, scope, pending);
   const plans = planMigration(`${table.intoSchema}.${table.intoTable}`, found, target.columns, options);
   checkMigration(plans, options);
-  return { marks: found.marks, extent: found.extent, notices: describeMigration(plans) };
+  return { marks: neededMarks(found), extent: found.extent, notices: describeMigration(plans) };
+}
+
+/** Those that archives to be loaded may go by: a restore of what came since yesterday keeps few. */
+function neededMarks({ marks, used: [first] }: FoundSchemas): readonly SchemaMark[] {
+  return first === undefined ? [] : marks.slice(marks.indexOf(first));
 }

@@ -12,6 +12,7 @@ interface ExportFlags {
   readonly config?: string;
   readonly database?: string;
   readonly table?: readonly string[];
+  readonly schema?: string;
   readonly startDate?: Bound;
   readonly endDate?: Bound;
   readonly format: ExportFormat;
@@ -48,6 +49,7 @@ export function addExportCommand(program: Command, context: CommandContext): voi
     .description("Writes the rows of archives, verified and without the archiver's own columns.")
     .option('--database <name>', 'database, as configured')
     .option('--table <name>', 'table, as archived', collect)
+    .option('--schema <name>', 'that it was archived from, where several share its folder')
     .option('--start-date <date>', 'archived on this day or at this time (UTC) or later', dateOrTime)
     .option('--end-date <date>', 'archived on this day or at this time (UTC) or earlier', dateOrTime)
     .addOption(
@@ -65,6 +67,7 @@ export function addExportCommand(program: Command, context: CommandContext): voi
         ...{ config, env, printer, keys },
         database: flags.database ?? null,
         tables: flags.table ?? [],
+        schema: flags.schema ?? null,
         period: { from: flags.startDate ?? null, to: flags.endDate ?? null },
         format: flags.format,
         left: flags.without ?? [],

@@ -1,4 +1,5 @@
 import { inArchiveOrder } from '../archive/key.ts';
+import { readArchiveFacts } from '../client/metadata-totals.ts';
 import { foldersOfTable } from '../client/table-folders.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
@@ -6,6 +7,7 @@ import { type Exported, type ExportJob, exportArchives } from '../export/export-
 import { FileTarget, StreamTarget } from '../export/export-target.ts';
 import type { ExportFormat } from '../export/row-writer.ts';
 import { quoteIdentifier } from '../postgres/identifier.ts';
+import { describeForeign } from '../restore/foreign.ts';
 import { formatCount } from '../restore/format.ts';
 import type { ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
@@ -24,6 +26,8 @@ export interface ExportCommand {
   /** Where no keys are given. */
   readonly database: string | null;
   readonly tables: readonly string[];
+  /** That the table was archived from, where several share its folder; null: the configured one. */
+  readonly schema: string | null;
   readonly period: Period;
   readonly format: ExportFormat;
   /** Columns to leave out. */
@@ -75,7 +79,7 @@ async function exportInto(job: ExportJob, { output, printer }: ExportCommand): P
   }
 }
 
-/** @throws ThawError `InputInvalid`, `ArchiveNotFound` */
+/** @throws ThawError `InputInvalid`, `ArchiveNotFound`, `MetadataInvalid` */
 async function chooseArchives(command: ExportCommand, store: ObjectStore): Promise<FoundArchive[]> {
   const { config, keys, tables, period } = command;
   const { prefix } = config.store;
@@ -87,14 +91,72 @@ async function chooseArchives(command: ExportCommand, store: ObjectStore): Promi
       hint: 'Name archives by their keys, as `thaw list --database … --table …` prints them, or a table.',
     });
   }
-  const folders = foldersOfTable(prefix, chosenDatabase(config, command.database), table);
+  const database = chosenDatabase(config, command.database);
+  const folders = foldersOfTable(prefix, database, table);
   const archives: FoundArchive[] = [];
   for (const folder of folders) {
     for await (const found of takeInventory(store, { folder, period })) {
       if (found.kind === 'archive') archives.push(found);
     }
   }
-  return inArchiveOrder(archives, ({ key }) => key);
+  const ordered = inArchiveOrder(archives, ({ key }) => key);
+  const configured = database.tables.filter(({ name }) => name === table).map(({ schema }) => schema);
+  return ofOneSchema(command, store, ordered, configured);
+}
+
+/**
+ * Leaves out archives of the tables of this name in other schemas, which lie in the same folder, and says so.
+ *
+ * @throws ThawError `InputInvalid` where nothing says which schema is meant; `MetadataInvalid` for an archive
+ * that does not tell its own
+ */
+async function ofOneSchema(
+  { schema: asked, printer }: ExportCommand,
+  store: ObjectStore,
+  archives: readonly FoundArchive[],
+  configured: readonly string[],
+): Promise<FoundArchive[]> {
+  const facts = await readArchiveFacts(
+    store,
+    archives.map(({ key }) => key),
+  );
+  const told = [...new Set(facts.flatMap(({ schema }) => schema ?? []))];
+  if (asked === null && told.length < 2) return [...archives];
+  const [only, other] = configured;
+  const schema = asked ?? (other === undefined ? only : undefined);
+  if (schema === undefined) {
+    throw new ThawError(
+      'InputInvalid',
+      `--schema: archives of several schemas lie there: ${told.join(', ')}`,
+      {
+        object: '--schema',
+        hint: 'Say which schema is meant with --schema, or name archives by their keys.',
+      },
+    );
+  }
+  const foreign: Record<string, number> = {};
+  const own = archives.filter(({ key }, place) => {
+    const of = facts[place]?.schema ?? null;
+    if (of === null && told.length > 1) throw untold(key);
+    const isOwn = of === null || of === schema;
+    if (!isOwn) foreign[of] = (foreign[of] ?? 0) + 1;
+    return isOwn;
+  });
+  for (const line of describeForeign({ restored: 0, earlier: 0, failed: 0, foreign }))
+    printer.aside(`Note: ${line}`);
+  return own;
+}
+
+function untold(key: string): ThawError {
+  return new ThawError(
+    'MetadataInvalid',
+    `${key}: it has no metadata, and archives of several schemas lie in its folder, so nothing tells whose it is.`,
+    {
+      object: key,
+      stage: 'metadata',
+      hint: 'Bring its .metadata.json back, or export archives by their keys.',
+    },
+  );
 }
 
 function sayExported(exported: Exported, archives: readonly FoundArchive[], command: ExportCommand): void {

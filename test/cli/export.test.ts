@@ -200,3 +200,30 @@ it('writes only to files', async () => {
     expect(stderr).toContain(`InputInvalid: --output: ${place} cannot be written`);
   }
 });
+
+it('takes the archives of one schema where several share a folder', async () => {
+  const site = await createFolderSite();
+  try {
+    const keys: string[] = [];
+    for (const [id, schema] of ['public', 'sales', 'public'].entries()) {
+      const at = { archivedAt: '2026-01-04T05:20:21+00:00', batch: id + 1, rows: [{ id }] };
+      keys.push((await site.archive({ database: 'app', table: 'items', schema, ...at })).key);
+      // A table that is not configured: nothing says which is meant.
+      await site.archive({ database: 'app', table: 'others', schema, ...at });
+    }
+    const configured = await site.thaw('export', '--table', 'items');
+    expect(configured.stdout).toBe('{"id": 0}\n{"id": 2}\n');
+    expect(configured.stderr).toContain('Note: 1 archive belongs to the table of this name in schema sales');
+    expect((await site.thaw('export', '--table', 'others', '--schema', 'sales')).stdout).toBe('{"id": 1}\n');
+    const unsaid = await site.thaw('export', '--table', 'others');
+    expect(unsaid).toMatchObject({ exitCode: 1, stdout: '' });
+    expect(unsaid.stderr).toContain(
+      'InputInvalid: --schema: archives of several schemas lie there: public, sales',
+    );
+    expect((await site.thaw('export', ...keys)).stdout).toBe('{"id": 0}\n{"id": 1}\n{"id": 2}\n');
+    await site.drop(keys[2]?.replace('.jsonl.gz', '.metadata.json') ?? '');
+    expect((await site.thaw('export', '--table', 'items')).stderr).toContain('MetadataInvalid: ');
+  } finally {
+    await site.remove();
+  }
+});

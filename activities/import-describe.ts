@@ -18,6 +18,7 @@ export function importDescribe(worker: BundleWorker): Activities['importDescribe
         restoreId,
         namespace,
         createModels,
+        withData: request.include.includes('data'),
         transact: (work) => inFencedTransaction(client, restoreId, work),
         onProgress: (models) => progress.enter('metadata', `${models} models`),
       });

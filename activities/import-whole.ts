@@ -55,6 +55,7 @@ async function importAll(
     restoreId,
     namespace,
     createModels,
+    withData: request.include.includes('data'),
     transact: (work) => work(),
     onProgress: (models) => progress.enter('metadata', `${models} models`),
   });

@@ -165,6 +165,7 @@ class BundleRun {
         state: this.#phase,
         ...(this.#phase === 'completed' ? { progress: 100 } : {}),
         ...(this.#isRolledBack ? { progressDetail: rolledBack } : {}),
+        ...(this.cancelled && this.#isWhole() ? { progressDetail: { phase: 'cancelled' } } : {}),
         ...(this.#error === null ? {} : { error: this.#error, stack: this.#stack }),
       });
     } catch (error) {

@@ -23,6 +23,8 @@ import { type DescribedField, type DescribedModel, systemColumns } from './descr
 export interface DescribeOptions extends BundleScope {
   /** Whether models that are not there may be made. */
   readonly createModels: boolean;
+  /** Whether the restore is to bring their records, too. */
+  readonly withData: boolean;
   /** Does something in a transaction of its own, or within the one that is open. */
   transact<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Called after each batch: how many models are looked at by then. */
@@ -92,11 +94,12 @@ async function makeModels(
     const fields = model.fields.filter(({ name }) => columns?.has(name) !== true);
     if (columns !== undefined && fields.length === 0) continue;
     await makeModel(client, namespace, { ...model, fields }, columns === undefined, warnings);
-    await recordMade(client, options, {
+    const made = {
       model: model.name,
       created: columns === undefined,
       fields: fields.map(({ name }) => name),
-    });
+    };
+    await recordMade(client, options, made, options.withData);
   }
 }
 

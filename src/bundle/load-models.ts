@@ -8,6 +8,7 @@ import {
   type BundleScope,
   claimFiles,
   type DecidedFile,
+  isUnfilled,
   settleFile,
   wasRestored,
 } from '../postgres/bundle-ledger.ts';
@@ -116,6 +117,8 @@ async function leaveOut(
     if (await wasRestored(client, target.oid, sha256)) return { ...none, sha256, state: 'same' };
   }
   if (options.strategy !== 'merge' || options.created.has(model)) return null;
+  // Else an installation that failed could not be done again: its models are there now.
+  if (await isUnfilled(client, options, model, target.oid)) return null;
   const { records, sha256 } = await copyModel(file, [], null, (read) => options.onRecords(model, read));
   return { ...none, sha256, skipped: records, state: 'skipped' };
 }

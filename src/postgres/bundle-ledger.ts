@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { qualifiedName } from './identifier.ts';
 
 /** A restore of a bundle, and the schema that it goes into. */
 export interface BundleScope {
@@ -16,13 +17,22 @@ export interface MadeModel {
   readonly fields: readonly string[];
 }
 
-/** Writes what was made of a model, in the transaction that makes it. */
-export async function recordMade(client: pg.Client, scope: BundleScope, made: MadeModel): Promise<void> {
+/**
+ * Writes what was made of a model, in the transaction that makes it.
+ *
+ * @param withData whether the restore is to bring records, too
+ */
+export async function recordMade(
+  client: pg.Client,
+  scope: BundleScope,
+  made: MadeModel,
+  withData: boolean,
+): Promise<void> {
   await client.query(
-    `insert into thaw.bundle_models as own (restore_id, schema_name, model, created, fields)
-     values ($1, $2, $3, $4, $5)
+    `insert into thaw.bundle_models as own (restore_id, schema_name, model, created, fields, with_data)
+     values ($1, $2, $3, $4, $5, $6)
      on conflict (restore_id, schema_name, model) do update set fields = own.fields || excluded.fields`,
-    [scope.restoreId, scope.namespace, made.model, made.created, made.fields],
+    [scope.restoreId, scope.namespace, made.model, made.created, made.fields, withData],
   );
 }
 
@@ -119,4 +129,26 @@ export async function wasRestored(client: pg.Client, oid: number, sha256: string
     [oid, sha256],
   );
   return (rowCount ?? 0) > 0;
+}
+
+/**
+ * Tells whether a model was made by a restore that did not come as far as its records, and has had none since:
+ * it is as new as when it was made.
+ *
+ * @param oid of its table
+ */
+export async function isUnfilled(
+  client: pg.Client,
+  { namespace }: Pick<BundleScope, 'namespace'>,
+  model: string,
+  oid: number,
+): Promise<boolean> {
+  const { rows } = await client.query<{ unfilled: boolean }>(
+    `select exists (
+         select from thaw.bundle_models where schema_name = $1 and model = $2 and created and with_data)
+       and not exists (select from thaw.bundle_files where target_oid = $3 and state = 'restored')
+       and not exists (select from ${qualifiedName(namespace, model)}) as unfilled`,
+    [namespace, model, oid],
+  );
+  return rows[0]?.unfilled ?? false;
 }

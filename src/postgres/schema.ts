@@ -163,6 +163,8 @@ create table thaw.bundle_models (
   model text not null,
   created boolean not null,
   fields text[] not null,
+  -- the restore was to bring its records, too: should it have come to no end, a later one may
+  with_data boolean not null,
   made_at timestamptz not null default now(),
   primary key (restore_id, schema_name, model)
 );

@@ -23,6 +23,7 @@ function options(restoreId: string, namespace: string, rest: Partial<DescribeOpt
     restoreId,
     namespace,
     createModels: true,
+    withData: true,
     transact: (work) => inTransaction(client, work),
     onProgress: () => {},
     ...rest,

@@ -59,6 +59,7 @@ interface How {
   readonly restoreId?: string;
   readonly describe?: string | null;
   readonly incremental?: boolean;
+  readonly withData?: boolean;
 }
 
 /** Makes what is missing and loads all files in one transaction. */
@@ -84,6 +85,7 @@ async function load(
   await importDescribe(client, bundle.description?.models ?? [], {
     ...scope,
     createModels: true,
+    withData: how.withData ?? true,
     transact: (work) => inTransaction(client, work),
     onProgress: () => {},
   });
@@ -210,6 +212,22 @@ test('models that this restore has made take their records under merge, also at 
   expect(await rows('users', 'name')).toEqual([['a']]);
   const decided = await readDecidedFiles(client, { restoreId: 'merges', namespace });
   expect(counts(decided)).toEqual({ users: ['restored', 1, 0, 0, 0] });
+});
+
+test('an installation that came to no end can be done again', async () => {
+  const files = { teams: [{ id: id(1), title: 'x' }], users: [{ id: id(2), name: 'a', age: 151 }] };
+  expect(await load('merge', files).catch(error)).toMatchObject({ code: 'RowRejected' });
+  const mended = { ...files, users: [{ id: id(2), name: 'a', age: 15 }] };
+  expect(counts(await load('merge', mended))).toEqual({
+    teams: ['restored', 1, 0, 0, 0],
+    users: ['restored', 1, 0, 0, 0],
+  });
+  // What has its records, or got others, or was made to be empty, is old.
+  await client.query(`delete from ${namespace}.users`);
+  expect(counts(await load('merge', mended))).toMatchObject({ users: ['skipped', 0, 0, 1, 0] });
+  namespace = `${namespace}_empty`;
+  await load('merge', {}, { withData: false });
+  expect(counts(await load('merge', mended))).toMatchObject({ users: ['skipped', 0, 0, 1, 0] });
 });
 
 describe('models that point at each other in a circle', () => {

@@ -5,7 +5,7 @@ import type { TableError } from '../contract/outcome.ts';
 import { isEnded } from '../contract/progress.ts';
 import type { ControlDatabase } from '../control/control-database.ts';
 import { appendLogs } from '../control/logs.ts';
-import { listUntouchedRuns, readRun, type StoredRun, updateRun } from '../control/runs.ts';
+import { readRun, type StoredRun, takeUntouchedRuns, updateRun } from '../control/runs.ts';
 import { bareRun, type Run } from './run.ts';
 import type { Sources } from './sources/sources.ts';
 
@@ -45,7 +45,7 @@ export class Reconciler {
    */
   async pass(seconds: number): Promise<number> {
     const { control, logger } = this.#dependencies;
-    const runs = await control.use((client) => listUntouchedRuns(client, seconds, runsAtOnce.pass));
+    const runs = await control.use((client) => takeUntouchedRuns(client, seconds, runsAtOnce.pass));
     let ended = 0;
     const look = async (): Promise<void> => {
       for (let run = runs.shift(); run !== undefined; run = runs.shift()) {

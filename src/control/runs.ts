@@ -104,12 +104,13 @@ export async function insertRun(client: ControlClient, run: NewRun): Promise<boo
 
 /**
  * Writes how far a run is. One that has ended is not changed any more, and progress never goes back, so that
- * what comes late, or again, does no harm.
+ * what comes late, or again, does no harm. Call it in a transaction where it may end the run.
  *
  * @returns whether it was written
  */
 export async function updateRun(client: ControlClient, id: string, change: RunChange): Promise<boolean> {
   const { state, progress, progressDetail, counts = {}, error, errorDetail, detail } = change;
+  if (isEnded(state)) await lockRestoreOf(client, id);
   const { rowCount } = await client.query(
     `update thaw_api.restore_runs set
        state = $2,
@@ -179,16 +180,24 @@ export async function readActiveRun(client: ControlClient, restoreId: string): P
   return rows[0] === undefined ? null : storedRun(rows[0]);
 }
 
-/** Runs that have not ended and that nobody has written for some seconds, the longest untouched first. */
-export async function listUntouchedRuns(
+/**
+ * Runs that have not ended and that nobody has looked after for some seconds, the longest untouched first. Whoever
+ * is given one has them to himself for as long, so that several processes share the work, and one that cannot be
+ * looked after does not keep others from it.
+ */
+export async function takeUntouchedRuns(
   client: ControlClient,
   seconds: number,
   limit: number,
 ): Promise<StoredRun[]> {
   const { rows } = await client.query<RunRow>(
-    `select * from thaw_api.restore_runs
-     where status in ('pending', 'queued', 'running') and updated_at <= now() - make_interval(secs => $1)
-     order by updated_at limit $2`,
+    `update thaw_api.restore_runs set updated_at = now()
+     where id in (
+       select id from thaw_api.restore_runs
+       where status in ('pending', 'queued', 'running') and updated_at <= now() - make_interval(secs => $1)
+       order by updated_at limit $2
+       for update skip locked)
+     returning *`,
     [seconds, limit],
   );
   return rows.map(storedRun);
@@ -232,6 +241,18 @@ export async function listRuns(
 ): Promise<Page<StoredRun>> {
   const { rows, more } = await listPage<RunRow>(client, runListing, query, tenant);
   return { rows: rows.map(storedRun), more };
+}
+
+/**
+ * Who begins a run has the saved restore locked, and waits for the end of the one before: were that to wait for the
+ * saved restore only after it has written the run, each would wait for the other.
+ */
+async function lockRestoreOf(client: ControlClient, id: string): Promise<void> {
+  await client.query(
+    `select from thaw_api.restores
+     where id = (select restore_id from thaw_api.restore_runs where id = $1) for update`,
+    [id],
+  );
 }
 
 /** The totals of the saved restore that a run belongs to. */

@@ -2,7 +2,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunRequest } from '../../src/contract/run-request.ts';
 import { ControlDatabase } from '../../src/control/control-database.ts';
 import { appendLogs, type LogLine } from '../../src/control/logs.ts';
-import { insertRun, type NewRun, readRun, updateRun } from '../../src/control/runs.ts';
+import { readRestore } from '../../src/control/restores.ts';
+import { insertRun, type NewRun, readRun, takeUntouchedRuns, updateRun } from '../../src/control/runs.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.ts';
 
 let database: TestDatabase;
@@ -81,6 +82,45 @@ test('of two runs of one saved restore that begin at once, one is written', asyn
     client.query('select total_runs, last_run_id from thaw_api.restores where id = $1', [restore]),
   );
   expect(rows).toEqual([{ total_runs: 1, last_run_id: expect.stringMatching(/one|two|three/) }]);
+});
+
+test('the end of a run and the beginning of the next one do not wait for each other', async () => {
+  const restore = await savedRestore();
+  await control.transaction((client) => insertRun(client, newRun('before', restore)));
+  let ending: Promise<boolean> | null = null;
+  const begun = await control.transaction(async (client) => {
+    await readRestore(client, restore, 'a', 'for update');
+    ending = control.transaction((other) => updateRun(other, 'before', { state: 'completed' }));
+    await expect
+      .poll(async () => {
+        const { rows } = await client.query(
+          `select from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'thaw/control' and datname = $1`,
+          [database.name],
+        );
+        return rows.length;
+      })
+      .toBe(1);
+    return insertRun(client, newRun('after', restore));
+  });
+  expect(begun).toBe(false);
+  expect(await ending).toBe(true);
+});
+
+test('a run that somebody looks after is left alone by others for a while', async () => {
+  await control.transaction((client) => insertRun(client, newRun('watched')));
+  const take = async (seconds: number) => {
+    const runs = await control.use((client) => takeUntouchedRuns(client, seconds, 100));
+    return runs.some(({ id }) => id === 'watched');
+  };
+  expect(await take(60)).toBe(false);
+  await control.use((client) =>
+    client.query(
+      `update thaw_api.restore_runs set updated_at = now() - interval '2 minutes' where id = 'watched'`,
+    ),
+  );
+  const taken = await Promise.all([take(60), take(60), take(60)]);
+  expect(taken.filter((mine) => mine)).toHaveLength(1);
+  expect(await take(60)).toBe(false);
 });
 
 test('what has ended is not changed any more, progress never goes back, and totals count it once', async () => {

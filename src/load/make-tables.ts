@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { ArchivedForeignKey } from '../archive/metadata.ts';
-import type { RestoreRequest, TableRequest } from '../contract/restore-request.ts';
+import type { RestoreOptions, RestoreRequest, TableRequest } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { addForeignKey, createTable, missingTables } from '../postgres/create-table.ts';
 import { lockTableCreation, recordCreated } from '../postgres/created-tables.ts';
@@ -14,7 +14,7 @@ import type { ThawContext } from './thaw-context.ts';
 export type MakingRequest = Pick<RestoreRequest, 'restoreId' | 'database' | 'keys' | 'options'>;
 
 /** A table that is to be made, by its archived schema. */
-interface Draft extends TableName {
+export interface Draft extends TableName {
   readonly request: TableRequest;
   /** Of the archive that holds the schema. */
   readonly key: string;
@@ -65,7 +65,8 @@ export async function makeTables(
   return failures;
 }
 
-async function draftOf(
+/** Reads the schema by which a table is made: the newest one; null where no archive holds one. */
+export async function draftOf(
   thaw: ThawContext,
   request: MakingRequest,
   place: TableName & { readonly request: TableRequest },
@@ -77,22 +78,35 @@ async function draftOf(
   return mark === undefined ? null : { ...place, key: mark.key, blueprint: blueprintOf(mark.schema) };
 }
 
-/** Leaves nothing behind where it fails, so that other tables can still be made. */
-async function tryMake(
+/**
+ * Makes a table in the transaction at hand, without its foreign keys.
+ *
+ * @returns what was left out, and why
+ */
+export async function makeTable(
   client: pg.Client,
-  { options }: MakingRequest,
-  draft: Draft,
-): Promise<readonly string[] | ThawError> {
-  const { blueprint, request } = draft;
+  options: Pick<RestoreOptions, 'renamedColumns'>,
+  { blueprint, request }: Draft,
+  place: TableName,
+): Promise<string[]> {
   const renamedColumns = Object.fromEntries(
     blueprint.columns.flatMap(({ name }) => {
       const renamed = renamedOf(name, options.renamedColumns);
       return renamed === name ? [] : [[name, renamed]];
     }),
   );
+  return createTable(client, place, { ...blueprint, renamedColumns }, request.schema);
+}
+
+/** Leaves nothing behind where it fails, so that other tables can still be made. */
+async function tryMake(
+  client: pg.Client,
+  { options }: MakingRequest,
+  draft: Draft,
+): Promise<readonly string[] | ThawError> {
   await client.query('savepoint made');
   try {
-    const leftOut = await createTable(client, draft, { ...blueprint, renamedColumns }, request.schema);
+    const leftOut = await makeTable(client, options, draft, draft);
     await client.query('release savepoint made');
     return leftOut;
   } catch (error) {
@@ -131,7 +145,8 @@ function renamedOf(name: string, renamed: Readonly<Record<string, string>>): str
   return Object.hasOwn(renamed, name) ? (renamed[name] ?? name) : name;
 }
 
-function placeOf(request: TableRequest): TableName & { readonly request: TableRequest } {
+/** Where a table goes. */
+export function placeOf(request: TableRequest): TableName & { readonly request: TableRequest } {
   return { schema: request.intoSchema, table: request.intoTable, request };
 }
 

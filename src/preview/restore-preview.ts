@@ -20,6 +20,7 @@ import { passes } from '../restore/watermark.ts';
 import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
 import { openStore } from '../store/open-store.ts';
 import { describeDangling } from './dangling.ts';
+import { asIfMade, makeTemporaryTarget } from './made-target.ts';
 import {
   type Rehearsed,
   type RehearsedOutcome,
@@ -80,13 +81,14 @@ export async function previewRestore(request: RestoreRequest, job: PreviewJob): 
       if (unsound !== null) return unsound;
       const previews: TablePreview[] = [];
       const rehearsed = new Map<TablePreview, Rehearsed>();
-      for (const [place, { preview, toRehearse }] of looked.entries()) {
+      for (const [place, { preview, toRehearse, isMade }] of looked.entries()) {
         if (toRehearse === null) {
           previews.push(preview);
           continue;
         }
         const rehearsal = await rehearseTable(client, thaw, toRehearse, place, signal, onArchives);
-        const done = { ...preview, outcome: rehearsal.outcome };
+        const { outcome, target } = rehearsal;
+        const done = { ...preview, outcome: isMade ? asIfMade(outcome, target, preview.table) : outcome };
         previews.push(done);
         rehearsed.set(done, rehearsal);
       }
@@ -136,6 +138,8 @@ async function verifyFirst(
 interface LookedAt {
   readonly preview: TablePreview;
   readonly toRehearse: TableToRehearse | null;
+  /** The target is a temporary table, in place of one that is not there. */
+  readonly isMade: boolean;
 }
 
 /** Tells what there is to load, by listing, metadata and ledger. */
@@ -153,12 +157,12 @@ async function lookAt(
   const own = keys?.filter((key) => tableOfKey(key, prefix)?.table === table.table) ?? null;
   const folders = tableFolders(prefix, database, table.table, table.schema);
   const listed = await listTableArchives(store, prefix, folders, { keys: own, startDate, endDate });
-  const target = await findTarget(client, table, options);
+  const found = await findTarget(client, table, options);
   const hasLedger = await knowsThaw(client);
-  const isKnown = target !== null && hasLedger;
-  const restored = isKnown ? await restoredEarlier(client, listed, target, store.name) : new Set<string>();
-  const trusted =
-    target === null ? noTrust : await trustedArchives(thaw, client, request, table, target, listed);
+  const isKnown = found !== null && hasLedger;
+  const restored = isKnown ? await restoredEarlier(client, listed, found, store.name) : new Set<string>();
+  const oid = found?.rootOid ?? 0;
+  const trusted = await trustedArchives(thaw, client, request, table, oid, listed);
   const earlier = new Set([...restored, ...trusted.keys]);
   const archives = options.ignoreWatermark ? listed : listed.filter(({ key }) => !earlier.has(key));
   const { own: meant, totals, foreign } = await ofSchema(store, archives, own === null ? table.schema : null);
@@ -166,20 +170,26 @@ async function lookAt(
   const uncounted = (notices: readonly string[]) => ({
     preview: { ...preview, notices: [...describeForeign(foreign), ...notices] },
     toRehearse: null,
+    isMade: false,
   });
+  const made =
+    found === null && job.detectConflicts
+      ? await makeTemporaryTarget(client, thaw, request, table, job.signal)
+      : null;
+  const target = found ?? (made === null ? null : prepared(made.target, options));
   if (target === null) return uncounted([toBeMade(table)]);
   const pending = new Set(archives.map(({ key }) => key));
   const compared = await compareSchemas(thaw, { request, table, target, signal: job.signal }, async (refs) =>
     refs.filter(({ name }) => pending.has(archiveKey(folders[0] ?? '', name))),
   );
-  const notices = [...target.notices, ...trusted.notices, ...compared.notices];
+  const notices = [...(made?.notices ?? []), ...target.notices, ...trusted.notices, ...compared.notices];
   const reason = uncountable(target);
   if (!job.detectConflicts) return uncounted(notices);
   if (reason !== null) return uncounted([...notices, reason]);
   const bytes = archives.reduce((sum, archive) => sum + archive.bytes, 0);
   job.onExtent?.(archives.length, bytes);
   const toRehearse = { request, table, target, archives, folders, hasLedger, schemas: compared.marks };
-  return { preview: { ...preview, notices }, toRehearse };
+  return { preview: { ...preview, notices }, toRehearse, isMade: made !== null };
 }
 
 /**
@@ -205,6 +215,13 @@ async function ofSchema(store: ObjectStore, archives: readonly ObjectInfo[], sch
   };
 }
 
+/** As the restore prepares it. */
+function prepared(catalog: TargetTable, options: RestoreOptions): TargetTable {
+  const target = askedTarget(catalog, options);
+  checkTarget(target, options);
+  return target;
+}
+
 /** Null: it is not there, and would be made. */
 async function findTarget(
   client: pg.Client,
@@ -212,16 +229,12 @@ async function findTarget(
   options: RestoreOptions,
 ): Promise<TargetTable | null> {
   try {
-    const target = askedTarget(await readTarget(client, intoSchema, intoTable), options);
-    checkTarget(target, options);
-    return target;
+    return prepared(await readTarget(client, intoSchema, intoTable), options);
   } catch (error) {
     if (options.createTable && error instanceof ThawError && error.code === 'TargetMissing') return null;
     throw error;
   }
 }
-
-const noTrust = { keys: [], notices: [] };
 
 /** Archives that count as restored since a watermark of another tool is trusted. */
 async function trustedArchives(
@@ -229,11 +242,11 @@ async function trustedArchives(
   client: pg.Client,
   { restoreId, fingerprint, database, keys, options }: RestoreRequest,
   table: TableRequest,
-  target: TargetTable,
+  oid: number,
   archives: readonly ObjectInfo[],
 ): Promise<{ readonly keys: readonly string[]; readonly notices: readonly string[] }> {
   const input = { scope: { restoreId, fingerprint, database, table }, options, keys };
-  const { watermark, notices } = await findForeignWatermark(thaw, client, input, target.rootOid);
+  const { watermark, notices } = await findForeignWatermark(thaw, client, input, oid);
   if (watermark === null) return { keys: [], notices };
   const passed = archives
     .map(({ key }) => key)

@@ -1,7 +1,7 @@
 import type { TableRequest } from '../contract/restore-request.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
 
-/** Why nothing of a table that is not there can be counted beforehand. */
+/** Of a table that is not there, and of which nothing is counted. */
 export function toBeMade({ intoSchema, intoTable }: TableRequest): string {
   return `${intoSchema}.${intoTable} is not there and would be made: what becomes of its rows shows only in the restore.`;
 }

@@ -145,3 +145,38 @@ test('with --verify-first: nothing of any table, and why, as in the restore', as
     [0, undefined],
   ]);
 });
+
+test('a table that would be made: the numbers are those of the restore that makes it', async () => {
+  const columns = [
+    { name: 'id', data_type: 'integer', udt_name: 'int4', is_nullable: false },
+    { name: 'note', data_type: 'text', udt_name: 'text', is_nullable: true },
+  ];
+  const tableSchema = { columns, primary_key: { constraint_name: 'new_pkey', columns: ['id'] } };
+  await writeArchive((key, body) => thaw.bucket.put(key, body), {
+    ...{ database: thaw.database.name, table: 'fresh', archivedAt: new Date('2026-01-04T05:20:21Z') },
+    ...{
+      rows: [
+        { id: 1, note: 'a' },
+        { id: 1, note: 'b' },
+        { id: 2, note: 'c' },
+      ],
+      primaryKey: 'id',
+      tableSchema,
+    },
+  });
+  await writeArchive((key, body) => thaw.bucket.put(key, body), {
+    ...{ database: thaw.database.name, table: 'fresh', archivedAt: new Date('2026-01-04T05:20:21Z') },
+    ...{ batch: 2, rows: [{ id: null, note: 'd' }], primaryKey: 'id' },
+  });
+  const request = thaw.request([{ table: 'fresh', intoTable: 'made' }], { createTable: true });
+  const foreseen = await preview(request);
+  const { rows } = await thaw.pg.query(`select to_regclass('made') as made`);
+  expect(rows).toEqual([{ made: null }]);
+  expect(foreseen.tally.rows).toEqual({ inserted: 2, updated: 0, skipped: 1, failed: 1 });
+  expect(foreseen.unforeseen).toEqual(['Foreign keys of a table that would be made are not looked at.']);
+
+  await thaw.restores.start(request);
+  const [done] = (await thaw.restores.outcome(request.restoreId)).tables;
+  expect(foreseen.tally).toEqual(done?.tally);
+  expect(foreseen.failures).toEqual(done?.failures.map((each) => ({ ...each, stage: expect.anything() })));
+});

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RestoreOutcome } from '../../src/contract/outcome.ts';
 import type { RestoreOptions } from '../../src/contract/restore-request.ts';
+import { previewRestore, type TablePreview } from '../../src/preview/restore-preview.ts';
 import { type ArchivedRow, raw, writeArchive } from '../harness/archive-writer.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
 
@@ -86,6 +87,17 @@ async function restoreInto(
   return thaw.restore([{ table: 'items', intoTable }], { packBytes: 0, ...options });
 }
 
+/** What a dry run tells of the same restore. */
+async function preview(
+  intoTable: string,
+  options: Partial<RestoreOptions>,
+): Promise<TablePreview | undefined> {
+  const request = thaw.request([{ table: 'items', intoTable }], options);
+  const { signal } = new AbortController();
+  const job = { config: thaw.config, env: {}, detectConflicts: true, signal };
+  return (await previewRestore(request, job))[0];
+}
+
 async function rowsOf(table: string): Promise<unknown[]> {
   const { rows } = await thaw.pg.query(`select * from ${table} order by id`);
   return rows.map((row) => ({ ...row, id: Number(row.id) }));
@@ -108,6 +120,8 @@ const upToRenamed = [
 ];
 
 test('lenient restores what comes back as it was, and tells of each column once', async () => {
+  await thaw.pg.query(`create table lenient (${today})`);
+  const foreseen = await preview('lenient', { ...map, schemaStrategy: 'lenient' });
   const outcome = await restoreInto('lenient', today, { ...map, schemaStrategy: 'lenient' });
 
   expect(await rowsOf('lenient')).toEqual(upToRenamed);
@@ -142,6 +156,13 @@ test('lenient restores what comes back as it was, and tells of each column once'
     `Column raw: the archive does not have it; it becomes NULL (archives from ${fourthRun} on).`,
     `Column extra: the table does not have it; its values are left out (archives from ${fourthRun} on).`,
   ]);
+
+  // A dry run says the same.
+  expect(foreseen?.notices).toEqual(table?.notices.slice(1));
+  expect(foreseen?.outcome).toMatchObject({ tally: table?.tally, columnNotes: table?.columnNotes });
+  await expect(preview('lenient', { schemaStrategy: 'strict' })).rejects.toMatchObject({
+    code: 'SchemaIncompatible',
+  });
 
   const second = await restoreInto('lenient', today, { ...map, endDate: '2026-01-07' });
   expect(second.tally.archives).toEqual({ restored: 0, earlier: 6, failed: 0 });

@@ -13,6 +13,9 @@ export interface FallbackFiles {
 const savedName = /^\d{8}_\d{6}_(.+)$/s;
 const sidecar = '.meta.json';
 
+/** A change within the clock's tick of the one before leaves the same time on the folder. */
+const settledAfterMs = 2_000;
+
 /**
  * Finds what the archiver laid into its local fallback folder (`s3.local_fallback_dir`): files under flat
  * names, each with a `.meta.json` beside it that tells its key. Where that is gone or unreadable, the name
@@ -32,8 +35,9 @@ export class FallbackFolder {
 
   /** @throws errors of the file system */
   async files(root: string): Promise<FallbackFiles> {
-    const { mtimeNs } = await stat(root, { bigint: true });
+    const { mtimeNs, mtimeMs } = await stat(root, { bigint: true });
     if (mtimeNs === this.#changedAt) return this.#files;
+    const isSettled = Date.now() - Number(mtimeMs) > settledAfterMs;
     const there = new Set(await readdir(root));
     const byKey = new Map<string, string>();
     const names = new Set<string>();
@@ -47,7 +51,7 @@ export class FallbackFolder {
     }
     const ordered = [...byKey].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
     this.#files = { byKey: new Map(ordered), names };
-    this.#changedAt = mtimeNs;
+    this.#changedAt = isSettled ? mtimeNs : null;
     return this.#files;
   }
 }

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { FolderStoreConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
-import { FallbackFolder, withFallback } from './fallback-files.ts';
+import { type FallbackFiles, FallbackFolder, withFallback } from './fallback-files.ts';
 import { walkFolder } from './folder-walk.ts';
 import type {
   ListOptions,
@@ -41,10 +41,9 @@ export class FolderStore implements ObjectStore {
     const most = Math.min(limit ?? longestPage, longestPage);
     return this.#classified(undefined, async () => {
       const keys: string[] = [];
+      const saved = await this.#fallback.files(await this.#realRoot());
       if (isKey(prefix.replace(/\/$/, '')) || prefix === '') {
-        const root = await this.#realRoot();
-        const walked = walkFolder(root, prefix, after ?? '');
-        const saved = await this.#fallback.files(this.#root);
+        const walked = walkFolder(await this.#realRoot(), prefix, after ?? '');
         for await (const key of withFallback(walked, saved, prefix, after ?? '')) {
           signal?.throwIfAborted();
           keys.push(key);
@@ -52,7 +51,7 @@ export class FolderStore implements ObjectStore {
         }
       }
       const shown = keys.slice(0, most);
-      const objects = await Promise.all(shown.map((key) => this.#info(key)));
+      const objects = await Promise.all(shown.map((key) => this.#info(key, saved)));
       return {
         objects: objects.filter((object) => object !== null),
         next: keys.length > most ? (shown.at(-1) ?? null) : null,
@@ -110,8 +109,8 @@ export class FolderStore implements ObjectStore {
     return path;
   }
 
-  async #info(key: string): Promise<ObjectInfo | null> {
-    const path = join(this.#root, await this.#fileOf(key));
+  async #info(key: string, files?: FallbackFiles): Promise<ObjectInfo | null> {
+    const path = join(this.#root, await this.#fileOf(key, files));
     const stats = await lstat(path, { bigint: true }).catch(ignoreMissing);
     if (stats === null) return null;
     return {
@@ -157,8 +156,8 @@ export class FolderStore implements ObjectStore {
   }
 
   /** Where below the folder an object lies: what has the path of its key comes before what was saved. */
-  async #fileOf(key: string): Promise<string> {
-    const saved = (await this.#fallback.files(this.#root)).byKey.get(key);
+  async #fileOf(key: string, files?: FallbackFiles): Promise<string> {
+    const saved = (files ?? (await this.#fallback.files(this.#root))).byKey.get(key);
     if (saved === undefined) return key;
     const own = await lstat(join(this.#root, key)).catch(ignoreMissing);
     return own === null ? saved : key;

@@ -41,9 +41,10 @@ export class FolderStore implements ObjectStore {
     const most = Math.min(limit ?? longestPage, longestPage);
     return this.#classified(undefined, async () => {
       const keys: string[] = [];
-      const saved = await this.#fallback.files(await this.#realRoot());
+      const root = await this.#realRoot();
+      const saved = await this.#fallback.files(root);
       if (isKey(prefix.replace(/\/$/, '')) || prefix === '') {
-        const walked = walkFolder(await this.#realRoot(), prefix, after ?? '');
+        const walked = walkFolder(root, prefix, after ?? '');
         for await (const key of withFallback(walked, saved, prefix, after ?? '')) {
           signal?.throwIfAborted();
           keys.push(key);

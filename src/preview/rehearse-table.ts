@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { rowRangeOf } from '../config/row-range.ts';
 import type { LoadOutcome } from '../contract/activities.ts';
-import type { TableError } from '../contract/outcome.ts';
-import type { RestoreRequest, TableRequest } from '../contract/restore-request.ts';
+import type { TableError, Tally } from '../contract/outcome.ts';
+import type { RestoreOptions, RestoreRequest, TableRequest } from '../contract/restore-request.ts';
 import { findArchives } from '../load/listing.ts';
 import type { ThawContext } from '../load/thaw-context.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
@@ -111,10 +111,18 @@ export async function rehearseTable(
   const outcome = {
     ...{ tally, failures, notices, columnNotes },
     error: onlyForeign(tally.archives, table),
-    unforeseen: unforeseen(target, rehearsal.unfoundKeys),
+    unforeseen: [...unforeseen(target, rehearsal.unfoundKeys), ...stopped(options, tally)],
     estimate: { seconds, diskBytes: await estimateGrowth(client, target.oid, shadow, tally.rows) },
   };
   return { outcome, target, shadow };
+}
+
+/** The first archive that fails is the last here; a restore has others in flight then. */
+function stopped({ failFast }: RestoreOptions, { archives }: Tally): string[] {
+  if (!failFast || archives.failed === 0) return [];
+  return [
+    'With --fail-fast nothing starts after the archive that failed; what a restore has in flight then is loaded besides.',
+  ];
 }
 
 async function makeShadow(client: pg.Client, target: TargetTable, place: number): Promise<Shadow> {

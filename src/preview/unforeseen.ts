@@ -36,6 +36,9 @@ export function unforeseen(target: TargetTable, unfoundKeys: readonly string[]):
           `Row-level security of ${object} applies: rows that the user of Thaw may not see are not counted as there.`,
         ]
       : []),
+    ...(target.kind === 'partitioned table' && target.hasUnique && target.keys.length === 0
+      ? [`Keys of single partitions of ${object} are not looked at; conflicts by them are not counted.`]
+      : []),
     ...(unfoundKeys.length === 0
       ? []
       : [

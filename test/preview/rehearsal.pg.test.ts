@@ -62,7 +62,7 @@ const cases: Readonly<Record<string, Case>> = {
     archives: [
       [
         { room: 1, during: '[4,6)' },
-        { room: 1, during: '[5,6)' },
+        { room: 1, during: '[1,2)' },
       ],
       [
         { room: 1, during: '[5,9)' },

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { isSqlState, sqlState } from './sqlstate.ts';
 import { endSessions } from './targets.ts';
-import { withLockTimeout } from './transaction.ts';
+import { inTransaction, withLockTimeout } from './transaction.ts';
 
 /** Key of the advisory locks that attempts of a restore of a bundle hold, one for each restore: "bdlr" in ASCII. */
 const restoreLock = 0x62646c72;
@@ -35,13 +35,5 @@ export async function inFencedTransaction<Result>(
   restoreId: string,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  await beginFenced(client, restoreId);
-  try {
-    const result = await work();
-    await client.query('commit');
-    return result;
-  } catch (error) {
-    await client.query('rollback').catch(() => {});
-    throw error;
-  }
+  return inTransaction(client, work, () => beginFenced(client, restoreId));
 }

@@ -3,9 +3,17 @@ import type pg from 'pg';
 /** How long a change of the target's indexes waits for a lock on it: whoever comes later waits behind us. */
 export const lockTimeout = '15s';
 
-/** Does something in a transaction: committed, or rolled back where it throws. */
-export async function inTransaction<Result>(client: pg.Client, work: () => Promise<Result>): Promise<Result> {
-  await client.query('begin');
+/**
+ * Does something in a transaction: committed, or rolled back where it throws.
+ *
+ * @param begin where there is more to its beginning
+ */
+export async function inTransaction<Result>(
+  client: pg.Client,
+  work: () => Promise<Result>,
+  begin: () => Promise<unknown> = () => client.query('begin'),
+): Promise<Result> {
+  await begin();
   try {
     const result = await work();
     await client.query('commit');

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { writeBundle } from '../../src/bundle/write-bundle.ts';
 import { cancelSignal, pauseUpdate, progressQuery, resumeUpdate } from '../../src/contract/messages.ts';
 import type { BundleRequest } from '../../src/contract/run-request.ts';
 import { until } from '../fault/until.ts';
@@ -73,6 +74,39 @@ test('a bundle of the source system comes in whole, and the run tells how', asyn
   );
   expect(log.filter(({ level }) => level !== 'info').map(({ model }) => model)).toEqual(['extract_runs']);
   await site.keepHistory('restore-bundle', run.id);
+});
+
+test('what an extract wrote comes back the same, to the last bit', async () => {
+  const { thaw } = site;
+  await site.restore(slack, { namespace: 'origin' });
+  await thaw.pg.query(`
+    update origin.channels set settings = '"text"', topic = E'a\u2028b\\\\ \t"' where name = 'general';
+    update origin.channels set settings = '"null"' where name = 'random';
+    update origin.channels set settings = '{"n": 1.10, "s": "2", "e": [], "nested": [{"a": null}]}' where name = 'dev';
+    update origin.messages set reactions = array[null, '', 'a"b', 'null', ','], score = 'NaN', size = 9223372036854775807,
+      created_at = '2025-01-19 08:00:00.123456' where votes = 7;
+    update origin.messages set reactions = null, score = 0.00000000010, edited_on = '0044-03-15 BC',
+      created_at = 'infinity', trashed_at = '-infinity' where votes = 14`);
+  const writing = writeBundle(await thaw.database.client(), {
+    runId: 'r',
+    extractId: 'e',
+    namespace: 'origin',
+    include: ['describe', 'data'],
+    models: null,
+    onRecords: () => {},
+  });
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of writing.bytes) chunks.push(chunk);
+  const zip = Buffer.concat(chunks);
+  const run = await site.restore(zip, { namespace: 'copy', conflictStrategy: 'error' });
+  expect(run).toMatchObject({ status: 'completed', error: null, counts: { recordsImported: 19 } });
+  for (const model of ['users', 'channels', 'messages', 'drafts']) {
+    const different = `
+      (select m::text from origin.${model} as m except all select m::text from copy.${model} as m)
+      union all
+      (select m::text from copy.${model} as m except all select m::text from origin.${model} as m)`;
+    expect(await site.rows(different)).toEqual([]);
+  }
 });
 
 test('a filter, data without description, and models that may not be made', async () => {

@@ -30,6 +30,15 @@ it.each([
     outcome('completed_with_failures', table({ failures: [corrupt, failure('ChecksumMismatch')] })),
     3,
   ],
+  [
+    'archives are missing or have changed, and nothing is loaded',
+    outcome(
+      'failed',
+      table({ failures: [failure('ArchiveNotFound'), failure('ArchiveChanged')] }),
+      table({ error: tableError('ArchiveChanged') }),
+    ),
+    3,
+  ],
   ['the schema does not fit', outcome('failed', table({ error: tableError('SchemaIncompatible') })), 3],
   ['the table is missing', outcome('failed', table({ error: tableError('TargetMissing') })), 1],
   ['the table is busy', outcome('failed', table({ error: tableError('TargetBusy') })), 1],

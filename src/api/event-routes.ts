@@ -6,6 +6,13 @@ import type { ApiEnv } from './api-env.ts';
 import { ApiError } from './api-error.ts';
 import { endId, type RunEventsDependencies, runEvents } from './run-events.ts';
 
+/** One event, as a description of server-sent events has it. */
+const event = z.object({
+  id: z.string().optional(),
+  event: z.enum(['log', 'progress', 'end']),
+  data: z.string().openapi({ description: 'JSON.' }),
+});
+
 const eventsRoute = createRoute({
   method: 'get',
   path: '/api/runs/{runId}/events',
@@ -19,7 +26,7 @@ const eventsRoute = createRoute({
     }),
   },
   responses: {
-    200: { description: 'The events.', content: { 'text/event-stream': { schema: z.string() } } },
+    200: { description: 'The events.', content: { 'text/event-stream': { schema: event } } },
     204: { description: 'The end was seen: there is nothing more to come.' },
     ...errorAnswers(400, 401, 403, 404, 503),
   },

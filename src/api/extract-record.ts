@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { namespaceClaim } from '../auth/claims.ts';
 import { must } from '../client/restore-input.ts';
 import { bundleParts } from '../contract/run-request.ts';
 import { runStatuses } from '../contract/run-status.ts';
@@ -123,7 +124,7 @@ export const extractChange = z
         .strictObject(
           {
             database: name.optional().openapi({ description: 'As configured; the only one by default.' }),
-            namespace: name.optional().openapi({
+            namespace: namespaceClaim.optional().openapi({
               description: "The schema; the token's ns by default, and only root may name another.",
             }),
           },
@@ -135,5 +136,7 @@ export const extractChange = z
   )
   .openapi('ExtractChange');
 
-/** An extract to be saved. */
-export const extractCreation = extractChange.extend({ name }).openapi('ExtractCreation');
+/** An extract to be saved. Made of its own: described as an extension, it would be an `allOf` that nothing fits. */
+export const extractCreation = z
+  .strictObject({ ...extractChange.shape, name }, 'must be an object of settings')
+  .openapi('ExtractCreation');

@@ -122,7 +122,14 @@ function settingsOf(
   const database = databaseOf(config, input.options ?? {});
   const namespace = input.options?.namespace ?? caller.namespace;
   if (namespace !== caller.namespace) demandAccess(caller, 'root', `The schema ${namespace}`);
-  return { name, description, include, models, enabled, options: { database, namespace } };
+  return {
+    name,
+    description,
+    include: [...new Set(include)],
+    models,
+    enabled,
+    options: { database, namespace },
+  };
 }
 
 async function find(

@@ -80,5 +80,7 @@ export const restoreChange = z
   )
   .openapi('RestoreChange');
 
-/** A restore to be saved. */
-export const restoreCreation = restoreChange.extend({ name }).openapi('RestoreCreation');
+/** A restore to be saved. Made of its own: described as an extension, it would be an `allOf` that nothing fits. */
+export const restoreCreation = z
+  .strictObject({ ...restoreChange.shape, name }, 'must be an object of settings')
+  .openapi('RestoreCreation');

@@ -191,6 +191,7 @@ test.each([
   [{ name: 'x', include: ['nothing'] }, 'include'],
   [{ name: 'x', models: 'tasks' }, 'models: must be a list of names'],
   [{ name: 'x', options: { database: 'nowhere' } }, 'options.database'],
+  [{ name: 'x', options: { namespace: 'pg_catalog' } }, 'options.namespace'],
   [{ name: 'x', format: 'csv' }, 'format: is not known'],
 ])('%j is refused', async (body, message) => {
   const { status, json } = await send('/api/data/extracts', post(body));

@@ -9,13 +9,14 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { neededAccess } from '../../src/api/access.ts';
 import { tokenAuthenticator } from '../../src/api/auth.ts';
 import { authSettings } from '../../src/auth/auth-settings.ts';
+import type { NewToken } from '../../src/auth/sign-token.ts';
 import { TokenVerifier } from '../../src/auth/verify-token.ts';
 import { accessLevels } from '../../src/contract/access.ts';
 import { testAuthorization, testToken, tokenEnv } from '../harness/token.ts';
 import { post, read, type TestDependencies, testApp } from './fake-restores.ts';
 
 const secret = new TextEncoder().encode(tokenEnv.THAW_JWT_SECRET);
-const claims = { sub: 'ada', tenant: 'acme', access: 'edit', ns: 'acme' };
+const claims = { sub: 'ada', tenant: 'acme', access: 'edit', ns: 'public' };
 /** A dry run, as that needs no control database. */
 const start = { database: 'production_db', restore_all: true, dry_run: true };
 
@@ -190,6 +191,26 @@ describe('access', () => {
       const below = accessLevels.indexOf(access) < accessLevels.indexOf(needed);
       expect({ access, refused: status === 403 }).toEqual({ access, refused: below });
     }
+  });
+
+  it('to archives ends at the schema of the token, but for root', async () => {
+    const asked = async (request: object, access: NewToken['access']) => {
+      const headers = {
+        authorization: await testAuthorization({ access, tenant: 'acme', namespace: 'acme' }),
+      };
+      const init = post({ database: 'production_db', ...request, dry_run: true }, headers);
+      return (await app().request('/api/restores', init)).status;
+    };
+    for (const request of [
+      { restore_all: true },
+      { table: 'audit_logs' },
+      { table: 'audit_logs', into_table: 'copy' },
+      { tables: [{ table: 'audit_logs', schema: 'public', into_schema: 'acme' }] },
+      { tables: [{ table: 'audit_logs', schema: 'acme', into_schema: 'public' }] },
+    ]) {
+      expect([await asked(request, 'full'), await asked(request, 'root')]).toEqual([403, 200]);
+    }
+    expect(await asked({ tables: [{ table: 'audit_logs', schema: 'acme' }] }, 'edit')).toBe(200);
   });
 
   it('to what is not there is refused before anything is said', async () => {

@@ -1,10 +1,13 @@
 import { archivesWorkflow } from '../../client/restore-client.ts';
 import { asIs, type FieldNaming, fieldError, parseRestoreInput } from '../../client/restore-input.ts';
 import { toRestoreRequest } from '../../client/restore-request.ts';
+import { configuredTables, findDatabase } from '../../config/database-config.ts';
 import type { ThawConfig } from '../../config/thaw-config.ts';
 import type { RestoreRequest } from '../../contract/restore-request.ts';
 import type { RunRequest } from '../../contract/run-request.ts';
 import type { TablePreview } from '../../preview/restore-preview.ts';
+import { demandAccess } from '../access.ts';
+import type { Caller } from '../caller.ts';
 import { toPreviewJson } from '../preview-json.ts';
 import { changeOf, endLines } from '../run-change.ts';
 import { type ArchivesFollowing, observeArchives, recordedArchives } from './archives-run.ts';
@@ -38,10 +41,11 @@ export function archivesSource(dependencies: ArchivesDependencies): Source<Archi
         { ...(strategy === undefined ? {} : { conflict_strategy: strategy as string }), options },
         asIs,
       ),
-    request: async (saved, { runId }) => ({
-      sourceType: 'archives',
-      archives: requestOf(saved, config, runId, inOptions),
-    }),
+    async request(saved, { runId, caller }) {
+      const archives = requestOf(saved, config, runId, inOptions);
+      demandSchema(caller, archives, config);
+      return { sourceType: 'archives', archives };
+    },
     workflow: ({ archives }) => archivesWorkflow(archives),
     preview: async ({ archives }, how) => toPreviewJson(archives, await preview(archives, how)),
     observe: (runId, description) => observeArchives(dependencies, runId, description),
@@ -59,6 +63,14 @@ const bare = {
   models: null,
   create_models: false,
 } as const;
+
+/** Archives are those of all tenants: who is not root gets those of its own schema, and into it. @throws ApiError `FORBIDDEN` */
+function demandSchema(caller: Caller, { database, tables }: RestoreRequest, config: ThawConfig): void {
+  const asked = tables ?? configuredTables(findDatabase(config, database));
+  const schemas = asked.flatMap(({ schema, intoSchema }) => [schema, intoSchema]);
+  const foreign = schemas.find((schema) => schema !== caller.namespace);
+  if (foreign !== undefined) demandAccess(caller, 'root', `The schema ${foreign}`);
+}
 
 /** A record that is sent back as it was read is taken. */
 function refuseOther(field: string, value: unknown, only: unknown): void {

@@ -64,6 +64,8 @@ export async function withBundleTools<T>(
   const name = bundleSessionPrefix(request.restoreId) + info.attempt;
   return withBundle(worker, request, (bundle, selection, progress) =>
     worker.thaw.withConnection(request, name, signal, async (client) => {
+      // Whatever PostgreSQL takes its time for, deleting all records for instance, is no sign of death.
+      progress.enter('merge', request.namespace);
       try {
         return await action({ bundle, selection, progress, client });
       } catch (error) {

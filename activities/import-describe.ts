@@ -20,7 +20,7 @@ export function importDescribe(worker: BundleWorker): Activities['importDescribe
         createModels,
         withData: request.include.includes('data'),
         transact: (work) => inFencedTransaction(client, restoreId, work),
-        onProgress: (models) => progress.enter('metadata', `${models} models`),
+        onProgress: (models) => progress.enter('merge', `${models} models`),
       });
       const made = await readMade(client, request);
       await writeLog(worker, restoreId, [

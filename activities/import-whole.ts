@@ -57,7 +57,7 @@ async function importAll(
     createModels,
     withData: request.include.includes('data'),
     transact: (work) => work(),
-    onProgress: (models) => progress.enter('metadata', `${models} models`),
+    onProgress: (models) => progress.enter('merge', `${models} models`),
   });
   await log(warnings.map(({ model, message }) => warning('describe_import', model, message)));
   const made = await readMade(client, request);

@@ -73,7 +73,7 @@ async function countsIn(namespace: string): Promise<unknown> {
   return counts;
 }
 
-test('workers that are killed leave neither too much nor too little', { timeout: 150_000 }, async () => {
+test('a worker that is killed leaves neither too much nor too little', { timeout: 150_000 }, async () => {
   await makeOld('synced');
   await makeOld('replaced');
   const how = { heartbeatSeconds: 2 };
@@ -89,20 +89,18 @@ test('workers that are killed leave neither too much nor too little', { timeout:
       .catch(() => [{ files: 0 }]);
     return Number(count?.files);
   };
-  const killedAt: number[] = [];
+  let killedAt = 0;
   let worker = await WorkerProcess.start(site.thaw, folder);
   try {
-    for (const least of [1, 6]) {
-      await until('models are loaded', async () => (await decided()) >= least, 60_000);
-      await worker.kill();
-      killedAt.push(await decided());
-      worker = await WorkerProcess.start(site.thaw, folder);
-    }
+    await until('models are loaded', async () => (await decided()) > 2, 60_000);
+    await worker.kill();
+    killedAt = await decided();
+    worker = await WorkerProcess.start(site.thaw, folder);
     await Promise.all(handles.map((handle) => handle.result()));
   } finally {
     await worker.kill();
   }
-  expect(killedAt.filter((files) => files > 0 && files < models).length, String(killedAt)).toBeGreaterThan(0);
+  expect(killedAt).toBeLessThan(models);
 
   const all = models * records;
   const both = all / 2;

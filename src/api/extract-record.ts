@@ -5,6 +5,7 @@ import { bundleParts } from '../contract/run-request.ts';
 import { runStatuses } from '../contract/run-status.ts';
 import type { ExtractRunRow } from '../control/extract-runs.ts';
 import type { ExtractRow } from '../control/extracts.ts';
+import { textInput } from './text-input.ts';
 
 const count = z.int().min(0);
 const time = z.iso.datetime();
@@ -94,22 +95,14 @@ export function toExtractRunRecord(row: ExtractRunRow): z.output<typeof extractR
   };
 }
 
-/** Text that PostgreSQL can keep: any but NUL. */
-function text(most: number) {
-  return z
-    .string(must('must be text'))
-    .max(most, `must have at most ${most} characters`)
-    .refine((value) => !value.includes('\0'), 'must not hold NUL');
-}
-
-const name = text(255).min(1, 'must not be empty');
+const name = textInput(255).min(1, 'must not be empty');
 
 /** Settings that a PUT or PATCH may change; what is absent stays as it is. */
 export const extractChange = z
   .strictObject(
     {
       name: name.optional(),
-      description: text(10_000).nullable().optional(),
+      description: textInput(10_000).nullable().optional(),
       include: z
         .array(z.enum(bundleParts, must('must be describe or data')), must('must be a list'))
         .min(1, 'must not be empty')

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
-import { must } from '../client/restore-input.ts';
 import { sourceTypes } from '../contract/run-request.ts';
 import type { RestoreRow } from '../control/restores.ts';
+import { textInput } from './text-input.ts';
 
 const count = z.int().min(0);
 const time = z.iso.datetime();
@@ -48,11 +48,7 @@ export function toRestoreRecord(row: RestoreRow): RestoreRecord {
   };
 }
 
-function text(most: number) {
-  return z.string(must('must be text')).max(most, `must have at most ${most} characters`);
-}
-
-const name = text(255).min(1, 'must not be empty');
+const name = textInput(255).min(1, 'must not be empty');
 const names = z.array(name, 'must be a list of names').max(10_000, 'must have at most 10,000 names');
 const flag = z.boolean('must be true or false');
 
@@ -61,12 +57,12 @@ export const restoreChange = z
   .strictObject(
     {
       name: name.optional(),
-      description: text(10_000).nullable().optional(),
-      source_type: text(50)
+      description: textInput(10_000).nullable().optional(),
+      source_type: textInput(50)
         .optional()
         .openapi({ enum: [...sourceTypes] }),
-      source_ref: text(2000).nullable().optional(),
-      conflict_strategy: text(50).optional(),
+      source_ref: textInput(2000).nullable().optional(),
+      conflict_strategy: textInput(50).optional(),
       include: names.optional(),
       models: names.nullable().optional(),
       create_models: flag.optional(),

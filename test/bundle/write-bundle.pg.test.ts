@@ -139,20 +139,17 @@ test('only what is chosen is written', async () => {
 
 test('all tables are as they were at one moment', async () => {
   const other = await database.client();
-  const { bytes, result } = writeBundle(client, {
-    ...{ runId: 'r', extractId: 'e', namespace: 'acme', models: null, include: ['data'] },
-    // When the first table is being read, others change the second.
-    onRecords: (model) => {
-      if (model === 'teams')
-        void other.query("delete from acme.users; insert into acme.teams (title) values ('late')");
-    },
-  });
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of bytes) {
-    chunks.push(chunk);
-    // Waits for what was sent before.
-    await other.query('select 1');
-  }
-  expect(await result).toMatchObject({ records: 2 });
+  await other.query('begin; lock table acme.users in access exclusive mode');
+  const writing = written({ include: ['data'] });
+  const waits = `select count(*)::int as count from pg_locks where not granted and relation = 'acme.users'::regclass`;
+  const waiting = async () => (await other.query<{ count: number }>(waits)).rows[0]?.count;
+  await expect.poll(waiting, { timeout: 20_000 }).toBe(1);
+  // The first table was read, or is to be; both change before the second is.
+  await other.query("delete from acme.users; insert into acme.teams (title) values ('late'); commit");
+  const { bundle } = await writing;
+  expect(bundle.files.map(({ model, records }) => [model, records])).toEqual([
+    ['teams', 1],
+    ['users', 1],
+  ]);
   expect((await client.query('select count(*)::int as count from acme.users')).rows).toEqual([{ count: 0 }]);
 });

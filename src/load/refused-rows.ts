@@ -6,11 +6,10 @@ import type { ConflictStrategy } from '../contract/restore-request.ts';
 import type { ThawError } from '../contract/thaw-error.ts';
 import type { TimeRange } from '../contract/time-range.ts';
 import type { TargetColumn, TargetTable } from '../postgres/catalog.ts';
-import { Copy } from '../postgres/copy.ts';
 import { mergeStage } from '../postgres/merge.ts';
 import { holdForMerge } from '../postgres/merge-hold.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
-import { createStage, indexStage, type Stage } from '../postgres/stage.ts';
+import { createStage, indexStage, type Stage, StageCopy } from '../postgres/stage.ts';
 import { leaveOut } from '../postgres/time-range.ts';
 import { pick, type Sink } from './sink.ts';
 
@@ -60,16 +59,14 @@ export class RefusedRows implements Sink {
 
   async write(_archive: number, piece: CopyPiece): Promise<void> {
     const stage = await this.#stageFor(piece.columns);
-    const rows = numberedRows(piece);
+    const rows = stage.isSplit ? rowsOf(piece) : numberedRows(piece);
+    const lines = rows.map((_, row) => piece.lineOf(row));
     const lineOf = (row: number) => piece.lineOf(row);
     const first = lineOf(0);
     const last = lineOf(piece.rows - 1);
     piece.release();
     await this.#halve(0, rows.length, lineOf, async (from, to) => {
-      const copy = new Copy(this.#client, stage.table, [
-        stage.rowName,
-        ...stage.columns.map(({ name }) => name),
-      ]);
+      const copy = new StageCopy(this.#client, stage, lines.slice(from, to));
       await copy.write({ bytes: Buffer.concat(rows.slice(from, to)), release: () => {} });
       await copy.finish();
     });
@@ -150,11 +147,15 @@ export class RefusedRows implements Sink {
 
 /** The rows of a piece, each with its line of the archive as a first field. */
 function numberedRows(piece: CopyPiece): Buffer[] {
+  return rowsOf(piece).map((row, place) => Buffer.concat([Buffer.from(`${piece.lineOf(place)}\t`), row]));
+}
+
+/** The rows of a piece, on their own: the buffer of the piece goes back. */
+function rowsOf(piece: CopyPiece): Buffer[] {
   const rows: Buffer[] = [];
   for (let start = 0; start < piece.bytes.length; ) {
     const end = piece.bytes.indexOf(ascii.newline, start) + 1;
-    const line = piece.lineOf(rows.length);
-    rows.push(Buffer.concat([Buffer.from(`${line}\t`), piece.bytes.subarray(start, end)]));
+    rows.push(Buffer.from(piece.bytes.subarray(start, end)));
     start = end;
   }
   return rows;

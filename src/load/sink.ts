@@ -10,7 +10,7 @@ import { readExistingKeys } from '../postgres/existing-rows.ts';
 import { qualifiedName } from '../postgres/identifier.ts';
 import { type MergeCounts, mergeStage } from '../postgres/merge.ts';
 import { holdForMerge } from '../postgres/merge-hold.ts';
-import { createStage, dropStage, indexStage, type Stage } from '../postgres/stage.ts';
+import { createStage, dropStage, indexStage, type Stage, StageCopy } from '../postgres/stage.ts';
 import { stepsOf } from '../postgres/stage-range.ts';
 import { leaveOut } from '../postgres/time-range.ts';
 import { addColumnNotes, leftOutNotes } from '../restore/column-notes.ts';
@@ -162,11 +162,7 @@ export class StagedSink implements Sink {
     this.#columns = columns;
     this.#run = new CopyRun(async (indexes) => {
       const { stage } = await this.#stageFor(indexes);
-      return new Copy(
-        client,
-        stage.table,
-        stage.columns.map(({ name }) => name),
-      );
+      return new StageCopy(client, stage);
     });
   }
 

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { TargetColumn, TargetTable } from './catalog.ts';
 import { qualifiedName, quoteIdentifier } from './identifier.ts';
-import { createStage, type Stage } from './stage.ts';
+import { analyzeStage, createStage, type Stage } from './stage.ts';
 
 /** By what a staged row finds the row of the table that it became. */
 export interface ComparedKey {
@@ -119,12 +119,12 @@ export async function compareStage(
   timeColumn: string | null,
 ): Promise<ComparedRows> {
   const { client, key } = comparison;
-  await client.query(`analyze ${stage.table}`);
+  await analyzeStage(client, stage);
   const staged = new Set(stage.columns.map(({ name }) => name));
   if (timeColumn !== null && staged.has(timeColumn)) {
     const at = quoteIdentifier(timeColumn);
     await client.query(
-      `insert into thaw_time select unnest(array[min(${at}), max(${at})]) from ${stage.table}`,
+      `insert into thaw_time select unnest(array[min(${at}), max(${at})]) from ${stage.rows} as archived`,
     );
   }
   const isKeyed = key?.columns.every((name) => staged.has(name)) ?? false;
@@ -136,7 +136,7 @@ export async function compareStage(
       ? { rowCount: 0 }
       : await client.query(
           `insert into thaw_copy select ${digest(stage.columns, 'archived')}, $1, archived.${stage.row}
-           from ${stage.table} as archived where ${keyless}`,
+           from ${stage.rows} as archived where ${keyless}`,
           [JSON.stringify(stage.columns.map(({ name }) => name))],
         );
   // As many as the table has of them are equal; which are not shows at the end.
@@ -207,7 +207,7 @@ async function compareByKey(
        -- a key that is no index of the table may be there more than once
        select distinct on (archived.${row}) archived.${row} as row, ${keys.join(', ')},
          live.there is null as missing, coalesce(not (${image('live')} *<> ${image('archived')}), false) as equal
-       from ${stage.table} as archived
+       from ${stage.rows} as archived
        left join (select true as there, ${columns.join(', ')} from ${qualifiedName(target.schema, target.table)}) as live
          on ${matches(key, (name) => [`live.${name}`, `archived.${name}`])}
        where ${key.nullsNotDistinct ? 'true' : notNull(key, 'archived')}

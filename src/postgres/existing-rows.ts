@@ -23,7 +23,7 @@ export async function readExistingKeys(
   if (!stage.columns.some(({ name }) => name === column)) return [];
   const { rows } = await client.query<{ key: string }>(
     `select archived.${quoteIdentifier(column)}::text as key
-     from ${stage.table} as archived
+     from ${stage.rows} as archived
      where archived.${stage.row} between $1 and $2
        and exists (${liveRow(target, key)})
      order by archived.${stage.row}

@@ -91,7 +91,7 @@ async function tryInsert(
   try {
     const { rowCount } = await client.query(
       `${insertInto(target, stage)}
-       select ${columnList(stage)} from ${stage.table}
+       select ${columnList(stage)} from ${stage.rows} as archived
        where ${stage.row} between $1 and $2 order by ${stage.row}`,
       [first, last],
     );
@@ -123,7 +123,7 @@ async function refuseComparedKey(
   if (key === null) return;
   const { rows } = await client.query<{ row: number; live: boolean }>(
     `select ${stage.row} as row, exists (${liveRow(target, key)}) as live
-     from ${stage.table} as archived
+     from ${stage.rows} as archived
      where ${stage.row} between $1 and $2
        and (exists (${liveRow(target, key)}) or exists (${earlierRow(stage, key)}))
      order by ${stage.row}

@@ -30,7 +30,7 @@ export async function overwriteRows(
   const { rows } = await client.query<Pick<MergeCounts, 'inserted' | 'updated'> & { readonly keys: number }>(
     `with latest as materialized (
        select distinct on (${distinct(target, stage, key)}) ${columnList(stage)}, ${stage.row}
-       from ${stage.table}
+       from ${stage.rows} as archived
        where ${stage.row} between $1 and $2
        order by ${distinct(target, stage, key)}, ${stage.row} desc
      ), ${merge(target, stage, key, updated)}`,
@@ -48,11 +48,11 @@ export async function supersedeRows(
   range: StageRange,
 ): Promise<void> {
   await client.query(
-    `delete from ${stage.table} as archived
+    `delete from ${stage.numbers} as archived
      using (
        select ${stage.row},
          row_number() over (partition by ${distinct(target, stage, keyOf(target))} order by ${stage.row} desc) as place
-       from ${stage.table}
+       from ${stage.rows} as archived
        where ${stage.row} between $1 and $2
      ) as ranked
      where ranked.${stage.row} = archived.${stage.row} and ranked.place > 1`,
@@ -139,7 +139,7 @@ async function refuseOtherIdentities(
     .map(({ name }) => quoteIdentifier(name))
     .map((name) => `live.${name} <> archived.${name}`);
   const { rowCount } = await client.query(
-    `select from ${stage.table} as archived
+    `select from ${stage.rows} as archived
      join ${rowsOf(target)} as live on ${sameKey(key, 'live', 'archived')}
      where archived.${stage.row} between $1 and $2 and (${other.join(' or ')})
      limit 1`,
@@ -174,7 +174,7 @@ async function refuseTwins(
   const { rowCount } = await client.query(
     `select from ${rowsOf(target)} as live
      where exists (
-       select from ${stage.table} as archived
+       select from ${stage.rows} as archived
        where archived.${stage.row} between $1 and $2 and ${sameKey(key, 'live', 'archived')})
      group by ${key.columns.map((name) => `live.${quoteIdentifier(name)}`).join(', ')}
      having count(*) > 1

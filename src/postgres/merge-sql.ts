@@ -21,7 +21,7 @@ export function liveRow(target: TargetTable, key: RowKey): string {
 /** Query for a row of the stage, from number `$1` on, that comes before the row `archived` and has its key. */
 export function earlierRow(stage: Stage, key: RowKey): string {
   return `
-    select from ${stage.table} as earlier
+    select from ${stage.rows} as earlier
     where earlier.${stage.row} between $1 and archived.${stage.row} - 1 and ${sameKey(key, 'earlier', 'archived')}`;
 }
 

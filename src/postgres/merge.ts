@@ -69,7 +69,7 @@ async function skipRows(
   const keys = comparedKey === null ? byIndex : [comparedKey, ...byIndex];
   const { rowCount } = await client.query(
     `${insertInto(target, stage)}
-     select ${columnList(stage)} from ${stage.table} as archived
+     select ${columnList(stage)} from ${stage.rows} as archived
      where ${stage.row} between $1 and $2
        ${keys.map((key) => `and not exists (${liveRow(target, key)}) and not exists (${earlierRow(stage, key)})`).join(' ')}
      order by ${stage.row}

@@ -1,7 +1,6 @@
 import type pg from 'pg';
 import type { TargetColumn, TargetTable } from './catalog.ts';
 import { qualifiedName, quoteIdentifier, quoteLiteral } from './identifier.ts';
-import { freeName } from './stage.ts';
 
 /**
  * A temporary table that takes rows as a target would: the same columns, defaults, checks and keys, and none of
@@ -14,8 +13,8 @@ export interface Shadow {
   /** Quoted name. */
   readonly table: string;
   readonly keys: readonly ShadowKey[];
-  /** Quoted names of the columns that say which row of the target a row is: `tableoid` and `ctid`. */
-  readonly place: readonly [string, string];
+  /** Quoted name of the table of the rows of the target that were brought, by `tableoid` and `ctid`. */
+  readonly places: string;
   /** What its constraints are called in the target, by their names here; empty for what has no name there. */
   readonly names: ReadonlyMap<string, string>;
 }
@@ -49,28 +48,26 @@ export interface ShadowKey {
 export async function createShadow(client: pg.Client, target: TargetTable, place: number): Promise<Shadow> {
   const name = `thaw_shadow_${place}`;
   const table = `pg_temp.${name}`;
-  const part = freeName(target.columns, 'thaw_part');
-  const rowPlace = freeName(target.columns, 'thaw_place');
-  const columns: Shadow['place'] = [quoteIdentifier(part), quoteIdentifier(rowPlace)];
+  // A table of its own: beside as many columns as a table can have, there is no room.
+  const places = `${table}_places`;
   await client.query(
     `create temp table ${name} (
-       like ${qualifiedName(target.schema, target.table)} including defaults including generated including identity,
-       ${columns[0]} oid, ${columns[1]} tid, unique (${columns.join(', ')}))`,
+       like ${qualifiedName(target.schema, target.table)} including defaults including generated including identity);
+     create temp table ${name}_places (part oid, place tid, primary key (part, place))`,
   );
   const { rows } = await client.query<ConstraintRow>(constraintsSql, [target.oid]);
   const names = new Map<string, string>();
-  const isLive = `${columns[1]} is not null`;
   for (const [index, row] of rows.entries()) {
     const own = `thaw_rule_${place}_${index}`;
     names.set(own, row.name);
-    await client.query(constraintStatement(table, own, row, isLive));
+    await client.query(constraintStatement(table, own, row));
   }
   await copySequences(client, target, name);
   const keys = rows.flatMap(({ parts, name: key, predicate, nulls_not_distinct: nullsNotDistinct }) =>
     parts === null ? [] : [{ name: key, parts, predicate, nullsNotDistinct }],
   );
   keys.push(...comparedKey(target));
-  return { target: shadowTarget(target, name, names), table, keys, place: columns, names };
+  return { target: shadowTarget(target, name, names), table, keys, places, names };
 }
 
 /** What tells rows apart without an index. */
@@ -114,10 +111,18 @@ interface ConstraintRow {
   readonly nulls_not_distinct: boolean;
 }
 
-function constraintStatement(table: string, name: string, row: ConstraintRow, isLive: string): string {
+/** Whether rows of the target are being brought into its shadow, in this transaction. */
+const isBringing = `coalesce(current_setting('thaw.bringing', true), '') = 'on'`;
+
+/** Lets rows of the target into shadows, whichever checks that were added `not valid` they break; or no longer. */
+export async function setBringing(client: pg.Client, on: boolean): Promise<void> {
+  await client.query(`select set_config('thaw.bringing', $1, true)`, [on ? 'on' : '']);
+}
+
+function constraintStatement(table: string, name: string, row: ConstraintRow): string {
   const own = quoteIdentifier(name);
   if (row.index !== null) return `create unique index ${own} on ${table} ${row.index}`;
-  const check = row.late ? `${isLive} or (${row.check})` : row.check;
+  const check = row.late ? `${isBringing} or (${row.check})` : row.check;
   return `alter table ${table} add constraint ${own} ${row.check === null ? row.constraint : `check (${check})`}`;
 }
 

@@ -102,12 +102,13 @@ export async function leaveOut(
 ): Promise<LeftOut> {
   const isStaged = stage.columns.some(({ name }) => name === column);
   // A row that does not say its time would get it by default: that of now, and not its own.
-  const time = isStaged ? `${quoteIdentifier(column)}::timestamp${zoned ? 'tz' : ''}` : 'null::timestamp';
+  const time = isStaged
+    ? `archived.${quoteIdentifier(column)}::timestamp${zoned ? 'tz' : ''}`
+    : 'null::timestamp';
   const type = zoned ? `timestamptz` : 'timestamp';
   const { rows } = await client.query<LeftOut>(
     `with gone as (
-       delete from ${stage.table}
-       where ${stage.row} between $1 and $2
+       ${deletionFrom(stage)} ${stage.row} between $1 and $2
          and (${time} >= coalesce($3, '-infinity')::${type} and ${time} < coalesce($4, 'infinity')::${type}
            or ${time} = 'infinity' and $4 is null) is not true
        returning ${time} is null as untimed
@@ -116,4 +117,11 @@ export async function leaveOut(
     [first, last, from, to],
   );
   return rows[0] ?? { rows: 0, untimed: 0 };
+}
+
+/** The head of a statement that takes rows, called `archived`, out of a stage; conditions follow. */
+function deletionFrom({ table, numbers, isSplit }: Stage): string {
+  return isSplit
+    ? `delete from ${numbers} as number using ${table} as archived where archived.ctid = number.place and`
+    : `delete from ${table} as archived where`;
 }

@@ -11,8 +11,7 @@ import {
   nextRow,
   noteLines,
 } from '../postgres/compare.ts';
-import { Copy } from '../postgres/copy.ts';
-import type { Stage } from '../postgres/stage.ts';
+import { dropStage, type Stage, StageCopy } from '../postgres/stage.ts';
 import { leaveOut } from '../postgres/time-range.ts';
 
 /** An archive of a load, for the lines that its rows come from. */
@@ -50,12 +49,7 @@ export class CompareSink implements Sink {
     this.#columns = columns;
     this.#archives = archives;
     this.#run = new CopyRun(async (indexes) => {
-      const stage = await this.#stageFor(indexes);
-      return new Copy(
-        comparison.client,
-        stage.table,
-        stage.columns.map(({ name }) => name),
-      );
+      return new StageCopy(comparison.client, await this.#stageFor(indexes));
     });
   }
 
@@ -103,7 +97,7 @@ export class CompareSink implements Sink {
       total.rows += compared.rows;
       total.equal += compared.equal;
       total.superseded += compared.superseded;
-      await client.query(`drop table ${stage.table}`);
+      await dropStage(client, stage);
     }
     return total;
   }

@@ -14,14 +14,19 @@ beforeAll(async () => {
 
 afterAll(() => site.close());
 
-test('a row of 1,600 columns comes back, its types are tried, and where it would have to be staged that is said', async () => {
-  const names = Array.from({ length: 1_600 }, (_, place) => `c${place}`);
-  const types = names.map((name, place) => `${name} ${place % 2 === 0 ? 'int' : 'bool'}`);
+/** As many as a table of PostgreSQL has. */
+const names = Array.from({ length: 1_600 }, (_, place) => `c${place}`);
+const types = names.map((name, place) => `${name} ${place % 2 === 0 ? 'int' : 'bool'}`);
+const row = (id: number, c2 = 2) =>
+  Object.fromEntries(
+    names.map((name, place) => [
+      name,
+      place === 0 ? id : place === 2 ? c2 : place % 2 === 0 ? place + id : id === 1,
+    ]),
+  );
+
+test('a row of 1,600 columns comes back, and its types are tried', async () => {
   await site.pg.query(`create table wide (${types.join(', ')}, primary key (c0))`);
-  const row = (id: number) =>
-    Object.fromEntries(
-      names.map((name, place) => [name, place === 0 ? id : place % 2 === 0 ? place + id : id === 1]),
-    );
   const first = await site.archive(1, [row(1), row(2)]);
   const restore = await site.restore('wide');
   expect(await restore.load([first], 0).outcome).toMatchObject({
@@ -36,11 +41,49 @@ test('a row of 1,600 columns comes back, its types are tried, and where it would
   await check.push(Buffer.from(JSON.stringify({ ...row(5), c1599: 'perhaps' })));
   await expect(check.end()).rejects.toMatchObject({ code: 'RowRejected', line: 2 });
   await check.close();
+});
 
-  const second = await site.archive(2, [row(2), row(3)]);
-  expect(await restore.load([second], 1).outcome).toMatchObject({
-    failures: [{ code: 'SchemaIncompatible', hint: expect.stringContaining('--into-table') }],
+test.each([
+  ['skip', null, { inserted: 2, updated: 0, skipped: 3 }, [row(1), row(2), row(3, 31), row(4)]],
+  ['overwrite', null, { inserted: 2, updated: 1, skipped: 2 }, [row(1), row(2, 21), row(3, 32), row(4)]],
+  ['overwrite', 2, { inserted: 2, updated: 1, skipped: 2 }, [row(1), row(2, 21), row(3, 32), row(4)]],
+] as const)(
+  'rows of 1,600 columns conflict as any other under %s, in steps of %s',
+  async (conflictStrategy, batchSize, counts, expected) => {
+    await site.pg.query(`drop table if exists met; create table met (${types.join(', ')}, primary key (c0))`);
+    const restore = await site.restore('met', { conflictStrategy, batchSize });
+    const first = await site.archive(1, [row(1), row(2)]);
+    await restore.load([first], 0).outcome;
+    const second = await site.archive(2, [row(3, 31), row(2, 21), row(4), row(1), row(3, 32)]);
+    const load = restore.load([second], 1);
+    expect(await load.outcome).toMatchObject({ failures: [], tally: { rows: counts } });
+    const { rows } = await site.pg.query('select * from met order by c0');
+    expect(rows).toEqual(expected);
+  },
+);
+
+test('the line of 1,600 columns is told that conflicts, and the one that is refused is put aside', async () => {
+  await site.pg.query(
+    `create table kept (${types.join(', ')}, primary key (c0), constraint small check (c2 < 50))`,
+  );
+  const strict = await site.restore('kept', { conflictStrategy: 'fail', maxRejects: 1 });
+  const first = await site.archive(1, [row(1), row(2)]);
+  const twins = await site.archive(2, [row(3), row(4), row(3)]);
+  const met = await site.archive(3, [row(3), row(2), row(1)]);
+  const bad = await site.archive(4, [row(5), row(6, 60), row(7)]);
+  expect(await strict.load([first], 0).outcome).toMatchObject({ tally: { rows: { inserted: 2 } } });
+  expect(await strict.load([twins, met, bad], 1).outcome).toMatchObject({
+    failures: [
+      { code: 'ConflictFound', message: expect.stringContaining('line 3 conflicts with an earlier line') },
+      {
+        code: 'ConflictFound',
+        message: expect.stringContaining('line 2 conflicts with a row that is there'),
+      },
+    ],
+    tally: { rows: { inserted: 2, failed: 1 } },
   });
+  const { rows } = await site.pg.query('select * from kept order by c0');
+  expect(rows).toEqual([row(1), row(2), row(5), row(7)]);
 });
 
 test('a line of 100 MB comes back', { timeout: 300_000 }, async () => {

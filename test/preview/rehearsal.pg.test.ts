@@ -36,6 +36,13 @@ interface Case {
   readonly rows: readonly [number, number, number, number];
 }
 
+/** Beside a key and a time, those that make 1,600. */
+const wideColumns = Array.from({ length: 1_598 }, (_, place) => `c${place + 2}`);
+const wide = (id: number, day: string, c3: number): ArchivedRow => ({
+  ...{ id, at: `${day}T00:00:00+00:00` },
+  ...Object.fromEntries(wideColumns.map((name) => [name, name === 'c3' ? c3 : null])),
+});
+
 const live = (rows: string) => `insert into T values ${rows};`;
 
 const cases: Readonly<Record<string, Case>> = {
@@ -172,17 +179,18 @@ const cases: Readonly<Record<string, Case>> = {
     rows: [2, 0, 2, 0],
   },
   'rows that break a check which came late': {
-    ddl: `create table T (id int primary key, n int); ${live('(1, -5)')}
+    ddl: `create table T (id int primary key, n int); ${live('(1, -5), (4, -5)')}
       alter table T add constraint positive check (n > 0) not valid`,
     archives: [
       [{ id: 1, n: 5 }],
       [
         { id: 2, n: -1 },
         { id: 3, n: 1 },
+        { id: 4, n: -7 },
       ],
     ],
     options: { conflictStrategy: 'overwrite', maxRejects: 2 },
-    rows: [1, 1, 0, 1],
+    rows: [1, 1, 0, 2],
   },
   'a time of their own': {
     ddl: `create table T (id int primary key, at timestamptz); ${live(`(1, '2026-01-02Z')`)}`,
@@ -196,6 +204,27 @@ const cases: Readonly<Record<string, Case>> = {
     ],
     range: { column: 'at', from: '2026-01-01', to: '2026-01-31' },
     rows: [1, 0, 1, 0],
+  },
+  'as many columns as a table can have': {
+    ddl: `create table T (id int primary key, at timestamptz, ${wideColumns.map((name) => `${name} int`).join(', ')});
+      insert into T (id, at, c3) values (1, '2026-01-02Z', 7), (2, '2026-01-02Z', 1), (3, '2026-01-02Z', 1)`,
+    archives: [
+      [
+        wide(1, '2026-01-02', 7),
+        wide(5, '2026-02-02', 1),
+        wide(2, '2026-01-02', 1),
+        wide(4, '2026-01-02', 1),
+      ],
+      [
+        wide(2, '2026-01-02', 2),
+        wide(6, '2026-01-02', 2),
+        wide(3, '2026-01-02', 3),
+        wide(6, '2026-01-02', 2),
+      ],
+    ],
+    options: { conflictStrategy: 'overwrite' },
+    range: { column: 'at', from: '2026-01-01', to: '2026-01-31' },
+    rows: [2, 2, 3, 0],
   },
   'some columns, and others by another name': {
     ddl: `create table T (id int primary key, label text, extra int default 7); ${live(`(1, 'x', 3)`)}`,

@@ -40,8 +40,8 @@ async function archive(table: string, archives: readonly (readonly ArchivedRow[]
 
 /** Runs a command. */
 async function run(...args: string[]) {
-  const { exitCode, stdout } = await thawHere([...args, '--config', config], {});
-  return { exitCode, lines: stdout.trimEnd().split('\n') };
+  const { exitCode, stdout, stderr } = await thawHere([...args, '--config', config], {});
+  return { exitCode, lines: stdout.trimEnd().split('\n'), stderr };
 }
 
 async function retry(restoreId: string, ...flags: string[]) {
@@ -213,5 +213,8 @@ test('rows and their record go together, one retry at a time, and keys that are 
     { id: 4, way: null, size: 44 },
   ]);
   expect(await retry(restoreId)).toMatchObject({ exitCode: 0, tables: [{ rows: 0, error: null }] });
-  await expect(run('rejects', 'retry', 'unknown')).rejects.toThrow('no restore unknown is known');
+  expect(await run('rejects', 'retry', 'unknown')).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('no restore unknown is known'),
+  });
 });

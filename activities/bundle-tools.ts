@@ -1,7 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type pg from 'pg';
 import type { Bundle } from '../src/bundle/bundle.ts';
-import { type Selection, selectModels } from '../src/bundle/selection.ts';
 import { openSource } from '../src/bundle/stored-bundle.ts';
 import type { BundleTally } from '../src/contract/bundle-activities.ts';
 import type { BundleRequest } from '../src/contract/run-request.ts';
@@ -17,7 +16,6 @@ import type { WorkerControl } from './worker-control.ts';
 /** What an activity of a bundle works with. */
 export interface BundleTools {
   readonly bundle: Bundle;
-  readonly selection: Selection;
   readonly progress: LoadProgress;
   /** To the target database. */
   readonly client: pg.Client;
@@ -36,7 +34,7 @@ const logBatch = 2_000;
 export async function withBundle<T>(
   { thaw }: BundleWorker,
   request: BundleRequest,
-  action: (bundle: Bundle, selection: Selection, progress: LoadProgress) => Promise<T>,
+  action: (bundle: Bundle, progress: LoadProgress) => Promise<T>,
 ): Promise<T> {
   thaw.checkFingerprint(request);
   const { cancellationSignal: signal } = Context.current();
@@ -46,7 +44,7 @@ export async function withBundle<T>(
     async () => {
       const bundle = await openSource(thaw.store, request.source, signal);
       try {
-        return await action(bundle, selectModels(bundle, request), progress);
+        return await action(bundle, progress);
       } finally {
         await bundle.close();
       }
@@ -62,12 +60,12 @@ export async function withBundleTools<T>(
 ): Promise<T> {
   const { cancellationSignal: signal, info } = Context.current();
   const name = bundleSessionPrefix(request.restoreId) + info.attempt;
-  return withBundle(worker, request, (bundle, selection, progress) =>
+  return withBundle(worker, request, (bundle, progress) =>
     worker.thaw.withConnection(request, name, signal, async (client) => {
       // Whatever PostgreSQL takes its time for, deleting all records for instance, is no sign of death.
       progress.enter('merge', request.namespace);
       try {
-        return await action({ bundle, selection, progress, client });
+        return await action({ bundle, progress, client });
       } catch (error) {
         throw databaseError(error, { object: request.namespace });
       }

@@ -1,6 +1,7 @@
 import { importDescribe as makeModels } from '../src/bundle/import-describe.ts';
 import { madeLines, warning } from '../src/bundle/import-log.ts';
 import { groupFiles, partGroups } from '../src/bundle/model-groups.ts';
+import { selectModels } from '../src/bundle/selection.ts';
 import type { Activities } from '../src/contract/activities.ts';
 import { updateRun } from '../src/control/runs.ts';
 import { inFencedTransaction } from '../src/postgres/bundle-fence.ts';
@@ -11,7 +12,8 @@ import { type BundleWorker, withBundleTools, writeLog } from './bundle-tools.ts'
 /** Makes the models that are missing, and orders them by their relationships. */
 export function importDescribe(worker: BundleWorker): Activities['importDescribe'] {
   return async (request) =>
-    withBundleTools(worker, request, async ({ client, selection, progress }) => {
+    withBundleTools(worker, request, async ({ bundle, client, progress }) => {
+      const selection = selectModels(bundle, request);
       const { restoreId, createModels, namespace } = request;
       await ensureSchema(client);
       const warnings = await makeModels(client, selection.models, {

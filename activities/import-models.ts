@@ -1,5 +1,6 @@
 import { decidedLines } from '../src/bundle/import-log.ts';
-import { loadModels } from '../src/bundle/load-models.ts';
+import { findTables, loadModels } from '../src/bundle/load-models.ts';
+import { selectFiles } from '../src/bundle/selection.ts';
 import type { Activities } from '../src/contract/activities.ts';
 import { inFencedTransaction } from '../src/postgres/bundle-fence.ts';
 import { type DecidedFile, readDecidedFiles, readMade } from '../src/postgres/bundle-ledger.ts';
@@ -9,12 +10,18 @@ import { RunReport } from './run-report.ts';
 /** Loads models, a transaction for each group. */
 export function importModels(worker: BundleWorker): Activities['importModels'] {
   return async ({ request, groups, filesTotal }) =>
-    withBundleTools(worker, request, async ({ client, selection, progress }) => {
+    withBundleTools(worker, request, async ({ bundle, client, progress }) => {
       const { restoreId, conflictStrategy: strategy, incremental, namespace } = request;
       const report = new RunReport(worker.control.database, restoreId, filesTotal);
-      const files = new Map(selection.files.map((file) => [file.model, file]));
       const own = new Set(groups.flat());
       const made = await readMade(client, request);
+      const created = new Set(made.filter((each) => each.created).map(({ model }) => model));
+      const loads = await findTables(
+        client,
+        namespace,
+        selectFiles(bundle, request).filter(({ model }) => own.has(model)),
+      );
+      const byModel = new Map(loads.map((load) => [load.file.model, load]));
       // What an earlier attempt has committed, it may not have told.
       const decided = await readDecidedFiles(client, request);
       const tell = (told: readonly DecidedFile[]) =>
@@ -30,13 +37,13 @@ export function importModels(worker: BundleWorker): Activities['importModels'] {
         const loaded = await inFencedTransaction(client, restoreId, () =>
           loadModels(
             client,
-            group.flatMap((model) => files.get(model) ?? []),
+            group.flatMap((model) => byModel.get(model) ?? []),
             {
               restoreId,
               namespace,
               strategy,
               incremental,
-              created: new Set(made.filter(({ created }) => created).map(({ model }) => model)),
+              created,
               log: (lines) => writeLog(worker, restoreId, lines),
               onRecords: (model, records) => {
                 progress.enter('copy', model);

@@ -1,7 +1,8 @@
 import { importDescribe } from '../src/bundle/import-describe.ts';
 import { decidedLines, madeLines, warning } from '../src/bundle/import-log.ts';
-import { loadModels } from '../src/bundle/load-models.ts';
+import { findTables, loadModels } from '../src/bundle/load-models.ts';
 import { groupFiles } from '../src/bundle/model-groups.ts';
+import { selectModels } from '../src/bundle/selection.ts';
 import type { Activities } from '../src/contract/activities.ts';
 import { type ModelReport, maxModelsReported } from '../src/contract/bundle-activities.ts';
 import type { BundleRequest } from '../src/contract/run-request.ts';
@@ -47,9 +48,10 @@ export function importWhole(worker: BundleWorker): Activities['importWhole'] {
 async function importAll(
   worker: BundleWorker,
   request: BundleRequest,
-  { client, selection, progress }: BundleTools,
+  { bundle, client, progress }: BundleTools,
 ): Promise<void> {
   const { restoreId, conflictStrategy: strategy, incremental, namespace, createModels } = request;
+  const selection = selectModels(bundle, request);
   const log = (lines: Parameters<typeof writeLog>[2]) => writeLog(worker, restoreId, lines);
   const warnings = await importDescribe(client, selection.models, {
     restoreId,
@@ -76,7 +78,7 @@ async function importAll(
   const files = (await groupFiles(client, namespace, selection.files)).flat();
   const runReport = new RunReport(worker.control.database, restoreId, files.length);
   const loaded: DecidedFile[] = [];
-  await loadModels(client, files, {
+  await loadModels(client, await findTables(client, namespace, files), {
     restoreId,
     namespace,
     strategy,

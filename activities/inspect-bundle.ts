@@ -2,6 +2,7 @@ import { copyModel } from '../src/bundle/copy-model.ts';
 import { openedLines, validLine } from '../src/bundle/import-log.ts';
 import { isProtectedSchema } from '../src/bundle/protected.ts';
 import { checkRequirements } from '../src/bundle/requirements.ts';
+import { selectModels } from '../src/bundle/selection.ts';
 import type { Activities } from '../src/contract/activities.ts';
 import { ThawError } from '../src/contract/thaw-error.ts';
 import { readInstalled } from '../src/control/installed-bundles.ts';
@@ -24,7 +25,8 @@ export function inspectBundle(worker: BundleWorker, searchAttributes: boolean): 
         hint: 'Name another schema as the namespace.',
       });
     }
-    return withBundle(worker, request, async (bundle, selection, progress) => {
+    return withBundle(worker, request, async (bundle, progress) => {
+      const selection = selectModels(bundle, request);
       const { models, files } = selection;
       const contents = {
         models: models.length,

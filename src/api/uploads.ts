@@ -101,7 +101,12 @@ async function bundleOf(sent: SpooledFile, spool: Spool): Promise<SpooledFile> {
     const isGzip = sent.head.subarray(0, 2).equals(Buffer.from([0x1f, 0x8b]));
     const file = isGzip ? await spool.write(tarToZip(createReadStream(sent.path), sent.bytes)) : sent;
     const bundle = await openBundle(await openFile(file.path));
-    await bundle.close();
+    try {
+      // What is wrong with it is told to who sends it.
+      bundle.readDescription();
+    } finally {
+      await bundle.close();
+    }
     return file;
   } catch (error) {
     if (!(error instanceof ThawError) || error.code !== 'InputInvalid') throw error;

@@ -24,8 +24,8 @@ export interface ModelFile {
 
 /** A bundle that was opened: nothing of its data has been read. */
 export interface Bundle {
-  /** Null where it has no `describe.yaml`. */
-  readonly description: BundleDescription | null;
+  /** Parses `describe.yaml`, which takes seconds for thousands of models; null where there is none. @throws ThawError `InputInvalid` */
+  readDescription(): BundleDescription | null;
   readonly manifest: BundleManifest | null;
   /** In the order of their names. */
   readonly files: readonly ModelFile[];
@@ -65,7 +65,7 @@ async function readBundle(entries: readonly BundleEntry[], close: () => Promise<
     throw badBundle('it holds neither describe.yaml nor {model}.jsonl', 'Send the ZIP of an extract.');
   }
   return {
-    description: description === null ? null : parseDescription(description.text),
+    readDescription: () => (description === null ? null : parseDescription(description.text)),
     manifest: parsed,
     files: files.sort((a, b) => (a.name < b.name ? -1 : 1)),
     close,

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
-import { type BundleScope, readMade, recordMade } from '../postgres/bundle-ledger.ts';
+import { type BundleScope, type MadeModel, readMade, recordMade } from '../postgres/bundle-ledger.ts';
 import {
   addColumns,
   addForeignKey,
@@ -88,19 +88,20 @@ async function makeModels(
   await lockModels(client, namespace);
   const present = await readModels(client, namespace);
   if (present === null && createModels) await createNamespace(client, namespace);
+  const made: MadeModel[] = [];
   for (const model of models) {
     const columns = present?.get(model.name);
     if (columns === undefined && !createModels) throw noSuchModel(model.name);
     const fields = model.fields.filter(({ name }) => columns?.has(name) !== true);
     if (columns !== undefined && fields.length === 0) continue;
     await makeModel(client, namespace, { ...model, fields }, columns === undefined, warnings);
-    const made = {
+    made.push({
       model: model.name,
       created: columns === undefined,
       fields: fields.map(({ name }) => name),
-    };
-    await recordMade(client, options, made, options.withData);
+    });
   }
+  await recordMade(client, options, made, options.withData);
 }
 
 /** @param isNew the table is not there: its system columns are made, too */

@@ -12,7 +12,7 @@ import {
   settleFile,
   wasRestored,
 } from '../postgres/bundle-ledger.ts';
-import { readTarget, type TargetTable } from '../postgres/catalog.ts';
+import { readTargets, type TargetTable } from '../postgres/catalog.ts';
 import {
   countRows,
   deleteRows,
@@ -52,9 +52,31 @@ const merges = {
 } as const;
 
 /** A file and where it goes. */
-interface ModelLoad {
+export interface ModelLoad {
   readonly file: ModelFile;
   readonly target: TargetTable;
+}
+
+/**
+ * Finds the tables of files, by few queries.
+ *
+ * @throws ThawError for the first file that has no table which takes records
+ */
+export async function findTables(
+  client: pg.Client,
+  namespace: string,
+  files: readonly ModelFile[],
+): Promise<ModelLoad[]> {
+  const targets = await readTargets(
+    client,
+    namespace,
+    files.map(({ model }) => model),
+  );
+  const byName = new Map(targets.map((target) => [target.table, target]));
+  return files.flatMap((file) => {
+    const target = byName.get(file.model);
+    return target === undefined ? [] : [{ file, target }];
+  });
 }
 
 /**
@@ -66,15 +88,10 @@ interface ModelLoad {
  */
 export async function loadModels(
   client: pg.Client,
-  files: readonly ModelFile[],
+  all: readonly ModelLoad[],
   options: LoadModelsOptions,
 ): Promise<DecidedFile[]> {
-  const all: ModelLoad[] = [];
-  for (const file of files) {
-    const target = await readTarget(client, options.namespace, file.model);
-    checkKey(target, options.strategy);
-    all.push({ file, target });
-  }
+  for (const { target } of all) checkKey(target, options.strategy);
   const claimed = await claimFiles(
     client,
     options,

@@ -13,11 +13,21 @@ export interface Selection {
   readonly lines: readonly LogLine[];
 }
 
+/** Chooses the files that were asked for, without reading the description: that of thousands of models takes seconds. */
+export function selectFiles(
+  bundle: Pick<Bundle, 'files'>,
+  request: Pick<BundleRequest, 'include' | 'models'>,
+): ModelFile[] {
+  if (!request.include.includes('data')) return [];
+  const isWanted = wantedModels(request);
+  return bundle.files.filter(({ model }) => isWanted(model));
+}
+
 /** Chooses what of a bundle was asked for; what the source system keeps for itself is never among it. */
 export function selectModels(bundle: Bundle, request: Pick<BundleRequest, 'include' | 'models'>): Selection {
-  const described = bundle.description?.models ?? [];
-  const wanted = request.models === null ? null : new Set(request.models);
-  const isWanted = (model: string) => wanted?.has(model) !== false && !isProtectedModel(model);
+  const description = bundle.readDescription();
+  const described = description?.models ?? [];
+  const isWanted = wantedModels(request);
   const names = new Set([...described.map(({ name }) => name), ...bundle.files.map(({ model }) => model)]);
   const left = [...names].flatMap((model) => {
     if (isWanted(model)) return [];
@@ -28,11 +38,16 @@ export function selectModels(bundle: Bundle, request: Pick<BundleRequest, 'inclu
   const absent = (request.models ?? []).filter((model) => !names.has(model));
   return {
     models: request.include.includes('describe') ? described.filter(({ name }) => isWanted(name)) : [],
-    files: request.include.includes('data') ? bundle.files.filter(({ model }) => isWanted(model)) : [],
+    files: selectFiles(bundle, request),
     lines: [
-      ...(bundle.description?.warnings ?? []).map((message) => warning('validation', null, message)),
+      ...(description?.warnings ?? []).map((message) => warning('validation', null, message)),
       ...absent.map((model) => warning('validation', model, 'Model is not in the bundle')),
       ...left,
     ],
   };
+}
+
+function wantedModels({ models }: Pick<BundleRequest, 'models'>): (model: string) => boolean {
+  const wanted = models === null ? null : new Set(models);
+  return (model) => wanted?.has(model) !== false && !isProtectedModel(model);
 }

@@ -18,21 +18,22 @@ export interface MadeModel {
 }
 
 /**
- * Writes what was made of a model, in the transaction that makes it.
+ * Writes what was made of models, in the transaction that makes them.
  *
  * @param withData whether the restore is to bring records, too
  */
 export async function recordMade(
   client: pg.Client,
   scope: BundleScope,
-  made: MadeModel,
+  made: readonly MadeModel[],
   withData: boolean,
 ): Promise<void> {
   await client.query(
     `insert into thaw.bundle_models as own (restore_id, schema_name, model, created, fields, with_data)
-     values ($1, $2, $3, $4, $5, $6)
+     select $1, $2, made.model, made.created, made.fields, $4
+     from jsonb_to_recordset($3) as made (model text, created boolean, fields text[])
      on conflict (restore_id, schema_name, model) do update set fields = own.fields || excluded.fields`,
-    [scope.restoreId, scope.namespace, made.model, made.created, made.fields, withData],
+    [scope.restoreId, scope.namespace, JSON.stringify(made), withData],
   );
 }
 

@@ -80,6 +80,9 @@ export interface TargetTable {
   readonly notices: readonly string[];
 }
 
+/** Tables whose catalog one query reads: so few that it stays short, so many that planning it weighs little. */
+const catalogBatch = 100;
+
 /**
  * Reads everything about a target in one query.
  *
@@ -87,13 +90,47 @@ export interface TargetTable {
  * `PermissionDenied` with the grant that is missing.
  */
 export async function readTarget(client: pg.Client, schema: string, table: string): Promise<TargetTable> {
-  const object = `${schema}.${table}`;
+  const [target] = await readBatch(client, schema, [table]);
+  if (target === undefined) throw new TypeError('One name has one table.');
+  return target;
+}
+
+/**
+ * Like {@link readTarget} of many tables of a schema, by few queries: to plan one takes longer than to run it.
+ *
+ * @returns them in the order of their names given
+ * @throws ThawError as {@link readTarget} does, for the first that is no target
+ */
+export async function readTargets(
+  client: pg.Client,
+  schema: string,
+  tables: readonly string[],
+): Promise<TargetTable[]> {
+  const targets: TargetTable[] = [];
+  for (let from = 0; from < tables.length; from += catalogBatch) {
+    targets.push(...(await readBatch(client, schema, tables.slice(from, from + catalogBatch))));
+  }
+  return targets;
+}
+
+async function readBatch(
+  client: pg.Client,
+  schema: string,
+  tables: readonly string[],
+): Promise<TargetTable[]> {
+  let object = tables.length === 1 ? `${schema}.${tables[0]}` : schema;
   try {
-    const { rows } = await client.query<CatalogRow>(catalogSql, [schema, table]);
-    const row = rows[0];
-    if (!row) throw await missing(client, schema, table);
-    checkRelation(row, object);
-    return describe(row, schema, table);
+    const { rows } = await client.query<CatalogRow>(catalogSql, [schema, tables]);
+    const byName = new Map(rows.map((row) => [row.name, row]));
+    const targets: TargetTable[] = [];
+    for (const table of tables) {
+      object = `${schema}.${table}`;
+      const row = byName.get(table);
+      if (row === undefined) throw await missing(client, schema, table);
+      checkRelation(row, object);
+      targets.push(describe(row, schema, table));
+    }
+    return targets;
   } catch (error) {
     throw databaseError(error, { object });
   }
@@ -101,6 +138,7 @@ export async function readTarget(client: pg.Client, schema: string, table: strin
 
 /** The answer of {@link catalogSql}. */
 interface CatalogRow {
+  readonly name: string;
   readonly oid: number;
   readonly root_oid: number;
   readonly kind: string;
@@ -129,11 +167,12 @@ interface ColumnRow extends Omit<TargetColumn, 'type' | 'baseTypeName' | 'innerD
 }
 
 const catalogSql = `
+  select wanted.name, found.* from unnest($2::text[]) as wanted (name) cross join lateral (
   with target as materialized (
     select c.oid, coalesce(pg_partition_root(c.oid)::oid, c.oid) as root_oid,
       c.relkind, c.relnamespace
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = $1 and c.relname = $2
+    where n.nspname = $1 and c.relname = wanted.name::name
   ), tree as materialized (
     select oid from target
     union
@@ -184,7 +223,8 @@ const catalogSql = `
       where k.contype = 'f' and k.conrelid = target.oid
         and coalesce(pg_partition_root(k.confrelid)::oid, k.confrelid) = target.root_oid
     ) as self_references
-  from target`;
+  from target
+  ) as found`;
 
 /** Kinds of relations that rows can be restored into, by `pg_class.relkind`. */
 const kinds: Readonly<Record<string, TargetTable['kind']>> = {

@@ -44,7 +44,9 @@ async function textOf(chunks: AsyncIterable<Buffer>): Promise<string> {
 }
 
 async function refusal(bytes: Buffer): Promise<string> {
-  const error = await openBundle(bytesOf(bytes)).catch((reason: unknown) => reason);
+  const error = await openBundle(bytesOf(bytes))
+    .then((bundle) => bundle.readDescription())
+    .catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: 'InputInvalid' });
   return (error as Error).message;
 }
@@ -87,17 +89,19 @@ describe('a bundle', () => {
       ],
     });
     expect(
-      bundle.description?.models.map(({ name, fields }) => [name, fields.map((field) => field.name)]),
+      bundle.readDescription()?.models.map(({ name, fields }) => [name, fields.map((field) => field.name)]),
     ).toEqual([
       ['users', ['email', 'age', 'tags', 'team']],
       ['teams', ['title']],
     ]);
-    const [email, age, tags, team] = bundle.description?.models[0]?.fields ?? [];
+    const [email, age, tags, team] = bundle.readDescription()?.models[0]?.fields ?? [];
     expect(email).toMatchObject({ type: 'text', required: true, unique: true, enumValues: null });
     expect(age).toMatchObject({ type: 'integer', minimum: '0', maximum: '150', defaultValue: '18' });
     expect(tags?.type).toBe('text[]');
     expect(team?.relationship).toEqual({ type: 'owned', model: 'teams', field: 'id', cascadeDelete: true });
-    expect(bundle.description?.warnings).toEqual(['describe.yaml: users.email: "sparkle" is not known']);
+    expect(bundle.readDescription()?.warnings).toEqual([
+      'describe.yaml: users.email: "sparkle" is not known',
+    ]);
   });
 
   it('may lie in one common folder, and have data alone', async () => {
@@ -106,7 +110,7 @@ describe('a bundle', () => {
       'export-2025-01-19/sub/x.jsonl': '',
     });
     expect(bundle.files.map(({ model }) => model)).toEqual(['users']);
-    expect([bundle.description, bundle.manifest]).toEqual([null, null]);
+    expect([bundle.readDescription(), bundle.manifest]).toEqual([null, null]);
   });
 
   it('of zip64 is read', async () => {

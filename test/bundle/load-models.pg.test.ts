@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openBundle } from '../../src/bundle/bundle.ts';
 import { importDescribe } from '../../src/bundle/import-describe.ts';
-import { type LoadModelsOptions, loadModels } from '../../src/bundle/load-models.ts';
+import { findTables, type LoadModelsOptions, loadModels } from '../../src/bundle/load-models.ts';
 import type { BundleStrategy } from '../../src/contract/run-request.ts';
 import type { LogLine } from '../../src/control/logs.ts';
 import { inFencedTransaction } from '../../src/postgres/bundle-fence.ts';
@@ -82,7 +82,7 @@ async function load(
     ),
   );
   const scope = { restoreId, namespace };
-  await importDescribe(client, bundle.description?.models ?? [], {
+  await importDescribe(client, bundle.readDescription()?.models ?? [], {
     ...scope,
     createModels: true,
     withData: how.withData ?? true,
@@ -100,7 +100,9 @@ async function load(
     },
     onRecords: () => {},
   };
-  return inFencedTransaction(client, restoreId, () => loadModels(client, bundle.files, options));
+  return inFencedTransaction(client, restoreId, async () =>
+    loadModels(client, await findTables(client, namespace, bundle.files), options),
+  );
 }
 
 async function rows(model: string, columns: string): Promise<unknown[]> {

@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import type pg from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { openBundle } from '../../src/bundle/bundle.ts';
+import { importDescribe } from '../../src/bundle/import-describe.ts';
+import { findTables, loadModels } from '../../src/bundle/load-models.ts';
+import { selectFiles } from '../../src/bundle/selection.ts';
+import { readMade } from '../../src/postgres/bundle-ledger.ts';
+import { ensureSchema } from '../../src/postgres/schema.ts';
+import { inTransaction } from '../../src/postgres/transaction.ts';
+import { openSession, type Session } from '../postgres/session.ts';
+import { bytesOf, makeZip } from './zip-writer.ts';
+
+let session: Session;
+let client: pg.Client;
+
+beforeAll(async () => {
+  session = await openSession('many_models');
+  ({ client } = session);
+  await ensureSchema(client);
+});
+
+afterAll(() => session.close());
+
+const models = 250;
+const names = Array.from({ length: models }, (_, place) => `model_${String(place).padStart(3, '0')}`);
+
+/** Each points at the one before. */
+function describeYaml(): string {
+  return names
+    .map((name, place) => {
+      const parent = names[Math.max(0, place - 1)];
+      return `${name}:\n  fields:\n    size: { type: integer }\n    parent: { type: uuid, relationship_type: referenced, related_model: ${parent} }\n`;
+    })
+    .join('');
+}
+
+/** How many queries something sends. */
+async function queriesOf<T>(work: () => Promise<T>): Promise<{ queries: string[]; result: T }> {
+  const queries: string[] = [];
+  const send = client.query;
+  client.query = ((...asked: Parameters<typeof send>) => {
+    queries.push(String(asked[0]));
+    return send.apply(client, asked);
+  }) as typeof send;
+  try {
+    return { result: await work(), queries };
+  } finally {
+    client.query = send;
+  }
+}
+
+test('a model more costs a few queries more, and the catalog is read for many at once', async () => {
+  const records = names.map((name, place) => [`${name}.jsonl`, `{"id":"${randomUUID()}","size":${place}}\n`]);
+  const bundle = await openBundle(
+    bytesOf(await makeZip({ ...Object.fromEntries(records), 'describe.yaml': describeYaml() })),
+  );
+  const scope = { restoreId: 'many', namespace: 'many' };
+  const described = await queriesOf(() =>
+    importDescribe(client, bundle.readDescription()?.models ?? [], {
+      ...scope,
+      createModels: true,
+      withData: true,
+      transact: (work) => inTransaction(client, work),
+      onProgress: () => {},
+    }),
+  );
+  expect(described.result).toEqual([]);
+  expect(
+    (await readMade(client, scope)).map(({ model, created, fields }) => [model, created, fields]),
+  ).toEqual(names.map((name) => [name, true, ['size', 'parent']]));
+  // A table, and a foreign key between two savepoints.
+  expect(described.queries.length / models).toBeLessThan(4.3);
+
+  const found = await queriesOf(() => findTables(client, scope.namespace, bundle.files));
+  expect(found.queries).toHaveLength(Math.ceil(models / 100));
+  expect(found.result.map(({ file, target }) => [file.model, target.table])).toEqual(
+    names.map((name) => [name, name]),
+  );
+  const loaded = await queriesOf(() =>
+    inTransaction(client, () =>
+      loadModels(client, found.result, {
+        ...scope,
+        strategy: 'upsert',
+        incremental: false,
+        created: new Set(names),
+        log: async () => {},
+        onRecords: () => {},
+      }),
+    ),
+  );
+  expect(loaded.result.map(({ model, inserted }) => [model, inserted])).toEqual(
+    names.map((name) => [name, 1]),
+  );
+  // A stage made, filled, merged and dropped, and what came of it.
+  expect(loaded.queries.length / models).toBeLessThan(5.1);
+});
+
+test('files are chosen without a look at the description', async () => {
+  const bundle = await openBundle(bytesOf(await makeZip({ 'a.jsonl': '', 'describe.yaml': '{' })));
+  expect(selectFiles(bundle, { include: ['data'], models: null }).map(({ model }) => model)).toEqual(['a']);
+  expect(() => bundle.readDescription()).toThrow('describe.yaml is not valid YAML');
+});

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { RestoreClient } from '../client/restore-client.ts';
+import type { RestoreClient, RestoreDescription } from '../client/restore-client.ts';
 import { isTemporalUnavailable } from '../client/temporal-error.ts';
 import type { TableError } from '../contract/outcome.ts';
 import { isEnded } from '../contract/progress.ts';
@@ -80,7 +80,7 @@ export class Reconciler {
       case 'broken':
         return this.#write(stored, bareRun(stored.id, 'failed', description, terminated));
       default:
-        return this.#write(stored, await source.observe(stored.id, description));
+        return this.#write(stored, unfinished(await source.observe(stored.id, description), description));
     }
   }
 
@@ -130,6 +130,14 @@ export class Reconciler {
       return (await readRun(client, stored.id, null)) ?? stored;
     });
   }
+}
+
+/**
+ * A workflow that went on when it was asked for may say meanwhile that it has ended, before it has told with what:
+ * it is looked at again.
+ */
+function unfinished(run: Run, { standing }: RestoreDescription): Run {
+  return standing === 'running' && isEnded(run.state) ? { ...run, state: 'finishing' } : run;
 }
 
 const terminated: TableError = {

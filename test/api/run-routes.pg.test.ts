@@ -188,6 +188,18 @@ describe('GET /api/data/restore_runs/:id', () => {
     expect(json.data).toMatchObject({ status: 'running', state: 'finishing', progress: 99 });
   });
 
+  it('does not end before the workflow has told with what', async () => {
+    const told = { ...progress, state: 'failed' } as const;
+    const early = await get(path, { ...running, progress: async () => told });
+    expect(early.json.data).toMatchObject({ status: 'running', state: 'finishing', completed_at: null });
+    const { json } = await get(path, withFailures);
+    expect(json.data).toMatchObject({
+      status: 'failed',
+      error: expect.stringContaining('1 of 10 archives'),
+      error_detail: expect.stringContaining('ChecksumMismatch'),
+    });
+  });
+
   it('has one of the six statuses for every state', () => {
     expect(Object.fromEntries(restoreStates.map((state) => [state, runStatus(state)]))).toEqual({
       queued: 'queued',

@@ -34,7 +34,7 @@ function bundle(): Record<string, string> {
   const described: string[] = [];
   for (let model = 0; model < models; model++) {
     described.push(
-      `m${model}: { fields: { value: { type: text }, parent: { type: uuid, relationship_type: referenced, related_model: m${model - 1 < 0 ? 0 : model - 1} } } }`,
+      `m${model}: { fields: { value: { type: text }, parent: { type: uuid, relationship_type: referenced, related_model: m${Math.max(0, model - 1)} } } }`,
     );
     const lines = Array.from({ length: records }, (_, record) =>
       JSON.stringify({

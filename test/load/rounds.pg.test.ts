@@ -4,12 +4,11 @@ import { type ConflictStrategy, conflictStrategies } from '../../src/contract/re
 import { ThawError } from '../../src/contract/thaw-error.ts';
 import { formLoads, type Load } from '../../src/restore/packs.ts';
 import type { ArchivedRow } from '../harness/archive-writer.ts';
+import { soakSeconds } from '../harness/soak.ts';
 import { createLoadSite, type LoadSite, type SiteRestore } from './load-site.ts';
 import { Random } from './random.ts';
 
-/** Rounds go on for so long; each is a few restores of the same archives. */
-const seconds = 20;
-/** On a busy machine they go on for longer, until there were so many. */
+/** On a busy machine they go on for longer, until there were so many; each is a few restores of the same archives. */
 const leastRounds = 4;
 
 let site: LoadSite;
@@ -22,11 +21,15 @@ afterAll(async () => {
   await site.close();
 });
 
-test('lanes and packs, whatever the keys, give what one archive after another gives', async () => {
-  const seed = Number(process.env.THAW_SEED ?? Date.now() % 1_000_000_000);
-  const end = Date.now() + seconds * 1000;
-  for (let round = 0; round < leastRounds || Date.now() < end; round++) await playRound(seed + round);
-}, 300_000);
+test(
+  'lanes and packs, whatever the keys, give what one archive after another gives',
+  async () => {
+    const seed = Number(process.env.THAW_SEED ?? Date.now() % 1_000_000_000);
+    const end = Date.now() + soakSeconds * 1000;
+    for (let round = 0; round < leastRounds || Date.now() < end; round++) await playRound(seed + round);
+  },
+  (soakSeconds + 280) * 1000,
+);
 
 /** What a restore leaves behind. */
 interface Result {

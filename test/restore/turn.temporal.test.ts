@@ -2,11 +2,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RestoreOutcome } from '../../src/contract/outcome.ts';
 import { conflictStrategies, type RestoreOptions } from '../../src/contract/restore-request.ts';
 import { type ArchivedRow, writeArchive } from '../harness/archive-writer.ts';
+import { soakSeconds } from '../harness/soak.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
 import { Random } from '../load/random.ts';
-
-/** Rounds go on for so long, and at least once for each strategy. */
-const seconds = 40;
 
 let thaw: TestThaw;
 
@@ -22,12 +20,13 @@ test(
   'lanes and packs, whatever the keys, give what one archive after another gives',
   async () => {
     const seed = Number(process.env.THAW_SEED ?? Date.now() % 1_000_000_000);
-    const end = Date.now() + seconds * 1000;
+    const end = Date.now() + soakSeconds * 1000;
+    // At least once for each strategy.
     for (let round = 0; Date.now() < end || round < conflictStrategies.length; round++) {
       await playRound(seed, round);
     }
   },
-  (seconds + 140) * 1000,
+  (soakSeconds + 140) * 1000,
 );
 
 /** What a restore leaves behind. */

@@ -1,0 +1,5 @@
+// npm run soak: plays random rounds against the loader and the workflows for minutes instead of seconds.
+// THAW_SOAK_SECONDS says for how many each; THAW_SEED, which a failure prints, plays the same rounds again.
+process.env.THAW_SOAK_SECONDS ??= '300';
+process.argv.push('test/load/rounds.pg.test.ts', 'test/restore/turn.temporal.test.ts');
+await import('./test.mjs');

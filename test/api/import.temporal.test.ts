@@ -142,6 +142,124 @@ test('the fields of the form are those of the document, and others are refused',
   expect(await runs()).toBe(before);
 });
 
+test('an empty field of the form is its default, and only false is false; a form needs its file', async () => {
+  const fields = { models: '', create_models: 'no', include: 'describe', validate_only: 'true' };
+  const answer = await sent(fields);
+  expect(answer.json.data.config).toEqual({
+    conflict_strategy: 'upsert',
+    include: ['describe'],
+    models: null,
+    create_models: true,
+  });
+  await completed(answer);
+  const body = new FormData();
+  body.append('conflict_strategy', 'upsert');
+  expect(await read(await ask('/api/restores/import', { method: 'POST', body }))).toMatchObject({
+    status: 400,
+    json: { error_code: 'BAD_REQUEST' },
+  });
+});
+
+test('a run tells its phases and percents while it goes on', async () => {
+  await thaw.pg.query('create schema watched');
+  const lockers = await Promise.all([thaw.database.client(), thaw.database.client()]);
+  for (const [place, model] of ['a', 'b'].entries()) {
+    await thaw.pg.query(`create table watched.${model} (id uuid primary key, name text)`);
+    await lockers[place]?.query(`begin; lock table watched.${model} in share mode`);
+  }
+  const models = ['a', 'b', 'c'];
+  const file = await makeZip({
+    'describe.yaml': models.map((model) => `${model}: { fields: { name: { type: text } } }\n`).join(''),
+    ...Object.fromEntries(models.map((model) => [`${model}.jsonl`, `${JSON.stringify(project)}\n`])),
+  });
+  const token = { ...dev, namespace: 'watched' };
+  const answer = await sent({ conflict_strategy: 'skip' }, token, file);
+  const run = async () => (await read(await ask(String(answer.json.data.status_url), {}, token))).json.data;
+  await expect.poll(run, { timeout: 40_000 }).toMatchObject({
+    status: 'running',
+    progress: 25,
+    progress_detail: { phase: 'imported_describe', models_created: 1, fields_created: 1 },
+    completed_at: null,
+  });
+  await lockers[0]?.end();
+  await expect.poll(run, { timeout: 40_000 }).toMatchObject({
+    status: 'running',
+    progress: 50,
+    progress_detail: {
+      ...{ phase: 'importing_data', files_total: 3, files_completed: 1 },
+      ...{ current_model: 'a', records_imported: 1, records_skipped: 0 },
+    },
+    records_imported: 1,
+  });
+  const listed = async (status: string) => {
+    const list = await ask(`/api/data/restore_runs?filter[where][status]=${status}`, {}, token);
+    return (await read(list)).json.data as unknown as { id: string }[];
+  };
+  expect((await listed('running')).map(({ id }) => id)).toEqual([answer.json.data.run_id]);
+  // A run is written as queued at once, so that none is ever pending.
+  expect(await listed('pending')).toEqual([]);
+  await lockers[1]?.end();
+  expect(await completed(answer, token)).toMatchObject({
+    ...{ status: 'completed', progress: 100, records_imported: 3, models_created: 1, fields_created: 1 },
+    duration_seconds: expect.any(Number),
+  });
+});
+
+test('a saved restore of a bundle has the documented defaults, and is mended as the document says', async () => {
+  const token = { ...dev, namespace: 'mended' };
+  const save = async (body: object) => read(await ask('/api/data/restores', post(body), token));
+  expect(await save({ name: 'Production Restore' })).toMatchObject({
+    status: 201,
+    json: {
+      data: {
+        ...{ name: 'Production Restore', description: null, source_type: 'upload', source_ref: null },
+        ...{ conflict_strategy: 'upsert', include: ['describe', 'data'], models: null },
+        ...{ create_models: true, enabled: true },
+      },
+    },
+  });
+  const documented = {
+    name: 'Production Restore',
+    description: 'Restore production data after testing',
+    source_type: 'upload',
+    source_ref: '/tmp/restores/uploads/abc123.zip',
+    conflict_strategy: 'upsert',
+    include: ['describe', 'data'],
+    models: ['users', 'orders'],
+    create_models: true,
+    enabled: true,
+  };
+  const saved = await save(documented);
+  expect(saved).toMatchObject({ status: 201, json: { data: documented } });
+  const path = `/api/data/restores/${saved.json.data.id}`;
+  const change = async (body: object) =>
+    expect((await ask(path, { ...post(body), method: 'PUT' }, token)).status).toBe(200);
+  const run = async () =>
+    read(await ask(`/api/restores/${saved.json.data.id}/run`, { method: 'POST' }, token));
+  expect(await run()).toMatchObject({ status: 404, json: { error_code: 'RECORD_NOT_FOUND' } });
+
+  const body = new FormData();
+  body.append('file', new Blob([Uint8Array.from(zip)]), 'Dev-Data-2025-01-19.zip');
+  const { json: upload } = await read(await ask('/api/uploads', { method: 'POST', body }, token));
+  const source_ref = `/tmp/restores/uploads/${upload.data.id}.zip`;
+  await change({ source_ref, models: ['projects'], create_models: false, enabled: false });
+  expect(await run()).toMatchObject({ status: 409, json: { error_code: 'CONFLICT' } });
+  await change({ enabled: true });
+  expect(await completed(await run(), token)).toMatchObject({
+    status: 'failed',
+    error: expect.stringContaining('Model projects does not exist'),
+  });
+  await change({ create_models: true });
+  expect(await completed(await run(), token)).toMatchObject({
+    ...{ status: 'completed', restore_id: saved.json.data.id, restore_name: 'Production Restore' },
+    ...{ source_filename: 'Dev-Data-2025-01-19.zip', records_imported: 1, models_created: 1 },
+  });
+  await change({ conflict_strategy: 'error' });
+  expect(await completed(await run(), token)).toMatchObject({ status: 'failed', records_imported: 0 });
+  await change({ conflict_strategy: 'upsert' });
+  expect(await completed(await run(), token)).toMatchObject({ status: 'completed', records_updated: 1 });
+});
+
 test('what is no bundle is 400 before there is a run, and another content type 415', async () => {
   const before = await runs();
   expect(await sent({}, dev, Buffer.from('no bundle'))).toMatchObject({

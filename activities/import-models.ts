@@ -5,6 +5,7 @@ import type { Activities } from '../src/contract/activities.ts';
 import { inFencedTransaction } from '../src/postgres/bundle-fence.ts';
 import { type DecidedFile, readDecidedFiles, readMade } from '../src/postgres/bundle-ledger.ts';
 import { type BundleWorker, tallyOf, withBundleTools, writeLog } from './bundle-tools.ts';
+import { whileHolding } from './hold-models.ts';
 import { RunReport } from './run-report.ts';
 
 /** Loads models, a transaction for each group. */
@@ -32,30 +33,33 @@ export function importModels(worker: BundleWorker): Activities['importModels'] {
         );
       await tell(decided.filter(({ model }) => own.has(model)));
       const done = new Set(decided.map(({ model }) => model));
-      for (const group of groups) {
-        if (group.every((model) => done.has(model))) continue;
-        const loaded = await inFencedTransaction(client, restoreId, () =>
-          loadModels(
-            client,
-            group.flatMap((model) => byModel.get(model) ?? []),
-            {
-              restoreId,
-              namespace,
-              strategy,
-              incremental,
-              created,
-              log: (lines) => writeLog(worker, restoreId, lines),
-              onRecords: (model, records) => {
-                progress.enter('copy', model);
-                progress.move(0, records);
+      await whileHolding(worker, request, client, [...own], async (prove) => {
+        for (const group of groups) {
+          if (group.every((model) => done.has(model))) continue;
+          const loaded = await inFencedTransaction(client, restoreId, async () => {
+            await prove();
+            return loadModels(
+              client,
+              group.flatMap((model) => byModel.get(model) ?? []),
+              {
+                restoreId,
+                namespace,
+                strategy,
+                incremental,
+                created,
+                log: (lines) => writeLog(worker, restoreId, lines),
+                onRecords: (model, records) => {
+                  progress.enter('copy', model);
+                  progress.move(0, records);
+                },
               },
-            },
-          ),
-        );
-        decided.push(...loaded);
-        await tell(loaded);
-        await report.importing(group[0] ?? '', tallyOf(decided), true);
-      }
+            );
+          });
+          decided.push(...loaded);
+          await tell(loaded);
+          await report.importing(group[0] ?? '', tallyOf(decided), true);
+        }
+      });
       await report.imported(tallyOf(decided));
       return tallyOf(decided.filter(({ model }) => own.has(model)));
     });

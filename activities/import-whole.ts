@@ -2,9 +2,9 @@ import { importDescribe } from '../src/bundle/import-describe.ts';
 import { decidedLines, madeLines, warning } from '../src/bundle/import-log.ts';
 import { findTables, loadModels } from '../src/bundle/load-models.ts';
 import { groupFiles } from '../src/bundle/model-groups.ts';
-import { selectModels } from '../src/bundle/selection.ts';
+import { selectFiles, selectModels } from '../src/bundle/selection.ts';
 import type { Activities } from '../src/contract/activities.ts';
-import { type ModelReport, maxModelsReported } from '../src/contract/bundle-activities.ts';
+import { type ModelReport, maxModelsReported, type WholeImport } from '../src/contract/bundle-activities.ts';
 import type { BundleRequest } from '../src/contract/run-request.ts';
 import { updateRun } from '../src/control/runs.ts';
 import { beginFenced } from '../src/postgres/bundle-fence.ts';
@@ -16,6 +16,7 @@ import {
 } from '../src/postgres/bundle-ledger.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
 import { type BundleTools, type BundleWorker, tallyOf, withBundleTools, writeLog } from './bundle-tools.ts';
+import { whileHolding } from './hold-models.ts';
 import { countMade } from './import-describe.ts';
 import { countsOf, RunReport } from './run-report.ts';
 
@@ -23,26 +24,45 @@ import { countsOf, RunReport } from './run-report.ts';
 export function importWhole(worker: BundleWorker): Activities['importWhole'] {
   return async (request) =>
     withBundleTools(worker, request, async (tools) => {
-      const { restoreId, dryRun, conflictStrategy } = request;
+      const { dryRun } = request;
       const { client } = tools;
       await ensureSchema(client);
-      await beginFenced(client, restoreId);
-      try {
-        await importAll(worker, request, tools);
-        const made = await readMade(client, request);
-        const decided = await readDecidedFiles(client, request);
-        await client.query(dryRun ? 'rollback' : 'commit');
-        await writeLog(worker, restoreId, [
-          ...madeLines(made),
-          ...decided.flatMap((file) => decidedLines(file, conflictStrategy)),
-        ]);
-        await report(worker, request, made, decided);
-        return { ...countMade(made), tally: tallyOf(decided) };
-      } catch (error) {
-        await client.query('rollback').catch(() => {});
-        throw error;
-      }
+      const models = selectFiles(tools.bundle, request).map(({ model }) => model);
+      // A dry run leaves nothing, no mark that it holds a table either.
+      return dryRun
+        ? inOneTransaction(worker, request, tools, async () => {})
+        : whileHolding(worker, request, client, models, (prove) =>
+            inOneTransaction(worker, request, tools, prove),
+          );
     });
+}
+
+/** @param prove makes sure that no other restore writes into the tables */
+async function inOneTransaction(
+  worker: BundleWorker,
+  request: BundleRequest,
+  tools: BundleTools,
+  prove: () => Promise<void>,
+): Promise<WholeImport> {
+  const { restoreId, dryRun, conflictStrategy } = request;
+  const { client } = tools;
+  await beginFenced(client, restoreId);
+  try {
+    await prove();
+    await importAll(worker, request, tools);
+    const made = await readMade(client, request);
+    const decided = await readDecidedFiles(client, request);
+    await client.query(dryRun ? 'rollback' : 'commit');
+    await writeLog(worker, restoreId, [
+      ...madeLines(made),
+      ...decided.flatMap((file) => decidedLines(file, conflictStrategy)),
+    ]);
+    await report(worker, request, made, decided);
+    return { ...countMade(made), tally: tallyOf(decided) };
+  } catch (error) {
+    await client.query('rollback').catch(() => {});
+    throw error;
+  }
 }
 
 async function importAll(

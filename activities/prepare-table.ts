@@ -20,6 +20,7 @@ import { dropWhereItPays } from './drop-where-it-pays.ts';
 import { withHeartbeats } from './heartbeat.ts';
 import { indexBuilders } from './index-builders.ts';
 import { namedAgain } from './named-again.ts';
+import { temporalName } from './temporal-name.ts';
 
 /** Reads the catalog, takes the target, drops indexes when asked. */
 export function prepareTable(thaw: ThawContext): Activities['prepareTable'] {
@@ -113,11 +114,4 @@ function ledgerOf(thaw: ThawContext, { scope }: PrepareTableInput) {
   const { table, schema } = scope.table;
   const folders = tableFolders(thaw.config.store.prefix, scope.database, table, schema);
   return { restoreId: scope.restoreId, store: thaw.store.name, folders };
-}
-
-/** Cluster, namespace and id of the workflow: the same again only once the one before has ended. */
-async function temporalName(): Promise<string> {
-  const { client, info } = Context.current();
-  const { clusterId } = await client.workflowService.getClusterInfo({});
-  return `${clusterId}/${info.workflowNamespace}/${info.workflowExecution?.workflowId}`;
 }

@@ -244,6 +244,14 @@ function serverVerdict(
   if (code === sqlState.insufficientPrivilege) {
     return { code: 'PermissionDenied', hint: grantHint(error, context.object) };
   }
+  // No memory has the same SQLSTATE; in the hint of the server the setting is named in every language.
+  if (/max_(pred_)?locks_per_transaction/.test(error.hint ?? '')) {
+    return {
+      code: 'ConfigInvalid',
+      says: 'PostgreSQL has no room for so many locks',
+      hint: 'Raise max_locks_per_transaction of its server, which takes a restart. A bundle takes few locks under upsert, skip and sync, or with some of its models at a time.',
+    };
+  }
   // Input functions of some extensions raise no SQLSTATE of their own for a bad value.
   if (code.startsWith('XX') && position) {
     return { code: 'RowRejected', says: 'a value is not valid for its column' };

@@ -32,12 +32,35 @@ export interface TargetName {
  * @throws ThawError `TargetBusy`, naming the holder, while another restore is alive on it
  */
 export async function takeTarget(client: pg.Client, taker: Taker, target: TargetName): Promise<HeldTarget> {
+  const [held] = await takeTargets(client, taker, [target]);
+  if (held === undefined) throw new TypeError('One table is held once.');
+  return held;
+}
+
+/**
+ * Takes many, as {@link takeTarget} does one. In a transaction it takes all or none.
+ *
+ * @throws ThawError `TargetBusy` for the first that another restore is alive on
+ */
+export async function takeTargets(
+  client: pg.Client,
+  taker: Taker,
+  targets: readonly TargetName[],
+): Promise<HeldTarget[]> {
   for (;;) {
-    const holder = await readHolder(client, target.oid);
-    if (holder !== null && isAlive(holder, taker)) throw busy(target, holder);
-    if (holder !== null) await endSessions(client, sessionPrefix(holder.restoreId, target.oid));
-    const epoch = await writeHolder(client, taker, target, holder?.epoch ?? 0);
-    if (epoch !== null) return { oid: target.oid, epoch, ordered: target.ordered };
+    const holders = await readHolders(client, targets);
+    for (const target of targets) {
+      const holder = holders.get(target.oid);
+      if (holder !== undefined && isAlive(holder, taker)) throw busy(target, holder);
+    }
+    for (const [oid, { restoreId }] of holders) await endSessions(client, sessionPrefix(restoreId, oid));
+    const epochs = await writeHolders(client, taker, targets, holders);
+    const held = targets.flatMap(({ oid, ordered }) => {
+      const epoch = epochs.get(oid);
+      return epoch === undefined ? [] : [{ oid, epoch, ordered }];
+    });
+    // Where somebody was faster, they are looked at anew.
+    if (held.length === targets.length) return held;
   }
 }
 
@@ -199,17 +222,20 @@ interface Holder {
   readonly sessions: number;
 }
 
-async function readHolder(client: pg.Client, oid: number): Promise<Holder | null> {
-  const { rows } = await client.query<Holder>(
-    `select restore_id as "restoreId", holder_workflow as workflow, epoch,
+/** Who holds targets, by their oids. */
+async function readHolders(client: pg.Client, targets: readonly TargetName[]): Promise<Map<number, Holder>> {
+  const { rows } = await client.query<Holder & { readonly oid: number }>(
+    `select target_oid as oid, restore_id as "restoreId", holder_workflow as workflow, epoch,
        released_at is not null as released, lease_until > now() as leased,
+       -- those of a bundle are not of one table
        (select count(*) from pg_stat_activity
-        where starts_with(application_name, 'thaw/' || restore_id || '/' || target_oid || '.')
+        where (starts_with(application_name, 'thaw/' || restore_id || '/' || target_oid || '.')
+            or starts_with(application_name, 'thaw/' || restore_id || '/bundle/'))
           and datname = current_database()) as sessions
-     from thaw.targets where target_oid = $1`,
-    [oid],
+     from thaw.targets where target_oid = any($1::oid[])`,
+    [targets.map(({ oid }) => oid)],
   );
-  return rows[0] ?? null;
+  return new Map(rows.map(({ oid, ...holder }) => [oid, holder]));
 }
 
 function isAlive(holder: Holder, taker: Taker): boolean {
@@ -218,36 +244,35 @@ function isAlive(holder: Holder, taker: Taker): boolean {
   return holder.leased || holder.sessions > 0;
 }
 
-/** Writes the taker over the holder that was seen; null when somebody was faster. */
-async function writeHolder(
+/** Writes the taker over the holders that were seen; gives the epochs, by oid, where nobody was faster. */
+async function writeHolders(
   client: pg.Client,
   taker: Taker,
-  target: TargetName,
-  seenEpoch: number,
-): Promise<number | null> {
-  const { rows } = await client.query<{ epoch: number }>(
+  targets: readonly TargetName[],
+  seen: ReadonlyMap<number, Holder>,
+): Promise<Map<number, number>> {
+  const { rows } = await client.query<{ oid: number; epoch: number }>(
     `insert into thaw.targets as held
        (target_oid, schema_name, table_name, restore_id, epoch, ordered, holder_workflow, lease_until)
-     values ($1, $2, $3, $4, $8 + 1, $5, $6, now() + $7::interval)
+     select oid, schema, "table", $2, seen + 1, ordered, $3, now() + $4::interval
+     from jsonb_to_recordset($1) as target (oid oid, schema text, "table" text, seen bigint, ordered boolean)
+     -- two that take the same ones wait for each other in one order
+     order by oid
      on conflict (target_oid) do update
      set schema_name = excluded.schema_name, table_name = excluded.table_name,
        restore_id = excluded.restore_id, epoch = excluded.epoch, next_ordinal = 0,
        ordered = excluded.ordered, holder_workflow = excluded.holder_workflow,
        released_at = null, lease_until = excluded.lease_until, taken_at = now()
-     where held.epoch = $8
-     returning epoch`,
+     where held.epoch = excluded.epoch - 1
+     returning target_oid as oid, epoch`,
     [
-      target.oid,
-      target.schema,
-      target.table,
+      JSON.stringify(targets.map((target) => ({ ...target, seen: seen.get(target.oid)?.epoch ?? 0 }))),
       taker.restoreId,
-      target.ordered,
       taker.workflow,
       lease,
-      seenEpoch,
     ],
   );
-  return rows[0]?.epoch ?? null;
+  return new Map(rows.map(({ oid, epoch }) => [oid, epoch]));
 }
 
 function busy(target: TargetName, holder: Holder): ThawError {

@@ -1,7 +1,9 @@
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { writeBundle } from '../../src/bundle/write-bundle.ts';
 import { cancelSignal, pauseUpdate, progressQuery, resumeUpdate } from '../../src/contract/messages.ts';
 import type { BundleRequest } from '../../src/contract/run-request.ts';
+import { releaseTarget, takeTarget } from '../../src/postgres/targets.ts';
 import { until } from '../fault/until.ts';
 import { bundleFixture, recordsOf, withManifest } from './bundle-fixture.ts';
 import { type BundleSite, createBundleSite } from './bundle-site.ts';
@@ -180,6 +182,53 @@ test('everything or nothing comes in under error and replace, models too', async
   expect(await recordsIn('whole', 'messages')).toEqual(sent('messages'));
   await expectNoMoreThan('whole', { users: 4, channels: 3, messages: 12 });
   await site.keepHistory('restore-bundle-whole', replaced.id);
+});
+
+test('tables of a bundle are taken, and one that another restore holds is refused', async () => {
+  const files = { 'describe.yaml': slack['describe.yaml'] ?? '', 'users.jsonl': slack['users.jsonl'] ?? '' };
+  const into = { namespace: 'taken', models: ['users'] };
+  expect(await site.restore(withManifest(files), into)).toMatchObject({ status: 'completed' });
+  const session = site.thaw.pg;
+  const [{ oid } = { oid: 0 }] = await site.rows("select 'taken.users'::regclass::oid::int8 as oid");
+  const target = { oid: Number(oid), schema: 'taken', table: 'users', ordered: true };
+  const other = { restoreId: 'other', workflow: 'other' };
+  const held = await takeTarget(session, other, target);
+  for (const conflictStrategy of ['upsert', 'replace'] as const) {
+    const refused = await site.restore(withManifest(files), { ...into, conflictStrategy });
+    expect(refused).toMatchObject({
+      status: 'failed',
+      error: 'taken.users: restore other holds the table.',
+      counts: { recordsImported: 0, recordsUpdated: 0 },
+      errorDetail: expect.stringMatching(/^TargetBusy: .*\nWait for it/),
+    });
+  }
+  // A dry run takes nothing.
+  expect(await site.restore(withManifest(files), { ...into, dryRun: true })).toMatchObject({
+    status: 'completed',
+  });
+  await releaseTarget(session, other.restoreId, held);
+
+  for (const conflictStrategy of ['upsert', 'replace'] as const) {
+    const request = await site.request(withManifest(files), { ...into, conflictStrategy });
+    await session.query('begin');
+    await session.query('lock table taken.users in share mode');
+    const handle = await site.start(request);
+    const holder = () =>
+      site.rows(`select restore_id, released_at from thaw.targets where target_oid = ${oid}`);
+    await expect.poll(holder).toEqual([{ restore_id: request.restoreId, released_at: null }]);
+    const client = new pg.Client({ connectionString: site.thaw.database.url });
+    await client.connect();
+    await expect(takeTarget(client, other, target)).rejects.toMatchObject({
+      code: 'TargetBusy',
+      message: `taken.users: restore ${request.restoreId} holds the table.`,
+    });
+    await client.end();
+    await session.query('rollback');
+    await handle.result();
+    expect(await holder()).toEqual([
+      { restore_id: request.restoreId, released_at: expect.stringMatching(/^2/) },
+    ]);
+  }
 });
 
 async function expectNoMoreThan(namespace: string, counts: Readonly<Record<string, number>>): Promise<void> {

@@ -47,6 +47,18 @@ test.each<[string, ErrorCode]>([
   expect(error).toMatchObject({ code, sqlstate, object: 'public.t', stage: 'copy' });
 });
 
+test('too many locks are no lack of memory: the setting is named, and no retry helps', () => {
+  const memory = databaseError(serverError('53200'), context);
+  expect(memory).toMatchObject({ code: 'DatabaseUnavailable' });
+  const hint = 'Sie müssen möglicherweise »max_locks_per_transaction« erhöhen.';
+  const locks = databaseError(serverError('53200', { hint }), context);
+  expect(locks).toMatchObject({
+    code: 'ConfigInvalid',
+    message: 'public.t: PostgreSQL has no room for so many locks (SQLSTATE 53200)',
+    hint: expect.stringContaining('Raise max_locks_per_transaction'),
+  });
+});
+
 test.each<[string, ErrorCode]>([
   ['ECONNREFUSED', 'DatabaseUnavailable'],
   ['ECONNRESET', 'DatabaseUnavailable'],

@@ -1,0 +1,41 @@
+import type pg from 'pg';
+import type { BundleRequest } from '../src/contract/run-request.ts';
+import { inFencedTransaction } from '../src/postgres/bundle-fence.ts';
+import { holdModels, releaseModels, takeModels } from '../src/postgres/bundle-targets.ts';
+import type { BundleWorker } from './bundle-tools.ts';
+import { temporalName } from './temporal-name.ts';
+
+/**
+ * Does something while the tables of models are held, so that no other restore writes into them.
+ *
+ * @param work called with what proves, within a loading transaction, that they still are
+ * @throws ThawError `TargetBusy` while another restore is alive on one of them
+ */
+export async function whileHolding<T>(
+  { thaw }: BundleWorker,
+  request: BundleRequest,
+  client: pg.Client,
+  models: readonly string[],
+  work: (prove: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const { restoreId, namespace } = request;
+  const taker = { restoreId, workflow: await temporalName() };
+  const held = await inFencedTransaction(client, restoreId, () =>
+    takeModels(client, taker, namespace, models),
+  );
+  // By a session of its own: that of the work ends with a cancellation.
+  const { signal } = new AbortController();
+  const release = () =>
+    thaw.withConnection(request, `thaw/${restoreId}/release`, signal, (other) =>
+      releaseModels(other, restoreId, held),
+    );
+  try {
+    const result = await work(() => holdModels(client, restoreId, held));
+    await release();
+    return result;
+  } catch (error) {
+    // What cannot be let go now is free once the lease has run out.
+    await release().catch(() => {});
+    throw error;
+  }
+}

@@ -3,11 +3,11 @@ import { madeLines, warning } from '../src/bundle/import-log.ts';
 import { groupFiles, partGroups } from '../src/bundle/model-groups.ts';
 import { selectModels } from '../src/bundle/selection.ts';
 import type { Activities } from '../src/contract/activities.ts';
-import { updateRun } from '../src/control/runs.ts';
 import { inFencedTransaction } from '../src/postgres/bundle-fence.ts';
 import { type MadeModel, readMade } from '../src/postgres/bundle-ledger.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
 import { type BundleWorker, withBundleTools, writeLog } from './bundle-tools.ts';
+import { type MadeCounts, reportDescribed } from './run-report.ts';
 
 /** Makes the models that are missing, and orders them by their relationships. */
 export function importDescribe(worker: BundleWorker): Activities['importDescribe'] {
@@ -30,18 +30,7 @@ export function importDescribe(worker: BundleWorker): Activities['importDescribe
         ...warnings.map(({ model, message }) => warning('describe_import', model, message)),
       ]);
       const counts = countMade(made);
-      await worker.control.database.use((control) =>
-        updateRun(control, restoreId, {
-          state: 'running',
-          progress: 25,
-          progressDetail: {
-            phase: 'imported_describe',
-            models_created: counts.modelsCreated,
-            fields_created: counts.fieldsCreated,
-          },
-          counts,
-        }),
-      );
+      await reportDescribed(worker.control.database, restoreId, counts, true);
       const groups = await groupFiles(client, namespace, selection.files);
       const parts = partGroups(groups).map((part) => part.map((group) => group.map(({ model }) => model)));
       return { ...counts, parts };
@@ -49,7 +38,7 @@ export function importDescribe(worker: BundleWorker): Activities['importDescribe
 }
 
 /** How many models and fields were made. */
-export function countMade(made: readonly MadeModel[]): { modelsCreated: number; fieldsCreated: number } {
+export function countMade(made: readonly MadeModel[]): MadeCounts {
   return {
     modelsCreated: made.filter(({ created }) => created).length,
     fieldsCreated: made.reduce((sum, { fields }) => sum + fields.length, 0),

@@ -4,6 +4,7 @@ import { selectFiles } from '../src/bundle/selection.ts';
 import type { Activities } from '../src/contract/activities.ts';
 import { inFencedTransaction } from '../src/postgres/bundle-fence.ts';
 import { type DecidedFile, readDecidedFiles, readMade } from '../src/postgres/bundle-ledger.ts';
+import { sumBundleTallies } from '../src/restore/bundle-tally.ts';
 import { type BundleWorker, tallyOf, withBundleTools, writeLog } from './bundle-tools.ts';
 import { whileHolding } from './hold-models.ts';
 import { RunReport } from './run-report.ts';
@@ -33,6 +34,8 @@ export function importModels(worker: BundleWorker): Activities['importModels'] {
         );
       await tell(decided.filter(({ model }) => own.has(model)));
       const done = new Set(decided.map(({ model }) => model));
+      let whole = tallyOf(decided);
+      let part = tallyOf(decided.filter(({ model }) => own.has(model)));
       await whileHolding(worker, request, client, [...own], async (prove) => {
         for (const group of groups) {
           if (group.every((model) => done.has(model))) continue;
@@ -55,12 +58,13 @@ export function importModels(worker: BundleWorker): Activities['importModels'] {
               },
             );
           });
-          decided.push(...loaded);
+          whole = sumBundleTallies(whole, tallyOf(loaded));
+          part = sumBundleTallies(part, tallyOf(loaded));
           await tell(loaded);
-          await report.importing(group[0] ?? '', tallyOf(decided), true);
+          await report.importing(group[0] ?? '', whole, true);
         }
       });
-      await report.imported(tallyOf(decided));
-      return tallyOf(decided.filter(({ model }) => own.has(model)));
+      await report.imported(whole);
+      return part;
     });
 }

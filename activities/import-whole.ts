@@ -15,10 +15,11 @@ import {
   readMade,
 } from '../src/postgres/bundle-ledger.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
+import { emptyBundleTally, sumBundleTallies } from '../src/restore/bundle-tally.ts';
 import { type BundleTools, type BundleWorker, tallyOf, withBundleTools, writeLog } from './bundle-tools.ts';
 import { whileHolding } from './hold-models.ts';
 import { countMade } from './import-describe.ts';
-import { countsOf, RunReport } from './run-report.ts';
+import { countsOf, RunReport, reportDescribed } from './run-report.ts';
 
 /** Makes models and loads them in one transaction, which a dry run rolls back. */
 export function importWhole(worker: BundleWorker): Activities['importWhole'] {
@@ -83,21 +84,10 @@ async function importAll(
   });
   await log(warnings.map(({ model, message }) => warning('describe_import', model, message)));
   const made = await readMade(client, request);
-  const counts = countMade(made);
-  await worker.control.database.use((control) =>
-    updateRun(control, restoreId, {
-      state: 'running',
-      progress: 25,
-      progressDetail: {
-        phase: 'imported_describe',
-        models_created: counts.modelsCreated,
-        fields_created: counts.fieldsCreated,
-      },
-    }),
-  );
+  await reportDescribed(worker.control.database, restoreId, countMade(made), false);
   const files = (await groupFiles(client, namespace, selection.files)).flat();
   const runReport = new RunReport(worker.control.database, restoreId, files.length);
-  const loaded: DecidedFile[] = [];
+  let tally = emptyBundleTally;
   await loadModels(client, await findTables(client, namespace, files), {
     restoreId,
     namespace,
@@ -110,8 +100,8 @@ async function importAll(
       progress.move(0, records);
     },
     onLoaded: async (file) => {
-      loaded.push(file);
-      await runReport.importing(file.model, tallyOf(loaded), false);
+      tally = sumBundleTallies(tally, tallyOf([file]));
+      await runReport.importing(file.model, tally, false);
     },
   });
 }

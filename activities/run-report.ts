@@ -5,6 +5,37 @@ import { type RunCounts, updateRun } from '../src/control/runs.ts';
 /** Milliseconds between two reports of one activity: small models take less. */
 const interval = 300;
 
+/** What was made of models. */
+export interface MadeCounts {
+  readonly modelsCreated: number;
+  readonly fieldsCreated: number;
+}
+
+/**
+ * Writes into the control database that the models are made: 25 percent.
+ *
+ * @param committed whether they are in the database to stay; else only the progress tells of them
+ */
+export async function reportDescribed(
+  control: ControlDatabase,
+  runId: string,
+  counts: MadeCounts,
+  committed: boolean,
+): Promise<void> {
+  await control.use((client) =>
+    updateRun(client, runId, {
+      state: 'running',
+      progress: 25,
+      progressDetail: {
+        phase: 'imported_describe',
+        models_created: counts.modelsCreated,
+        fields_created: counts.fieldsCreated,
+      },
+      ...(committed ? { counts } : {}),
+    }),
+  );
+}
+
 /** Writes into the control database how far the data of a bundle is imported: from 25 to 99 percent. */
 export class RunReport {
   readonly #control: ControlDatabase;

@@ -17,13 +17,12 @@ import { listPage } from '../control/list.ts';
 import { demandAccess } from './access.ts';
 import { answer, errorAnswers, success } from './answer.ts';
 import type { ApiEnv } from './api-env.ts';
-import { ApiError } from './api-error.ts';
 import { type Caller, visibleTenant } from './caller.ts';
 import { extractChange, extractCreation, extractRecord, toExtractRecord } from './extract-record.ts';
 import { databaseOf, extractNotFound } from './extract-runs.ts';
 import { limitBody, readJson } from './json-body.ts';
 import { listRoute, readPage } from './list-route.ts';
-import { bodyOf, recordRoutes } from './record-routes.ts';
+import { addRecordRoutes, bodyOf } from './record-routes.ts';
 
 const collection = '/api/data/extracts';
 const record = answer('The saved extract.', extractRecord);
@@ -38,14 +37,6 @@ const createRouteOfExtracts = createRoute({
 });
 
 const readListRoute = listRoute(collection, 'Saved extracts', extractRecord);
-
-const routes = recordRoutes({
-  collection,
-  noun: 'saved extract',
-  kept: 'its runs and bundles stay',
-  record: extractRecord,
-  change: 'ExtractChange',
-});
 
 /** `/api/data/extracts`: saved extracts. */
 export function addExtractRoutes(
@@ -73,42 +64,26 @@ export function addExtractRoutes(
     return context.json(page, 200);
   });
 
-  app.openapi(routes.read, async (context) => {
-    const { id } = context.req.valid('param');
-    const row = await control.use((client) => find(client, id, context.get('caller')));
-    return context.json(success(toExtractRecord(row)), 200);
-  });
-
-  const changed = async (id: string, caller: Caller, body: unknown) => {
-    const input = parseInput(extractChange, body);
-    return control.transaction(async (client) => {
-      const row = await find(client, id, caller, 'for update');
+  addRecordRoutes(app, control, {
+    collection,
+    noun: 'extract',
+    kept: 'its runs and bundles stay',
+    record: extractRecord,
+    change: extractChange,
+    changeName: 'ExtractChange',
+    write: toExtractRecord,
+    find,
+    update: async (client, row, input, caller) => {
       const { name, description, include, models, enabled, options } = row;
       const whole = parseInput(extractCreation, {
         ...{ name, description, include, models, enabled, options },
         ...input,
       });
-      return toExtractRecord(await updateExtract(client, row.id, settingsOf(config, whole, caller)));
-    });
-  };
-  app.openapi(routes.put, async (context) => {
-    const { id } = context.req.valid('param');
-    return context.json(success(await changed(id, context.get('caller'), await readJson(context))), 200);
-  });
-  app.openapi(routes.patch, async (context) => {
-    const { id } = context.req.valid('param');
-    return context.json(success(await changed(id, context.get('caller'), await readJson(context))), 200);
-  });
-
-  app.openapi(routes.remove, async (context) => {
-    const { id } = context.req.valid('param');
-    const row = await control.transaction(async (client) => {
-      const extract = await find(client, id, context.get('caller'), 'for update');
-      const run = await readActiveExtractRun(client, extract.id);
-      if (run !== null) throw stillRuns(run.id);
-      return trashExtract(client, extract.id);
-    });
-    return context.json(success(toExtractRecord(row)), 200);
+      return updateExtract(client, row.id, settingsOf(config, whole, caller));
+    },
+    activeRun: readActiveExtractRun,
+    stopHint: () => 'Wait for its end, or cancel it.',
+    trash: trashExtract,
   });
 }
 
@@ -136,16 +111,9 @@ async function find(
   client: ControlClient,
   id: string,
   caller: Caller,
-  lock: 'for update' | '' = '',
+  lock: 'for update' | '',
 ): Promise<ExtractRow> {
-  const row = id.includes('\0') ? null : await readExtract(client, id, visibleTenant(caller), lock);
+  const row = await readExtract(client, id, visibleTenant(caller), lock);
   if (row === null) throw extractNotFound(id);
   return row;
-}
-
-function stillRuns(runId: string): ApiError {
-  return new ApiError('CONFLICT', `The extract is running: run ${runId}.`, {
-    hint: 'Wait for its end, or cancel it.',
-    data: { run_id: runId },
-  });
 }

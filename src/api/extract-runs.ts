@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { ExtractClient } from '../client/extract-client.ts';
 import { fieldError } from '../client/restore-input.ts';
 import { isTemporalUnavailable } from '../client/temporal-error.ts';
+import { onlyDatabase } from '../config/database-config.ts';
 import { fingerprint } from '../config/fingerprint.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { ExtractRequest } from '../contract/extract-request.ts';
@@ -144,10 +145,9 @@ export class ExtractRuns {
 }
 
 /** The database that an extract reads: the only one of the configuration, or the one that it names. */
-export function databaseOf({ databases }: ThawConfig, options: Readonly<Record<string, unknown>>): string {
-  const names = databases.map(({ name }) => name);
-  const [only, ...others] = names;
-  const named = options.database ?? (others.length === 0 ? only : undefined);
+export function databaseOf(config: ThawConfig, options: Readonly<Record<string, unknown>>): string {
+  const names = config.databases.map(({ name }) => name);
+  const named = options.database ?? onlyDatabase(config)?.name;
   if (typeof named === 'string' && names.includes(named)) return named;
   throw fieldError('options.database', `must be one of ${names.join(', ')}`, options.database);
 }

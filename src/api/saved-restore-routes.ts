@@ -18,7 +18,7 @@ import { ApiError, restoreNotFound } from './api-error.ts';
 import { type Caller, visibleTenant } from './caller.ts';
 import { limitBody, readJson } from './json-body.ts';
 import { listRoute, readPage } from './list-route.ts';
-import { bodyOf, recordRoutes } from './record-routes.ts';
+import { addRecordRoutes, bodyOf } from './record-routes.ts';
 import { restoreChange, restoreCreation, restoreRecord, toRestoreRecord } from './restore-record.ts';
 import type { Sources } from './sources/sources.ts';
 
@@ -41,14 +41,6 @@ const createOneRoute = createRoute({
 });
 
 const readListRoute = listRoute(collection, 'Saved restores', restoreRecord);
-
-const routes = recordRoutes({
-  collection,
-  noun: 'saved restore',
-  kept: 'its runs and logs stay',
-  record: restoreRecord,
-  change: 'RestoreChange',
-});
 
 /** `/api/data/restores`: saved restores. */
 export function addSavedRestoreRoutes(
@@ -85,43 +77,22 @@ export function addSavedRestoreRoutes(
     return context.json(page, 200);
   });
 
-  app.openapi(routes.read, async (context) => {
-    const { id } = context.req.valid('param');
-    const row = await control.use((client) => find(client, id, context.get('caller')));
-    return context.json(success(toRestoreRecord(row)), 200);
-  });
-
-  const changed = async (id: string, caller: Caller, body: unknown) => {
-    const input = parseInput(restoreChange, body);
-    return control.transaction(async (client) => {
-      const row = await find(client, id, caller, 'for update');
-      return toRestoreRecord(
-        await updateRestore(
-          client,
-          id,
-          settingsOf(sources, { ...savedOf(row), ...input, name: input.name ?? row.name }),
-        ),
-      );
-    });
-  };
-  app.openapi(routes.put, async (context) => {
-    const { id } = context.req.valid('param');
-    return context.json(success(await changed(id, context.get('caller'), await readJson(context))), 200);
-  });
-  app.openapi(routes.patch, async (context) => {
-    const { id } = context.req.valid('param');
-    return context.json(success(await changed(id, context.get('caller'), await readJson(context))), 200);
-  });
-
-  app.openapi(routes.remove, async (context) => {
-    const { id } = context.req.valid('param');
-    const row = await control.transaction(async (client) => {
-      await find(client, id, context.get('caller'), 'for update');
-      const run = await readActiveRun(client, id);
-      if (run !== null) throw stillRuns(run.id);
-      return trashRestore(client, id);
-    });
-    return context.json(success(toRestoreRecord(row)), 200);
+  addRecordRoutes(app, control, {
+    collection,
+    noun: 'restore',
+    kept: 'its runs and logs stay',
+    record: restoreRecord,
+    change: restoreChange,
+    changeName: 'RestoreChange',
+    write: toRestoreRecord,
+    find,
+    update: (client, row, input) => {
+      const whole = { ...savedOf(row), ...input, name: input.name ?? row.name };
+      return updateRestore(client, row.id, settingsOf(sources, whole));
+    },
+    activeRun: readActiveRun,
+    stopHint: (runId) => `Wait for its end, or cancel it: POST /api/runs/${runId}/cancel.`,
+    trash: trashRestore,
   });
 }
 
@@ -159,16 +130,9 @@ async function find(
   client: ControlClient,
   id: string,
   caller: Caller,
-  lock: 'for update' | '' = '',
+  lock: 'for update' | '',
 ): Promise<RestoreRow> {
   const row = await readRestore(client, id, visibleTenant(caller), lock);
   if (row === null) throw restoreNotFound(id);
   return row;
-}
-
-function stillRuns(runId: string): ApiError {
-  return new ApiError('CONFLICT', `The restore is running: run ${runId}.`, {
-    hint: `Wait for its end, or cancel it: POST /api/runs/${runId}/cancel.`,
-    data: { run_id: runId },
-  });
 }

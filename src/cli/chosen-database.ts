@@ -1,4 +1,4 @@
-import { findDatabase } from '../config/database-config.ts';
+import { findDatabase, onlyDatabase } from '../config/database-config.ts';
 import type { DatabaseConfig, ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 
@@ -9,8 +9,8 @@ import { ThawError } from '../contract/thaw-error.ts';
  */
 export function chosenDatabase(config: ThawConfig, named: string | null): DatabaseConfig {
   if (named !== null) return findDatabase(config, named);
-  const [only, second] = config.databases;
-  if (only !== undefined && second === undefined) return only;
+  const only = onlyDatabase(config);
+  if (only !== null) return only;
   throw new ThawError('InputInvalid', '--table needs --database, as several databases are configured', {
     object: '--database',
     hint: `Name one of ${config.databases.map(({ name }) => name).join(', ')}.`,

@@ -1,5 +1,5 @@
 import { type ArchivedTable, tableFolders, tableOfKey, tablePrefix } from '../archive/key.ts';
-import { configuredTables, findDatabase } from '../config/database-config.ts';
+import { configuredTables, findDatabase, onlyDatabase } from '../config/database-config.ts';
 import { fingerprint } from '../config/fingerprint.ts';
 import { rowRangeOf } from '../config/row-range.ts';
 import type { DatabaseConfig, ThawConfig } from '../config/thaw-config.ts';
@@ -110,8 +110,8 @@ function archives(
 
 function databaseOf(name: string | undefined, config: ThawConfig, naming: FieldNaming): DatabaseConfig {
   if (name !== undefined) return findDatabase(config, name);
-  const [only, second] = config.databases;
-  if (only !== undefined && second === undefined) return only;
+  const only = onlyDatabase(config);
+  if (only !== null) return only;
   const names = config.databases.map((database) => database.name).join(', ');
   throw fieldError(naming('database'), 'is required', undefined, `Name one of ${names}.`);
 }

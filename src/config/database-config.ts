@@ -17,6 +17,12 @@ export function findDatabase(config: ThawConfig, name: string): DatabaseConfig {
   });
 }
 
+/** The database that is meant where none is named: the only one configured; null where there are several. */
+export function onlyDatabase({ databases }: ThawConfig): DatabaseConfig | null {
+  const [only, second] = databases;
+  return second === undefined ? (only ?? null) : null;
+}
+
 /**
  * The password of a database, found only now so that another database's missing variable is no error.
  *

@@ -1,5 +1,6 @@
 import type { ControlClient } from './control-database.ts';
 import type { Listing } from './list.ts';
+import { onlyRow, readSaved, trashSaved } from './saved-records.ts';
 
 /** What the user says of a saved extract. */
 export interface ExtractSettings {
@@ -60,7 +61,7 @@ export async function insertExtract(
      returning *`,
     [...valuesOf(settings), tenant, createdBy],
   );
-  return only(rows);
+  return onlyRow(rows);
 }
 
 /** Writes the settings of a saved extract anew. */
@@ -76,43 +77,24 @@ export async function updateExtract(
      returning *`,
     [...valuesOf(settings), id],
   );
-  return only(rows);
+  return onlyRow(rows);
 }
 
-/**
- * A saved extract; null where the tenant has none of that id, or deleted it. A tenant of null sees those of all.
- *
- * @param lock keeps others from changing, running and deleting it until the transaction ends
- */
-export async function readExtract(
+/** A saved extract, as {@link readSaved} finds it. */
+export function readExtract(
   client: ControlClient,
   id: string,
   tenant: string | null,
   lock: 'for update' | '' = '',
 ): Promise<ExtractRow | null> {
-  const { rows } = await client.query<ExtractRow>(
-    `select * from thaw_api.extracts
-     where id::text = $1 and ($2::text is null or tenant = $2) and trashed_at is null ${lock}`,
-    [id.toLowerCase(), tenant],
-  );
-  return rows[0] ?? null;
+  return readSaved(client, 'thaw_api.extracts', id, tenant, lock);
 }
 
 /** Deletes a saved extract softly: its runs and bundles stay. */
-export async function trashExtract(client: ControlClient, id: string): Promise<ExtractRow> {
-  const { rows } = await client.query<ExtractRow>(
-    'update thaw_api.extracts set trashed_at = now(), updated_at = now() where id = $1 returning *',
-    [id],
-  );
-  return only(rows);
+export function trashExtract(client: ControlClient, id: string): Promise<ExtractRow> {
+  return trashSaved(client, 'thaw_api.extracts', id);
 }
 
 function valuesOf({ name, description, include, models, enabled, options }: ExtractSettings): unknown[] {
   return [name, description, include, models, enabled, options];
-}
-
-function only(rows: readonly ExtractRow[]): ExtractRow {
-  const [row] = rows;
-  if (row === undefined) throw new Error('the statement gave no row');
-  return row;
 }

@@ -1,6 +1,7 @@
 import type { SourceType } from '../contract/run-request.ts';
 import type { ControlClient } from './control-database.ts';
 import type { Listing } from './list.ts';
+import { onlyRow, readSaved, trashSaved } from './saved-records.ts';
 
 /** A saved restore as it lies in `thaw_api.restores`, in the words of the API document. */
 export interface RestoreRow extends RestoreSettings {
@@ -83,7 +84,7 @@ export async function insertRestore(
      returning *`,
     [...valuesOf(settings), owner.tenant, owner.namespace, owner.subject],
   );
-  return only(rows);
+  return onlyRow(rows);
 }
 
 /** Writes the settings of a saved restore anew. */
@@ -100,39 +101,23 @@ export async function updateRestore(
      returning *`,
     [...valuesOf(settings), id],
   );
-  return only(rows);
+  return onlyRow(rows);
 }
 
-/**
- * A saved restore; null where the tenant has none of that id, or deleted it. A tenant of null sees those of all.
- *
- * @param lock keeps others from changing, running and deleting it until the transaction ends
- */
-export async function readRestore(
+/** A saved restore, as {@link readSaved} finds it. */
+export function readRestore(
   client: ControlClient,
   id: string,
   tenant: string | null,
   lock: 'for update' | '' = '',
 ): Promise<RestoreRow | null> {
-  if (!uuidPattern.test(id)) return null;
-  const { rows } = await client.query<RestoreRow>(
-    `select * from thaw_api.restores
-     where id = $1 and ($2::text is null or tenant = $2) and trashed_at is null ${lock}`,
-    [id, tenant],
-  );
-  return rows[0] ?? null;
+  return readSaved(client, 'thaw_api.restores', id, tenant, lock);
 }
 
 /** Deletes a saved restore softly: its runs and logs stay, and it is shown where it is asked for. */
-export async function trashRestore(client: ControlClient, id: string): Promise<RestoreRow> {
-  const { rows } = await client.query<RestoreRow>(
-    'update thaw_api.restores set trashed_at = now(), updated_at = now() where id = $1 returning *',
-    [id],
-  );
-  return only(rows);
+export function trashRestore(client: ControlClient, id: string): Promise<RestoreRow> {
+  return trashSaved(client, 'thaw_api.restores', id);
 }
-
-const uuidPattern = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
 function valuesOf(settings: RestoreSettings): unknown[] {
   return [
@@ -147,10 +132,4 @@ function valuesOf(settings: RestoreSettings): unknown[] {
     settings.enabled,
     settings.options,
   ];
-}
-
-function only(rows: readonly RestoreRow[]): RestoreRow {
-  const [row] = rows;
-  if (row === undefined) throw new Error('the statement gave no row');
-  return row;
 }

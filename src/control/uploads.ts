@@ -1,4 +1,5 @@
 import type { ControlClient } from './control-database.ts';
+import { onlyRow } from './saved-records.ts';
 
 /** A bundle that was sent, and where it lies. */
 export interface UploadRow {
@@ -31,9 +32,7 @@ export async function insertUpload(
      returning *`,
     [id, tenant, filename, bytes, sha256, key, created_by, keep],
   );
-  const [row] = rows;
-  if (row === undefined) throw new Error('the statement gave no row');
-  return row;
+  return onlyRow(rows);
 }
 
 /** An upload that is still kept; null where the tenant has none of that id. A tenant of null sees those of all. */

@@ -3,6 +3,7 @@ import { endLine } from '../../bundle/import-log.ts';
 import { type AllowedPlaces, parseSourceUrl, tokenVariable } from '../../bundle/source-url.ts';
 import type { RestoreClient } from '../../client/restore-client.ts';
 import { fieldError, must, parseInput } from '../../client/restore-input.ts';
+import { onlyDatabase } from '../../config/database-config.ts';
 import { fingerprint } from '../../config/fingerprint.ts';
 import type { ThawConfig } from '../../config/thaw-config.ts';
 import { workflowTypes } from '../../contract/names.ts';
@@ -193,12 +194,9 @@ function withoutType({
 }
 
 /** The one that is named, or the only one configured. */
-function databaseOf(name: string | undefined, { databases }: ThawConfig): string {
-  const [only, second] = databases;
-  const database = name ?? (second === undefined ? only?.name : undefined);
+function databaseOf(name: string | undefined, config: ThawConfig): string {
+  const database = name ?? onlyDatabase(config)?.name;
   if (database !== undefined) return database;
-  throw fieldError(
-    'options.database',
-    `is required: one of ${databases.map((each) => each.name).join(', ')}`,
-  );
+  const names = config.databases.map((each) => each.name);
+  throw fieldError('options.database', `is required: one of ${names.join(', ')}`);
 }

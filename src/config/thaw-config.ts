@@ -95,3 +95,17 @@ export interface ThawConfig {
   /** Where audit events go. @default 's3' */
   readonly auditTrail: StorageType;
 }
+
+/** A database with its dumps. */
+export interface ServiceConfig {
+  /** What dumps are named after and what users name: `argus`. */
+  readonly name: string;
+  /** `name` is that of the PostgreSQL database. */
+  readonly connection: DatabaseConfig;
+  /** Where databases are made and dropped from. @default 'postgres' */
+  readonly maintenance: string;
+  /** Where its dumps lie; null: a dump has to be named by its path. */
+  readonly dumps: StoreConfig | null;
+  /** What names of its dumps begin with, before the `-` or `_`; null: its own name, or anything where it has none. */
+  readonly filePrefix: string | null;
+}

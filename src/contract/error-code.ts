@@ -75,6 +75,18 @@ export const errorTraits = {
     exit: 2,
     hint: 'PostgreSQL does not accept a row. Alter the table, or allow a number of bad rows with --max-rejects.',
   },
+  DumpRejected: {
+    retryable: false,
+    http: 422,
+    exit: 1,
+    hint: 'PostgreSQL does not accept something in the dump; the log of the restore names it. Mend the target, or allow it with --allow-errors.',
+  },
+  VerificationFailed: {
+    retryable: false,
+    http: 422,
+    exit: 3,
+    hint: 'What was loaded is not what was expected; the report names each check. The live database is as it was.',
+  },
   TargetMissing: {
     retryable: false,
     http: 404,

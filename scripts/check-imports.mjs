@@ -32,7 +32,7 @@ const rules = {
   'src/dump': { values: [...inner, 'src/config'] },
   workflows: { values: ['src/contract', 'src/restore'], packages: pure },
   activities: { values: [...inner, 'src/config', 'src/load', 'src/control', 'src/bundle', 'src/dump'] },
-  'src/stack': { values: ['src/contract', 'src/auth'] },
+  'src/stack': { values: ['src/contract', 'src/config', 'src/auth'] },
   'src/client': { values: [...inner, 'src/config'], types: ['workflows'] },
   'src/preview': { values: [...inner, 'src/config', 'src/load', 'src/client'] },
   'src/api': {

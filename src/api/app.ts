@@ -90,7 +90,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   addEventRoutes(app, { control, runs }, logger);
   addRunDataRoutes(app, control, runs);
   addSavedRestoreRoutes(app, control, sources);
-  addExtractRoutes(app, control, config);
+  addExtractRoutes(app, control, bundles);
   addExtractRunRoutes(app, { control, store, runs: extracts });
   const uploads = new Uploads({ config, control, store, settings: bundles });
   addImportRoute(app, { starter, sources, uploads, settings: bundles });

@@ -1,9 +1,12 @@
 import { parseBytes } from '../config/byte-size.ts';
 import { parseSeconds } from '../config/duration.ts';
+import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import { type BundleDatabase, bundleDatabase } from './bundle-database.ts';
 
-/** What the API takes of bundles, and how long it keeps them. */
+/** What the API takes of bundles, where they go, and how long it keeps them. */
 export interface BundleSettings {
+  readonly databaseOf: BundleDatabase;
   /** Bytes of an upload at most. */
   readonly uploadLimit: number;
   /** Seconds that an upload is kept. */
@@ -15,12 +18,13 @@ export interface BundleSettings {
 }
 
 /**
- * `THAW_UPLOAD_LIMIT` (1GiB), `THAW_UPLOAD_KEEP` (7d) and `THAW_EXTRACT_KEEP` (7d).
+ * `THAW_BUNDLE_DATABASE`, `THAW_UPLOAD_LIMIT` (1GiB), `THAW_UPLOAD_KEEP` (7d) and `THAW_EXTRACT_KEEP` (7d).
  *
  * @throws ThawError `ConfigInvalid`
  */
-export function bundleSettings(env: NodeJS.ProcessEnv): BundleSettings {
+export function bundleSettings(config: ThawConfig, env: NodeJS.ProcessEnv): BundleSettings {
   return {
+    databaseOf: bundleDatabase(config, env),
     uploadLimit: read(env, 'THAW_UPLOAD_LIMIT', '1GiB', parseBytes),
     uploadKeep: read(env, 'THAW_UPLOAD_KEEP', '7d', parseSeconds),
     extractKeep: read(env, 'THAW_EXTRACT_KEEP', '7d', parseSeconds),

@@ -116,7 +116,9 @@ export const extractChange = z
       options: z
         .strictObject(
           {
-            database: name.optional().openapi({ description: 'As configured; the only one by default.' }),
+            database: name.optional().openapi({
+              description: 'As configured; that of THAW_BUNDLE_DATABASE or the only one by default.',
+            }),
             namespace: namespaceClaim.optional().openapi({
               description: "The schema; the token's ns by default, and only root may name another.",
             }),

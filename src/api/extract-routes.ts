@@ -1,6 +1,5 @@
 import { createRoute, type OpenAPIHono, type z } from '@hono/zod-openapi';
 import { parseInput } from '../client/restore-input.ts';
-import type { ThawConfig } from '../config/thaw-config.ts';
 import { bundleParts } from '../contract/run-request.ts';
 import type { ControlClient, ControlDatabase } from '../control/control-database.ts';
 import { readActiveExtractRun } from '../control/extract-runs.ts';
@@ -17,9 +16,10 @@ import { listPage } from '../control/list.ts';
 import { demandAccess } from './access.ts';
 import { answer, errorAnswers, success } from './answer.ts';
 import type { ApiEnv } from './api-env.ts';
+import type { BundleSettings } from './bundle-settings.ts';
 import { type Caller, visibleTenant } from './caller.ts';
 import { extractChange, extractCreation, extractRecord, toExtractRecord } from './extract-record.ts';
-import { databaseOf, extractNotFound } from './extract-runs.ts';
+import { extractNotFound } from './extract-runs.ts';
 import { limitBody, readJson } from './json-body.ts';
 import { listRoute, readPage } from './list-route.ts';
 import { addRecordRoutes, bodyOf } from './record-routes.ts';
@@ -42,14 +42,14 @@ const readListRoute = listRoute(collection, 'Saved extracts', extractRecord);
 export function addExtractRoutes(
   app: OpenAPIHono<ApiEnv>,
   control: ControlDatabase,
-  config: ThawConfig,
+  bundles: BundleSettings,
 ): void {
   app.openAPIRegistry.register('ExtractCreation', extractCreation);
   app.openAPIRegistry.register('ExtractChange', extractChange);
 
   app.openapi(createRouteOfExtracts, async (context) => {
     const caller = context.get('caller');
-    const settings = settingsOf(config, parseInput(extractCreation, await readJson(context)), caller);
+    const settings = settingsOf(bundles, parseInput(extractCreation, await readJson(context)), caller);
     const row = await control.use((client) => insertExtract(client, caller.tenant, caller.subject, settings));
     context.header('Location', `${collection}/${row.id}`);
     return context.json(success(toExtractRecord(row)), 201);
@@ -79,7 +79,7 @@ export function addExtractRoutes(
         ...{ name, description, include, models, enabled, options },
         ...input,
       });
-      return updateExtract(client, row.id, settingsOf(config, whole, caller));
+      return updateExtract(client, row.id, settingsOf(bundles, whole, caller));
     },
     activeRun: readActiveExtractRun,
     stopHint: () => 'Wait for its end, or cancel it.',
@@ -89,12 +89,12 @@ export function addExtractRoutes(
 
 /** The schema is that of whoever saves it, and so stays it: root may run the extract of another tenant. */
 function settingsOf(
-  config: ThawConfig,
+  { databaseOf }: BundleSettings,
   input: z.output<typeof extractCreation>,
   caller: Caller,
 ): ExtractSettings {
   const { name, description = null, include = [...bundleParts], models = null, enabled = true } = input;
-  const database = databaseOf(config, input.options ?? {});
+  const database = databaseOf(input.options?.database);
   const namespace = input.options?.namespace ?? caller.namespace;
   if (namespace !== caller.namespace) demandAccess(caller, 'root', `The schema ${namespace}`);
   return {

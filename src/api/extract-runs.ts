@@ -1,8 +1,6 @@
 import type { Logger } from 'pino';
 import type { ExtractClient } from '../client/extract-client.ts';
-import { fieldError } from '../client/restore-input.ts';
 import { isTemporalUnavailable } from '../client/temporal-error.ts';
-import { onlyDatabase } from '../config/database-config.ts';
 import { fingerprint } from '../config/fingerprint.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { ExtractRequest } from '../contract/extract-request.ts';
@@ -23,7 +21,6 @@ import { demandAccess } from './access.ts';
 import { ApiError } from './api-error.ts';
 import type { BundleSettings } from './bundle-settings.ts';
 import { type Caller, visibleTenant } from './caller.ts';
-
 import { keyTaken } from './idempotency.ts';
 
 /** What running extracts takes. */
@@ -130,7 +127,7 @@ export class ExtractRuns {
     const { config, settings } = this.#dependencies;
     const namespace = String(options.namespace);
     if (namespace !== caller.namespace) demandAccess(caller, 'root', `The schema ${namespace}`);
-    const database = databaseOf(config, options);
+    const database = settings.databaseOf(options.database);
     return {
       runId,
       extractId: id,
@@ -142,14 +139,6 @@ export class ExtractRuns {
       keep: settings.extractKeep,
     };
   }
-}
-
-/** The database that an extract reads: the only one of the configuration, or the one that it names. */
-export function databaseOf(config: ThawConfig, options: Readonly<Record<string, unknown>>): string {
-  const names = config.databases.map(({ name }) => name);
-  const named = options.database ?? onlyDatabase(config)?.name;
-  if (typeof named === 'string' && names.includes(named)) return named;
-  throw fieldError('options.database', `must be one of ${names.join(', ')}`, options.database);
 }
 
 /** `My-Dev-Data-2025-01-19-k3x9ab.zip` */

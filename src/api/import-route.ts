@@ -52,7 +52,10 @@ const importRoute = createRoute({
               },
               models: { ...word, description: 'Names with commas between; all where it is empty.' },
               create_models: { ...word, default: 'true', description: 'Anything but false is true.' },
-              database: { ...word, description: 'As configured; the only one by default.' },
+              database: {
+                ...word,
+                description: 'As configured; that of THAW_BUNDLE_DATABASE or the only one by default.',
+              },
               dry_run: { ...yesOrNo, default: 'false', description: 'Does it all and rolls it back.' },
               validate_only: { ...yesOrNo, default: 'false', description: 'Checks the file alone.' },
               incremental: {

@@ -65,14 +65,14 @@ const closeGrace = 10_000;
 /**
  * Starts the HTTP API.
  *
- * @throws ThawError `ConfigInvalid` when there is nothing to check tokens with, no control database is named, or it
- *   cannot listen there
+ * @throws ThawError `ConfigInvalid` when there is nothing to check tokens with, no control database is named, a
+ *   setting of bundles is wrong, or it cannot listen there
  */
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const { config, env, host = '127.0.0.1', port, temporal, taskQueue, logger } = options;
   const verifier = new TokenVerifier(authSettings(env));
   const rateLimit = configuredRateLimit(env);
-  const bundles = bundleSettings(env);
+  const bundles = bundleSettings(config, env);
   const control = openControlDatabase(env);
   const store = openStore(config.store, env);
   const client = new Client(temporal);
@@ -80,6 +80,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const sources = new Sources({
     config,
     allowedUrls: new AllowedPlaces(env.THAW_URL_ALLOW),
+    bundles,
     restores,
     preview: (request, how) => previewRestore(request, { config, env, ...how }),
     findRecorded: (restoreId) => findRecorded(config, env, restoreId),

@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
+import { loadConfig } from '../config/load-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { startApi, startWorker } from './command.ts';
 import { devConfig, devDatabases } from './dev-config.ts';
@@ -49,6 +50,8 @@ export interface DevEnvironment {
   /** The same, by its shorter name. */
   readonly THAW_TOKEN: string;
   readonly THAW_CONFIG: string;
+  /** The first database of that configuration. */
+  readonly THAW_BUNDLE_DATABASE: string;
 }
 
 /** The whole stack, ready to be used, and kept up until it is stopped. */
@@ -111,7 +114,7 @@ async function startParts(options: DevOptions, stack: Stack, started: Supervised
   const { folder, secrets, temporal, s3, postgres } = stack;
   const config = options.config === null ? makeConfig(folder) : path.resolve(options.config);
   const token = await devToken(folder, secrets.jwtSecret);
-  const withoutApi = {
+  const places = {
     TEMPORAL_ADDRESS: temporal.address,
     TEMPORAL_UI_URL: temporal.uiUrl ?? '',
     THAW_DATABASE_URL: postgres.url(devDatabases[0]),
@@ -127,6 +130,8 @@ async function startParts(options: DevOptions, stack: Stack, started: Supervised
     THAW_TOKEN: token,
     THAW_CONFIG: config,
   };
+  const { databases } = await loadConfig(config, { ...ownEnvironment(), ...places });
+  const withoutApi = { ...places, THAW_BUNDLE_DATABASE: databases[0]?.name ?? '' };
   const place = { folder, config, env: { ...ownEnvironment(), ...withoutApi } };
   const api = keepUp(started, () => startApi(place, stack.ports, options.port), options.log);
   const worker = options.worker ? keepUp(started, () => startWorker(place), options.log) : null;

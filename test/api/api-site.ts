@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { pino } from 'pino';
 import { type RunningApi, startApi } from '../../src/api/server.ts';
 import { openTemporal } from '../../src/client/temporal-connection.ts';
+import type { ThawConfig } from '../../src/config/thaw-config.ts';
 import { loadSchema } from '../harness/fixture.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
 import { testAuthorization, tokenEnv } from '../harness/token.ts';
@@ -13,6 +14,7 @@ export const table = 'public.audit_logs';
 
 /** Where an API of a site is otherwise than the others. */
 export interface ApiPlace {
+  readonly config?: ThawConfig;
   readonly env?: NodeJS.ProcessEnv;
   readonly taskQueue?: string;
   readonly reconcileSeconds?: number;
@@ -49,9 +51,10 @@ export async function createApiSite(name: string): Promise<ApiSite> {
   };
   return {
     thaw,
-    listen: async ({ env, taskQueue = thaw.temporal.taskQueue, reconcileSeconds = 5 } = {}) => {
+    listen: async (place = {}) => {
+      const { config = thaw.config, env, taskQueue = thaw.temporal.taskQueue, reconcileSeconds = 5 } = place;
       const api = await startApi({
-        config: thaw.config,
+        config,
         env: { ...tokenEnv, THAW_DATABASE_URL: thaw.database.url, ...env },
         port: 0,
         temporal: openTemporal({ TEMPORAL_ADDRESS: thaw.temporal.address, ...env }),

@@ -178,6 +178,7 @@ describe('startApi', () => {
     ],
     ['keys over plain http', { THAW_JWKS: 'http://id.example/jwks' }, 'THAW_JWKS'],
     ['a file of keys that is not there', { THAW_JWKS: '/nowhere/jwks.json' }, 'THAW_JWKS'],
+    ['bundles going nowhere', { ...tokenEnv, THAW_BUNDLE_DATABASE: 'nowhere' }, 'THAW_BUNDLE_DATABASE'],
     ['an endless skew', { ...tokenEnv, THAW_JWT_CLOCK_SKEW: '86400' }, 'THAW_JWT_CLOCK_SKEW'],
   ])('does not start with %s', async (_, env, object) => {
     await expect(startApi({ ...options, env })).rejects.toMatchObject({ code: 'ConfigInvalid', object });

@@ -86,17 +86,23 @@ const noExtracts = {
 
 /** The parts of the API over fakes. */
 export function testParts(dependencies: TestDependencies = {}): AppDependencies {
-  const { control = nowhere, restores = fakeRestores(), logger = pino({ enabled: false }) } = dependencies;
-  const bundles = bundleSettings({});
+  const {
+    config = testConfig,
+    control = nowhere,
+    restores = fakeRestores(),
+    logger = pino({ enabled: false }),
+  } = dependencies;
+  const bundles = bundleSettings(config, {});
   const sources = new Sources({
     allowedUrls: new AllowedPlaces(undefined),
-    config: testConfig,
+    bundles,
+    config,
     restores,
     findRecorded: dependencies.findRecorded ?? (async () => null),
     preview: dependencies.preview ?? (async () => []),
   });
   return {
-    config: testConfig,
+    config,
     control,
     restores,
     sources,
@@ -106,7 +112,7 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     rateLimit: new RateLimit(1000),
     store: new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' }),
     bundles,
-    extracts: new ExtractRuns({ config: testConfig, control, client: noExtracts, settings: bundles, logger }),
+    extracts: new ExtractRuns({ config, control, client: noExtracts, settings: bundles, logger }),
     logger,
     ...dependencies,
   };

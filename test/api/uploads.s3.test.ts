@@ -19,7 +19,7 @@ import { bytesOf, makeZip, replaced } from '../bundle/zip-writer.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.ts';
 import { createTestBucket, type TestBucket } from '../harness/s3.ts';
 import { sayingAuthenticator, someone } from './callers.ts';
-import { type Answer, read, testApp } from './fake-restores.ts';
+import { type Answer, read, testApp, testConfig } from './fake-restores.ts';
 
 let spools: string;
 let database: TestDatabase;
@@ -28,7 +28,7 @@ let control: ControlDatabase;
 let config: ReturnType<typeof parseConfig>;
 let store: ReturnType<typeof openStore>;
 let zip: Buffer;
-const bundles = { ...bundleSettings({}), uploadLimit: 200_000, bodyPatience: 0.3 };
+const bundles = { ...bundleSettings(testConfig, {}), uploadLimit: 200_000, bodyPatience: 0.3 };
 const files = {
   'describe.yaml': 'users: { fields: { email: { type: text } } }',
   'users.jsonl': '{"id":1}\n',

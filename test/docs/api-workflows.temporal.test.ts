@@ -16,7 +16,12 @@ let folder: string;
 
 beforeAll(async () => {
   site = await createApiSite('workflows');
-  api = await site.listen();
+  // As of thaw dev: several databases are configured, and the lines of the document name none.
+  const { config, database } = site.thaw;
+  const [own] = config.databases;
+  if (own === undefined) throw new Error('a database is configured');
+  const databases = [{ ...own, name: 'elsewhere', port: 1 }, own];
+  api = await site.listen({ config: { ...config, databases }, env: { THAW_BUNDLE_DATABASE: database.name } });
   folder = await mkdtemp(path.join(tmpdir(), 'thaw-workflows-'));
 });
 

@@ -5,6 +5,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { read } from '../api/fake-restores.ts';
+import { makeZip } from '../bundle/zip-writer.ts';
 import { isAlive } from '../harness/process-alive.ts';
 
 /** Built by npm test before anything runs. */
@@ -50,6 +52,20 @@ async function ready(one: Dev): Promise<Record<string, string>> {
   );
 }
 
+/** Sends a bundle as the API document does, without a word of the database. @returns the status that its run ends with */
+async function imported({ THAW_API_URL: url, THAW_TOKEN: token }: Record<string, string>): Promise<unknown> {
+  const headers = { authorization: `Bearer ${token}` };
+  const body = new FormData();
+  const zip = await makeZip({ 'describe.yaml': 'tasks: { fields: { title: { type: text } } }' });
+  body.append('file', new Blob([Uint8Array.from(zip)]), 'backup.zip');
+  const { json } = await read(await fetch(`${url}/api/restores/import`, { method: 'POST', headers, body }));
+  expect(json).toMatchObject({ success: true });
+  const status = async () =>
+    (await read(await fetch(`${url}${json.data.status_url}`, { headers }))).json.data.status;
+  await expect.poll(status, { timeout: 40_000 }).toMatch(/completed|failed|cancelled/);
+  return status();
+}
+
 /** Pids of all processes that run for the folder, by name. */
 function running(): Record<string, number> {
   const records = path.join(home, 'my thaw', 'processes');
@@ -92,14 +108,16 @@ describe('thaw dev', () => {
     ]) {
       expect(env[name], name).toMatch(/./);
     }
+    expect(env.THAW_BUNDLE_DATABASE).toBe('production_db');
     expect((await fetch(`${env.THAW_API_URL}/healthz`)).status).toBe(200);
     expect((await fetch(env.TEMPORAL_UI_URL ?? '')).status).toBe(200);
     expect((await fetch(`${env.AWS_ENDPOINT_URL_S3}/health`)).status).toBe(200);
+    expect(await imported(env)).toBe('completed');
     const client = new pg.Client({ connectionString: env.THAW_DATABASE_URL });
     await client.connect();
-    expect((await client.query('select current_database() as name')).rows).toEqual([
-      { name: 'production_db' },
-    ]);
+    expect(
+      (await client.query(`select current_database() as name, to_regclass('tasks') as made`)).rows,
+    ).toEqual([{ name: 'production_db', made: 'tasks' }]);
     await client.end();
 
     const pids = running();

@@ -3,7 +3,6 @@ import { endLine } from '../../bundle/import-log.ts';
 import { type AllowedPlaces, parseSourceUrl, tokenVariable } from '../../bundle/source-url.ts';
 import type { RestoreClient } from '../../client/restore-client.ts';
 import { fieldError, must, parseInput } from '../../client/restore-input.ts';
-import { onlyDatabase } from '../../config/database-config.ts';
 import { fingerprint } from '../../config/fingerprint.ts';
 import type { ThawConfig } from '../../config/thaw-config.ts';
 import { workflowTypes } from '../../contract/names.ts';
@@ -16,6 +15,7 @@ import {
 } from '../../contract/run-request.ts';
 import { summaryText } from '../../restore/clip.ts';
 import { demandAccess } from '../access.ts';
+import type { BundleSettings } from '../bundle-settings.ts';
 import { findExtracted } from '../extract-runs.ts';
 import { bareRun, runOfProgress } from '../run.ts';
 import { findUpload } from '../uploads.ts';
@@ -29,6 +29,7 @@ export interface BundlesDependencies {
   readonly restores: Pick<RestoreClient, 'progress' | 'outcome'>;
   /** What URLs may name besides the internet at large. */
   readonly allowedUrls: AllowedPlaces;
+  readonly bundles: Pick<BundleSettings, 'databaseOf'>;
 }
 
 /** Finds the bundle that a `source_ref` names. */
@@ -61,13 +62,13 @@ export function urlSource(dependencies: BundlesDependencies): Source<BundleRunRe
 /** Bundles, wherever their bytes are: models and records of a namespace. Its workflow writes how it goes by itself. */
 function bundleSource(
   type: BundleRunRequest['sourceType'],
-  { config, restores, allowedUrls }: BundlesDependencies,
+  { config, restores, allowedUrls, bundles }: BundlesDependencies,
   find: FindBundle,
 ): Source<BundleRunRequest> {
   const settings = (input: unknown): SourceSettings => {
     const parsed = parseInput(bundleInput, input);
     // What is wrong with it is told when it is saved.
-    fingerprint(config, databaseOf(parsed.options.database, config));
+    bundles.databaseOf(parsed.options.database);
     const { source_ref: ref, options } = parsed;
     if (type === 'url' && ref !== null) parseSourceUrl(ref, allowedUrls);
     if (options.token !== undefined) {
@@ -95,7 +96,7 @@ function bundleSource(
       );
       if (source_ref === null) throw fieldError('source_ref', 'is required');
       if (conflict_strategy === 'replace') demandAccess(caller, 'full', 'The strategy replace');
-      const database = databaseOf(options.database, config);
+      const database = bundles.databaseOf(options.database);
       return {
         sourceType: type,
         bundle: {
@@ -191,12 +192,4 @@ function withoutType({
   options,
 }: SourceInput) {
   return { source_ref, conflict_strategy, include, models, create_models, options };
-}
-
-/** The one that is named, or the only one configured. */
-function databaseOf(name: string | undefined, config: ThawConfig): string {
-  const database = name ?? onlyDatabase(config)?.name;
-  if (database !== undefined) return database;
-  const names = config.databases.map((each) => each.name);
-  throw fieldError('options.database', `is required: one of ${names.join(', ')}`);
 }

@@ -9,6 +9,12 @@ export interface ChosenDumps {
   readonly notices: readonly string[];
 }
 
+/** What a restore of a dump begins with. */
+export interface DumpPlan extends ChosenDumps {
+  /** Whether the search attributes are registered: setting one that is not makes workflow tasks fail for ever. */
+  readonly searchAttributes: boolean;
+}
+
 /** Rows of one table, as far as they are known. */
 export interface TableRows {
   /** `schema.table`, quoted where need be. */
@@ -105,6 +111,8 @@ export interface DumpProgress extends RestoreProgress {
   readonly dump: DumpRef | null;
   readonly steps: readonly { readonly step: DumpStep; readonly seconds: number }[];
   readonly notices: readonly string[];
+  /** Null until it has ended; a cancelled workflow has no result, so that this is where its end is told. */
+  readonly outcome: DumpOutcome | null;
 }
 
 /** The end of a restore of a dump. */
@@ -131,8 +139,8 @@ export interface DumpOutcome {
 
 /** The activities of dumps, by the names that the UI shows. Each file of activities/ implements one. */
 export interface DumpActivities {
-  /** Lists the dumps of the service and chooses. */
-  chooseDump(request: DumpRequest): Promise<ChosenDumps>;
+  /** Checks the request against the worker's own configuration, lists the dumps of the service and chooses. */
+  chooseDump(request: DumpRequest): Promise<DumpPlan>;
   /** Reads a dump to its end: whole, usable by this server, with what it needs. Keeps what it found. */
   proveDump(input: { readonly request: DumpRequest; readonly dump: DumpRef }): Promise<DumpProof>;
   /** Writes down what the live database is before anything is touched; null where there is none. */

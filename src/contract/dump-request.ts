@@ -59,6 +59,10 @@ export interface DumpRequest {
   readonly service: string;
   /** Fingerprint of what is not secret of that service. */
   readonly fingerprint: string;
+  /** `host:port` of its PostgreSQL server: with {@link database} the name of the visible lock. */
+  readonly server: string;
+  /** The database that is live after the restore: `into`, or the service's own. */
+  readonly database: string;
   readonly choice: DumpChoice;
   readonly mode: DumpMode;
   /** The database that it goes into; null: the service's own. */

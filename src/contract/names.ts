@@ -41,6 +41,16 @@ export function loadWorkflowId(tableWorkflowId: string, restoreId: string, what:
   return `${tableWorkflowId}/${restoreId}/${what}`;
 }
 
+/** Workflow id of what holds a database while a dump is restored into it: the visible lock. `server` is `host:port`. */
+export function databaseWorkflowId(server: string, database: string): string {
+  return `database/${encodeName(server)}/${encodeName(database)}`;
+}
+
+/** Workflow id of what drops the old database of a swap in time. */
+export function oldDatabaseWorkflowId(server: string, old: string): string {
+  return `old/${encodeName(server)}/${encodeName(old)}`;
+}
+
 /**
  * An archive's name as the workflows carry it: its key relative to the folder of its table or, where it lies
  * elsewhere, the whole key behind a slash.

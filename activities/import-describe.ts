@@ -1,4 +1,4 @@
-import { importDescribe as makeModels } from '../src/bundle/import-describe.ts';
+import { findAltered, importDescribe as makeModels } from '../src/bundle/import-describe.ts';
 import { madeLines, warning } from '../src/bundle/import-log.ts';
 import { groupFiles, partGroups } from '../src/bundle/model-groups.ts';
 import { selectModels } from '../src/bundle/selection.ts';
@@ -7,6 +7,7 @@ import { inFencedTransaction } from '../src/postgres/bundle-fence.ts';
 import { type MadeModel, readMade } from '../src/postgres/bundle-ledger.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
 import { type BundleWorker, withBundleTools, writeLog } from './bundle-tools.ts';
+import { whileHolding } from './hold-models.ts';
 import { type MadeCounts, reportDescribed } from './run-report.ts';
 
 /** Makes the models that are missing, and orders them by their relationships. */
@@ -16,14 +17,22 @@ export function importDescribe(worker: BundleWorker): Activities['importDescribe
       const selection = selectModels(bundle, request);
       const { restoreId, createModels, namespace } = request;
       await ensureSchema(client);
-      const warnings = await makeModels(client, selection.models, {
-        restoreId,
-        namespace,
-        createModels,
-        withData: request.include.includes('data'),
-        transact: (work) => inFencedTransaction(client, restoreId, work),
-        onProgress: (models) => progress.enter('merge', `${models} models`),
-      });
+      const altered = await findAltered(client, namespace, selection.models);
+      const warnings = await whileHolding(worker, request, client, altered, (prove) =>
+        makeModels(client, selection.models, {
+          restoreId,
+          namespace,
+          createModels,
+          withData: request.include.includes('data'),
+          held: new Set(altered),
+          transact: (work) =>
+            inFencedTransaction(client, restoreId, async () => {
+              await prove();
+              return work();
+            }),
+          onProgress: (models) => progress.enter('merge', `${models} models`),
+        }),
+      );
       const made = await readMade(client, request);
       await writeLog(worker, restoreId, [
         ...madeLines(made),

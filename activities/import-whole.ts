@@ -1,8 +1,8 @@
-import { importDescribe } from '../src/bundle/import-describe.ts';
+import { findAltered, importDescribe } from '../src/bundle/import-describe.ts';
 import { decidedLines, madeLines, warning } from '../src/bundle/import-log.ts';
 import { findTables, loadModels } from '../src/bundle/load-models.ts';
 import { groupFiles } from '../src/bundle/model-groups.ts';
-import { selectFiles, selectModels } from '../src/bundle/selection.ts';
+import { type Selection, selectModels } from '../src/bundle/selection.ts';
 import type { Activities } from '../src/contract/activities.ts';
 import { type ModelReport, maxModelsReported, type WholeImport } from '../src/contract/bundle-activities.ts';
 import type { BundleRequest } from '../src/contract/run-request.ts';
@@ -25,32 +25,41 @@ import { countsOf, RunReport, reportDescribed } from './run-report.ts';
 export function importWhole(worker: BundleWorker): Activities['importWhole'] {
   return async (request) =>
     withBundleTools(worker, request, async (tools) => {
-      const { dryRun } = request;
-      const { client } = tools;
+      const { dryRun, namespace } = request;
+      const { client, bundle } = tools;
       await ensureSchema(client);
-      const models = selectFiles(tools.bundle, request).map(({ model }) => model);
+      const selection = selectModels(bundle, request);
       // A dry run leaves nothing, no mark that it holds a table either.
-      return dryRun
-        ? inOneTransaction(worker, request, tools, async () => {})
-        : whileHolding(worker, request, client, models, (prove) =>
-            inOneTransaction(worker, request, tools, prove),
-          );
+      if (dryRun)
+        return inOneTransaction(worker, request, tools, { selection, held: null, prove: async () => {} });
+      const altered = await findAltered(client, namespace, selection.models);
+      const held = new Set([...selection.files.map(({ model }) => model), ...altered]);
+      return whileHolding(worker, request, client, [...held], (prove) =>
+        inOneTransaction(worker, request, tools, { selection, held, prove }),
+      );
     });
 }
 
-/** @param prove makes sure that no other restore writes into the tables */
+interface Whole {
+  readonly selection: Selection;
+  /** Models whose tables are taken; null: of a dry run none is. */
+  readonly held: ReadonlySet<string> | null;
+  /** Makes sure that no other restore writes into them. */
+  readonly prove: () => Promise<void>;
+}
+
 async function inOneTransaction(
   worker: BundleWorker,
   request: BundleRequest,
   tools: BundleTools,
-  prove: () => Promise<void>,
+  whole: Whole,
 ): Promise<WholeImport> {
   const { restoreId, dryRun, conflictStrategy } = request;
   const { client } = tools;
   await beginFenced(client, restoreId);
   try {
-    await prove();
-    await importAll(worker, request, tools);
+    await whole.prove();
+    await importAll(worker, request, tools, whole);
     const made = await readMade(client, request);
     const decided = await readDecidedFiles(client, request);
     await client.query(dryRun ? 'rollback' : 'commit');
@@ -69,16 +78,17 @@ async function inOneTransaction(
 async function importAll(
   worker: BundleWorker,
   request: BundleRequest,
-  { bundle, client, progress }: BundleTools,
+  { client, progress }: BundleTools,
+  { selection, held }: Whole,
 ): Promise<void> {
   const { restoreId, conflictStrategy: strategy, incremental, namespace, createModels } = request;
-  const selection = selectModels(bundle, request);
   const log = (lines: Parameters<typeof writeLog>[2]) => writeLog(worker, restoreId, lines);
   const warnings = await importDescribe(client, selection.models, {
     restoreId,
     namespace,
     createModels,
     withData: request.include.includes('data'),
+    held,
     transact: (work) => work(),
     onProgress: (models) => progress.enter('merge', `${models} models`),
   });

@@ -25,6 +25,8 @@ export interface DescribeOptions extends BundleScope {
   readonly createModels: boolean;
   /** Whether the restore is to bring their records, too. */
   readonly withData: boolean;
+  /** Models whose tables are taken, so that fields may be added to them; null: any may be, as it is rolled back. */
+  readonly held: ReadonlySet<string> | null;
   /** Does something in a transaction of its own, or within the one that is open. */
   transact<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Called after each batch: how many models are looked at by then. */
@@ -49,7 +51,8 @@ const impossibleKeys = [sqlState.undefinedTable, sqlState.undefinedColumn, '4283
  * recorded in the transaction that makes it; see `readMade`.
  *
  * @throws ThawError `ConflictFound` for a model that is not there and must not be made, `InputInvalid` for
- *   what no table can have, and the errors of the database
+ *   what no table can have, `SerializationFailure` where a table that is not taken has come to lack fields, and the
+ *   errors of the database
  */
 export async function importDescribe(
   client: pg.Client,
@@ -78,13 +81,31 @@ export async function importDescribe(
   return warnings;
 }
 
+/** The models whose tables are there and lack fields, so that the description alters them. */
+export async function findAltered(
+  client: pg.Client,
+  namespace: string,
+  models: readonly DescribedModel[],
+): Promise<string[]> {
+  const present = await readModels(client, namespace);
+  const altered = models.filter((model) => {
+    const columns = present?.get(model.name);
+    return columns !== undefined && missingFields(model, columns).length > 0;
+  });
+  return altered.map(({ name }) => name);
+}
+
+function missingFields({ fields }: DescribedModel, columns?: ReadonlySet<string>): DescribedField[] {
+  return fields.filter(({ name }) => columns?.has(name) !== true);
+}
+
 async function makeModels(
   client: pg.Client,
   models: readonly DescribedModel[],
   options: DescribeOptions,
   warnings: DescribeWarning[],
 ): Promise<void> {
-  const { namespace, createModels } = options;
+  const { namespace, createModels, held } = options;
   await lockModels(client, namespace);
   const present = await readModels(client, namespace);
   if (present === null && createModels) await createNamespace(client, namespace);
@@ -92,8 +113,9 @@ async function makeModels(
   for (const model of models) {
     const columns = present?.get(model.name);
     if (columns === undefined && !createModels) throw noSuchModel(model.name);
-    const fields = model.fields.filter(({ name }) => columns?.has(name) !== true);
+    const fields = missingFields(model, columns);
     if (columns !== undefined && fields.length === 0) continue;
+    if (columns !== undefined && held?.has(model.name) === false) throw changedMeanwhile(model.name);
     await makeModel(client, namespace, { ...model, fields }, columns === undefined, warnings);
     made.push({
       model: model.name,
@@ -181,6 +203,13 @@ async function makeForeignKeys(
     const message = `Field ${name}: no foreign key, as ${parent}.${parentColumn} is not there, not unique, or of another type`;
     warnings.push({ model, message });
   }
+}
+
+/** Another restore may fill it: the next attempt takes it, or is told who holds it. */
+function changedMeanwhile(model: string): ThawError {
+  return new ThawError('SerializationFailure', `${model}: the table was made or changed meanwhile.`, {
+    object: model,
+  });
 }
 
 function noSuchModel(model: string): ThawError {

@@ -24,6 +24,7 @@ function options(restoreId: string, namespace: string, rest: Partial<DescribeOpt
     namespace,
     createModels: true,
     withData: true,
+    held: null,
     transact: (work) => inTransaction(client, work),
     onProgress: () => {},
     ...rest,
@@ -171,6 +172,13 @@ test('what cannot be made is told in words of the description, and leaves nothin
   expect(await refused('a: { fields: { x: { type: text, minimum: "1); drop table old" } } }')).toMatchObject({
     code: 'InputInvalid',
   });
+  expect(await refused('old: { fields: { x: { type: text } } }', { held: new Set(['other']) })).toMatchObject(
+    {
+      code: 'SerializationFailure',
+      message: 'old: the table was made or changed meanwhile.',
+    },
+  );
+  expect(await columnsOf('tenant_c.old')).toEqual(['id integer']);
   expect(await refused('a: {}', { createModels: false })).toMatchObject({ code: 'ConflictFound' });
   const { rows } = await client.query(
     "select relname from pg_class where relnamespace = 'tenant_c'::regnamespace",

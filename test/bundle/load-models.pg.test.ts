@@ -86,6 +86,7 @@ async function load(
     ...scope,
     createModels: true,
     withData: how.withData ?? true,
+    held: null,
     transact: (work) => inTransaction(client, work),
     onProgress: () => {},
   });

@@ -61,6 +61,7 @@ test('a model more costs a few queries more, and the catalog is read for many at
       ...scope,
       createModels: true,
       withData: true,
+      held: null,
       transact: (work) => inTransaction(client, work),
       onProgress: () => {},
     }),

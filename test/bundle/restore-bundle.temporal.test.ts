@@ -202,11 +202,32 @@ test('tables of a bundle are taken, and one that another restore holds is refuse
       errorDetail: expect.stringMatching(/^TargetBusy: .*\nWait for it/),
     });
   }
+  const fields = { 'describe.yaml': 'aliases: {}\nusers: { fields: { nickname: { type: text } } }' };
+  const columns = "select count(*) from pg_attribute where attrelid = 'taken.users'::regclass";
+  const before = await site.rows(columns);
+  const altering = { namespace: 'taken', include: ['describe'] } as const;
+  for (const conflictStrategy of ['upsert', 'replace'] as const) {
+    const refused = await site.restore(fields, { ...altering, conflictStrategy });
+    expect(refused).toMatchObject({
+      status: 'failed',
+      error: 'taken.users: restore other holds the table.',
+      counts: { modelsCreated: 0, fieldsCreated: 0 },
+    });
+    expect(await site.rows(columns)).toEqual(before);
+    expect(await site.rows("select to_regclass('taken.aliases') as made")).toEqual([{ made: null }]);
+  }
   // A dry run takes nothing.
   expect(await site.restore(withManifest(files), { ...into, dryRun: true })).toMatchObject({
     status: 'completed',
   });
   await releaseTarget(session, other.restoreId, held);
+  expect(await site.restore(fields, altering)).toMatchObject({
+    status: 'completed',
+    counts: { modelsCreated: 1, fieldsCreated: 1 },
+  });
+  expect(await site.rows('select count(*) from thaw.targets where released_at is null')).toEqual([
+    { count: 0 },
+  ]);
 
   for (const conflictStrategy of ['upsert', 'replace'] as const) {
     const request = await site.request(withManifest(files), { ...into, conflictStrategy });

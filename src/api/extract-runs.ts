@@ -35,7 +35,7 @@ export interface ExtractRunsDependencies {
 /** Seconds after which a run that nobody has written is compared with Temporal. */
 const untouched = 30;
 
-/** The runs of extracts: first written as `queued`, then started in Temporal, so that none is lost. */
+/** The runs of extracts: first written as `pending`, then started in Temporal, so that none is lost. */
 export class ExtractRuns {
   readonly #dependencies: ExtractRunsDependencies;
 
@@ -77,9 +77,10 @@ export class ExtractRuns {
     if (request === null) return true;
     try {
       await client.start(request);
+      await control.use((connection) => touchExtractRun(connection, runId));
     } catch (error) {
       if (!isTemporalUnavailable(error)) throw error;
-      logger.warn({ err: error, runId }, 'an extract is queued until Temporal can be reached');
+      logger.warn({ err: error, runId }, 'an extract is pending until Temporal can be reached');
     }
     return false;
   }

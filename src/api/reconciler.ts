@@ -5,7 +5,7 @@ import type { TableError } from '../contract/outcome.ts';
 import { isEnded } from '../contract/progress.ts';
 import type { ControlDatabase } from '../control/control-database.ts';
 import { appendLogs } from '../control/logs.ts';
-import { readRun, type StoredRun, takeUntouchedRuns, updateRun } from '../control/runs.ts';
+import { queueRun, readRun, type StoredRun, takeUntouchedRuns, updateRun } from '../control/runs.ts';
 import { bareRun, type Run } from './run.ts';
 import type { Sources } from './sources/sources.ts';
 
@@ -97,8 +97,9 @@ export class Reconciler {
 
   /** Starts the workflow of a run that was written; of one that runs or ran already, nothing happens. */
   async start(stored: Pick<StoredRun, 'id' | 'request'>): Promise<void> {
-    const { restores, sources } = this.#dependencies;
+    const { control, restores, sources } = this.#dependencies;
     await restores.startRun(stored.id, sources.ofRequest(stored.request).workflow(stored.request));
+    await control.use((client) => queueRun(client, stored.id));
   }
 
   /** The start of a run was lost, or Temporal has forgotten it since it ended. */

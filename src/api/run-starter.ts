@@ -31,7 +31,7 @@ export interface StartedRun {
 }
 
 /**
- * Starts runs: first written as `queued`, then started in Temporal, so that none is lost. The id of a run that
+ * Starts runs: first written as `pending`, then started in Temporal, so that none is lost. The id of a run that
  * was asked for with an Idempotency-Key follows from the key, so that its record is what remembers the key.
  */
 export class RunStarter {
@@ -129,7 +129,7 @@ export class RunStarter {
       await reconciler.start({ id, request });
     } catch (error) {
       if (!isTemporalUnavailable(error)) throw error;
-      logger.warn({ err: error, runId: id }, 'a run is queued until Temporal can be reached');
+      logger.warn({ err: error, runId: id }, 'a run is pending until Temporal can be reached');
     }
   }
 }

@@ -62,7 +62,7 @@ export type NewExtractRun = Pick<
 >;
 
 /**
- * Writes a run as `queued`, and counts it with its extract.
+ * Writes a run as `pending`, and counts it with its extract.
  *
  * @returns whether it was written: not where another one of the extract is active, or the id is there
  */
@@ -70,7 +70,7 @@ export async function insertExtractRun(client: ControlClient, run: NewExtractRun
   const { id, tenant, extract_id, extract_name, filename, request, created_by } = run;
   const { rowCount } = await client.query(
     `insert into thaw_api.extract_runs (id, tenant, extract_id, extract_name, filename, request, created_by, status)
-     values ($1, $2, $3, $4, $5, $6, $7, 'queued')
+     values ($1, $2, $3, $4, $5, $6, $7, 'pending')
      on conflict do nothing`,
     [id, tenant, extract_id, extract_name, filename, request, created_by],
   );
@@ -163,9 +163,15 @@ export async function updateExtractRun(
   );
 }
 
-/** Lets other processes know that a run was looked at. */
+/** Writes that Temporal has a run, which lets other processes know that it was looked at. */
 export async function touchExtractRun(client: ControlClient, id: string): Promise<void> {
-  await client.query('update thaw_api.extract_runs set updated_at = now() where id = $1', [id]);
+  await client.query(
+    `update thaw_api.extract_runs set
+       status = case status when 'pending' then 'queued' else status end,
+       updated_at = now()
+     where id = $1`,
+    [id],
+  );
 }
 
 /** Counts a download. */

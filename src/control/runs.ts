@@ -71,7 +71,7 @@ export interface RunChange {
 }
 
 /**
- * Writes a run as `queued`, and counts it with its saved restore. Call it in a transaction.
+ * Writes a run as `pending`, and counts it with its saved restore. Call it in a transaction.
  *
  * @returns whether it was written: not where the id is taken, nor where the saved restore has an active run,
  * however many ask at once
@@ -80,7 +80,7 @@ export async function insertRun(client: ControlClient, run: NewRun): Promise<boo
   const { rowCount } = await client.query(
     `insert into thaw_api.restore_runs
        (id, tenant, restore_id, restore_name, source_type, source_filename, status, state, config_snapshot, request, created_by)
-     values ($1, $2, $3, $4, $5, $6, 'queued', 'queued', $7, $8, $9)
+     values ($1, $2, $3, $4, $5, $6, 'pending', 'queued', $7, $8, $9)
      on conflict do nothing`,
     [
       run.id,
@@ -100,6 +100,14 @@ export async function insertRun(client: ControlClient, run: NewRun): Promise<boo
     [run.restoreId, run.id],
   );
   return true;
+}
+
+/** Writes that Temporal has taken a run: it is `queued`, unless a worker has written more by now. */
+export async function queueRun(client: ControlClient, id: string): Promise<void> {
+  await client.query(
+    `update thaw_api.restore_runs set status = 'queued' where id = $1 and status = 'pending'`,
+    [id],
+  );
 }
 
 /**

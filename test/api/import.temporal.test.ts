@@ -196,7 +196,7 @@ test('a run tells its phases and percents while it goes on', async () => {
     return (await read(list)).json.data as unknown as { id: string }[];
   };
   expect((await listed('running')).map(({ id }) => id)).toEqual([answer.json.data.run_id]);
-  // A run is written as queued at once, so that none is ever pending.
+  // Temporal has taken it.
   expect(await listed('pending')).toEqual([]);
   await lockers[1]?.end();
   expect(await completed(answer, token)).toMatchObject({

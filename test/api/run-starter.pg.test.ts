@@ -96,7 +96,7 @@ test('a dry run of archives is told at once, and nothing is started', async () =
   expect(restores.started).toEqual([]);
 });
 
-test('a run that Temporal cannot take is queued, and started once it can', async () => {
+test('a run that Temporal cannot take is pending, and started once it can', async () => {
   const cause = Object.assign(new Error('rpc'), { code: 14, details: 'rpc', metadata: {} });
   const away = fakeRestores({
     startRun: async () => Promise.reject(new ServiceError('Failed to start Workflow', { cause })),
@@ -105,13 +105,15 @@ test('a run that Temporal cannot take is queued, and started once it can', async
   const { status, json } = await send(`/api/restores/${id}/run`, {}, {}, { restores: away });
   expect(status).toBe(200);
   const runId = String(json.data.run_id);
-  const queued = await control.use((client) => readRun(client, runId, 'a'));
-  expect(queued).toMatchObject({ status: 'queued', restoreId: id });
+  const stored = () => control.use((client) => readRun(client, runId, 'a'));
+  expect(await stored()).toMatchObject({ status: 'pending', state: 'queued', restoreId: id });
+  expect(await send(`/api/restores/${id}/run`, {}, {}, { restores: away })).toMatchObject({ status: 409 });
 
   const back = fakeRestores();
   const { reconciler } = testParts({ control, restores: back });
   expect(await reconciler.pass(0)).toBe(0);
   expect(back.started.map(({ restoreId }) => restoreId)).toContain(runId);
+  expect(await stored()).toMatchObject({ status: 'queued', state: 'queued', startedAt: null });
 });
 
 test('a key goes with the same request only', async () => {

@@ -1,4 +1,4 @@
-import type pg from 'pg';
+import pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
 import { type BundleScope, type MadeModel, readMade, recordMade } from '../postgres/bundle-ledger.ts';
 import {
@@ -6,13 +6,13 @@ import {
   addForeignKey,
   createModel,
   createNamespace,
-  isPattern,
   lockModels,
-  type NewColumn,
+  type NewForeignKey,
   readModels,
+  readPatterns,
   readReferringColumns,
-  tryOut,
 } from '../postgres/models.ts';
+import { runMany } from '../postgres/run-many.ts';
 import { databaseError, isSqlState, sqlState } from '../postgres/sqlstate.ts';
 import { withLockTimeout } from '../postgres/transaction.ts';
 import { badBundle } from './bundle-error.ts';
@@ -68,14 +68,8 @@ export async function importDescribe(
   const byName = new Map(models.map((model) => [model.name, model]));
   const made = (await readMade(client, options)).filter(({ fields }) => fields.length > 0);
   for (let from = 0; from < made.length; from += batchSize) {
-    const makeKeys = async () => {
-      const referring = await readReferringColumns(client, options.namespace);
-      for (const { model, fields } of made.slice(from, from + batchSize)) {
-        const described = byName.get(model)?.fields.filter(({ name }) => fields.includes(name)) ?? [];
-        const missing = described.filter(({ name }) => referring.get(model)?.has(name) !== true);
-        await makeForeignKeys(client, options.namespace, model, missing, warnings);
-      }
-    };
+    const batch = made.slice(from, from + batchSize);
+    const makeKeys = () => makeForeignKeys(client, options.namespace, batch, byName, warnings);
     await options.transact(() => withLockTimeout(client, makeKeys));
   }
   return warnings;
@@ -87,7 +81,8 @@ export async function findAltered(
   namespace: string,
   models: readonly DescribedModel[],
 ): Promise<string[]> {
-  const present = await readModels(client, namespace);
+  const names = models.map(({ name }) => name);
+  const present = await readModels(client, namespace, names);
   const altered = models.filter((model) => {
     const columns = present?.get(model.name);
     return columns !== undefined && missingFields(model, columns).length > 0;
@@ -106,52 +101,88 @@ async function makeModels(
   warnings: DescribeWarning[],
 ): Promise<void> {
   const { namespace, createModels, held } = options;
+  const names = models.map(({ name }) => name);
   await lockModels(client, namespace);
-  const present = await readModels(client, namespace);
+  const present = await readModels(client, namespace, names);
   if (present === null && createModels) await createNamespace(client, namespace);
-  const made: MadeModel[] = [];
+  const drafts: ModelDraft[] = [];
   for (const model of models) {
     const columns = present?.get(model.name);
     if (columns === undefined && !createModels) throw noSuchModel(model.name);
     const fields = missingFields(model, columns);
     if (columns !== undefined && fields.length === 0) continue;
     if (columns !== undefined && held?.has(model.name) === false) throw changedMeanwhile(model.name);
-    await makeModel(client, namespace, { ...model, fields }, columns === undefined, warnings);
-    made.push({
-      model: model.name,
-      created: columns === undefined,
-      fields: fields.map(({ name }) => name),
-    });
+    drafts.push({ ...model, fields, isNew: columns === undefined });
   }
+  const patterns = await patternsOf(client, drafts);
+  const make = (some: readonly ModelDraft[]) => makeDrafts(client, namespace, some, patterns, warnings);
+  await make(drafts.filter(({ isNew }) => isNew));
+  // Others may be at work on those that are there: each is named that cannot be had.
+  for (const draft of drafts) if (!draft.isNew) await make([draft]);
+  const made = drafts.map(
+    ({ name, isNew, fields }): MadeModel => ({
+      model: name,
+      created: isNew,
+      fields: fields.map((field) => field.name),
+    }),
+  );
   await recordMade(client, options, made, options.withData);
 }
 
-/** @param isNew the table is not there: its system columns are made, too */
-async function makeModel(
+/** A model with the fields that it lacks. */
+interface ModelDraft extends DescribedModel {
+  /** The table is not there: its system columns are made, too. */
+  readonly isNew: boolean;
+}
+
+async function makeDrafts(
   client: pg.Client,
   namespace: string,
-  model: DescribedModel,
-  isNew: boolean,
+  drafts: readonly ModelDraft[],
+  patterns: ReadonlySet<string>,
   warnings: DescribeWarning[],
 ): Promise<void> {
-  const columns: NewColumn[] = [];
-  for (const field of model.fields) {
-    const pattern = await patternOf(client, model.name, field, warnings);
-    columns.push(columnOf(field, pattern, `${model.name}.${field.name}`));
-  }
+  const names = drafts.map(({ name }) => name);
+  const object = names
+    .slice(0, 5)
+    .map((name) => `${namespace}.${name}`)
+    .join(', ');
+  const statements = drafts.map((draft) => statementsOf(namespace, draft, patterns, warnings));
+  const refused = (place: number, error: unknown) => {
+    const name = names[place] ?? '';
+    throw refusal(error, `${namespace}.${name}`, name);
+  };
   try {
-    if (!isNew) return await addColumns(client, namespace, model.name, columns);
-    const system = systemColumns.map(({ name, definition }) => ({
-      name,
-      definition,
-      index: false,
-      comment: null,
-    }));
-    const comment = model.description === null ? null : noNul(model.description, model.name);
-    await createModel(client, namespace, model.name, [...system, ...columns], comment);
+    await runMany(client, statements, { isOwn: isAboutDescription, refused });
   } catch (raw) {
-    throw refusal(raw, `${namespace}.${model.name}`, model.name);
+    throw databaseError(raw, { object });
   }
+}
+
+function statementsOf(
+  namespace: string,
+  model: ModelDraft,
+  patterns: ReadonlySet<string>,
+  warnings: DescribeWarning[],
+): string {
+  const columns = model.fields.map((field) => {
+    const pattern = patternOf(model.name, field, patterns, warnings);
+    return columnOf(field, pattern, `${model.name}.${field.name}`);
+  });
+  if (!model.isNew) return addColumns(namespace, model.name, columns);
+  const system = systemColumns.map(({ name, definition }) => ({
+    name,
+    definition,
+    index: false,
+    comment: null,
+  }));
+  const comment = model.description === null ? null : noNul(model.description, model.name);
+  return createModel(namespace, model.name, [...system, ...columns], comment);
+}
+
+/** Those of others, of locks for instance, would be the same for each model by itself. */
+function isAboutDescription(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^(22|23|42|54|0A)/.test(error.code ?? '');
 }
 
 /** What PostgreSQL says of a table that it does not make, in words of the description. */
@@ -172,37 +203,58 @@ function refusal(raw: unknown, object: string, model: string): unknown {
   return error;
 }
 
-async function patternOf(
+/** The patterns that PostgreSQL can check. */
+async function patternsOf(
   client: pg.Client,
+  models: readonly DescribedModel[],
+): Promise<ReadonlySet<string>> {
+  const patterns = models.flatMap(({ name: model, fields }) =>
+    fields.flatMap(({ name, type, pattern }) =>
+      pattern === null || type !== 'text' ? [] : [noNul(pattern, `${model}.${name}`)],
+    ),
+  );
+  return readPatterns(client, patterns);
+}
+
+function patternOf(
   model: string,
   { name, type, pattern }: DescribedField,
+  patterns: ReadonlySet<string>,
   warnings: DescribeWarning[],
-): Promise<string | null> {
+): string | null {
   if (pattern === null) return null;
-  if (type === 'text' && (await isPattern(client, noNul(pattern, `${model}.${name}`)))) return pattern;
+  if (type === 'text' && patterns.has(pattern)) return pattern;
   warnings.push({ model, message: `Field ${name}: PostgreSQL cannot check its pattern` });
   return null;
 }
 
+/** Makes those of fields that were made and have none: an earlier attempt may have made some. */
 async function makeForeignKeys(
   client: pg.Client,
   namespace: string,
-  model: string,
-  fields: readonly DescribedField[],
+  made: readonly MadeModel[],
+  described: ReadonlyMap<string, DescribedModel>,
   warnings: DescribeWarning[],
 ): Promise<void> {
-  for (const { name, relationship } of fields) {
-    if (relationship === null) continue;
-    const { model: parent, field: parentColumn, cascadeDelete: cascade } = relationship;
-    const isMade = await tryOut(
-      client,
-      () => addForeignKey(client, namespace, model, { column: name, parent, parentColumn, cascade }),
-      impossibleKeys,
-    );
-    if (isMade) continue;
-    const message = `Field ${name}: no foreign key, as ${parent}.${parentColumn} is not there, not unique, or of another type`;
-    warnings.push({ model, message });
-  }
+  const tables = made.map(({ model }) => model);
+  const referring = await readReferringColumns(client, namespace, tables);
+  const keys = made.flatMap(({ model, fields }) =>
+    (described.get(model)?.fields ?? []).flatMap(({ name, relationship }): NewForeignKey[] => {
+      if (relationship === null || !fields.includes(name) || referring.get(model)?.has(name)) return [];
+      const { model: parent, field: parentColumn, cascadeDelete: cascade } = relationship;
+      return [{ table: model, column: name, parent, parentColumn, cascade }];
+    }),
+  );
+  const statements = keys.map((key) => addForeignKey(namespace, key));
+  await runMany(client, statements, {
+    isOwn: (error) => isSqlState(error, ...impossibleKeys),
+    refused: (place) => {
+      const key = keys[place];
+      if (key === undefined) return;
+      const message = `Field ${key.column}: no foreign key, as ${key.parent}.${key.parentColumn} is not there, not unique, or of another type`;
+      warnings.push({ model: key.table, message });
+    },
+  });
 }
 
 /** Another restore may fill it: the next attempt takes it, or is told who holds it. */

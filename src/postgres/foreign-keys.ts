@@ -51,8 +51,11 @@ const foreignKeysSql = `
     from pg_constraint k
     -- a key of a partitioned table has a copy for each partition, on either side: they are one
     cross join lateral (select coalesce(nullif(k.conparentid, 0), k.oid) as oid) as root
-    join given child on child.oid in (k.conrelid, pg_partition_root(k.conrelid))
-    join given parent on parent.oid in (k.confrelid, pg_partition_root(k.confrelid))
+    -- both sides by equality, as thousands of tables with thousands of keys would else be compared one by one
+    cross join lateral (select k.conrelid::oid union select pg_partition_root(k.conrelid)) as near (oid)
+    cross join lateral (select k.confrelid::oid union select pg_partition_root(k.confrelid)) as far (oid)
+    join given child on child.oid = near.oid
+    join given parent on parent.oid = far.oid
     where k.contype = 'f' and child.oid <> parent.oid
     order by child.oid, parent.oid, root.oid, k.oid
   )

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { qualifiedName, quoteIdentifier, quoteLiteral } from './identifier.ts';
+import { runMany } from './run-many.ts';
 import { isSqlState } from './sqlstate.ts';
 
 /** A column to be made; its SQL is quoted already. */
@@ -13,6 +14,7 @@ export interface NewColumn {
 
 /** A foreign key to be made. */
 export interface NewForeignKey {
+  readonly table: string;
   readonly column: string;
   readonly parent: string;
   readonly parentColumn: string;
@@ -27,19 +29,21 @@ export async function lockModels(client: pg.Client, schema: string): Promise<voi
   await client.query('select pg_advisory_xact_lock($1, hashtext($2))', [modelsLock, schema]);
 }
 
-/** The names of the columns of every table of a schema, by table; null where there is no such schema. */
+/** The names of the columns of some tables of a schema, by table; null where there is no such schema. */
 export async function readModels(
   client: pg.Client,
   schema: string,
+  tables: readonly string[],
 ): Promise<Map<string, ReadonlySet<string>> | null> {
   const { rows } = await client.query<{ table: string | null; columns: string[] | null }>(
     `select c.relname as table, array_agg(a.attname::text) as columns
      from pg_namespace n
      left join pg_class c on c.relnamespace = n.oid and c.relkind in ('r', 'p', 'v', 'm', 'f')
+       and c.relname = any($2::name[])
      left join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
      where n.nspname = $1
      group by c.oid, c.relname`,
-    [schema],
+    [schema, tables],
   );
   if (rows.length === 0) return null;
   return new Map(
@@ -52,31 +56,25 @@ export async function createNamespace(client: pg.Client, schema: string): Promis
   await client.query(`create schema ${quoteIdentifier(schema)}`);
 }
 
-/** Makes a table. */
-export async function createModel(
-  client: pg.Client,
+/** The statements that make a table. */
+export function createModel(
   schema: string,
   table: string,
   columns: readonly NewColumn[],
   comment: string | null,
-): Promise<void> {
+): string {
   const name = qualifiedName(schema, table);
   const list = columns.map((column) => `${quoteIdentifier(column.name)} ${column.definition}`);
   const statements = [`create table ${name} (${list.join(', ')})`, ...extras(name, columns)];
   if (comment !== null) statements.push(`comment on table ${name} is ${quoteLiteral(comment)}`);
-  await client.query(statements.join(';\n'));
+  return statements.join(';\n');
 }
 
-/** Adds columns to a table. */
-export async function addColumns(
-  client: pg.Client,
-  schema: string,
-  table: string,
-  columns: readonly NewColumn[],
-): Promise<void> {
+/** The statements that add columns to a table. */
+export function addColumns(schema: string, table: string, columns: readonly NewColumn[]): string {
   const name = qualifiedName(schema, table);
   const list = columns.map((column) => `add column ${quoteIdentifier(column.name)} ${column.definition}`);
-  await client.query([`alter table ${name} ${list.join(', ')}`, ...extras(name, columns)].join(';\n'));
+  return [`alter table ${name} ${list.join(', ')}`, ...extras(name, columns)].join(';\n');
 }
 
 function extras(table: string, columns: readonly NewColumn[]): string[] {
@@ -88,10 +86,11 @@ function extras(table: string, columns: readonly NewColumn[]): string[] {
   ]);
 }
 
-/** The columns that a foreign key of their own stands on, by table. */
+/** The columns of some tables that a foreign key of their own stands on, by table. */
 export async function readReferringColumns(
   client: pg.Client,
   schema: string,
+  tables: readonly string[],
 ): Promise<Map<string, ReadonlySet<string>>> {
   const { rows } = await client.query<{ table: string; columns: string[] }>(
     `select c.relname as table, array_agg(a.attname::text) as columns
@@ -99,52 +98,35 @@ export async function readReferringColumns(
      join pg_class c on c.oid = k.conrelid
      join pg_namespace n on n.oid = c.relnamespace
      join pg_attribute a on a.attrelid = k.conrelid and a.attnum = k.conkey[1]
-     where k.contype = 'f' and cardinality(k.conkey) = 1 and n.nspname = $1
+     where k.contype = 'f' and cardinality(k.conkey) = 1 and n.nspname = $1 and c.relname = any($2::name[])
      group by c.relname`,
-    [schema],
+    [schema, tables],
   );
   return new Map(rows.map(({ table, columns }) => [table, new Set(columns)]));
 }
 
-/** Makes a foreign key, deferrable, so that tables that point at each other can be loaded in one transaction. */
-export async function addForeignKey(
-  client: pg.Client,
-  schema: string,
-  table: string,
-  key: NewForeignKey,
-): Promise<void> {
-  await client.query(
-    `alter table ${qualifiedName(schema, table)}
+/** The statement that makes a foreign key, deferrable, so that tables that point at each other can be loaded in one transaction. */
+export function addForeignKey(schema: string, key: NewForeignKey): string {
+  return `alter table ${qualifiedName(schema, key.table)}
      add foreign key (${quoteIdentifier(key.column)})
      references ${qualifiedName(schema, key.parent)} (${quoteIdentifier(key.parentColumn)})
-     ${key.cascade ? 'on delete cascade' : ''} deferrable`,
-  );
+     ${key.cascade ? 'on delete cascade' : ''} deferrable`;
 }
 
-/** Tells whether PostgreSQL takes a text for a regular expression, in a transaction that goes on either way. */
-export async function isPattern(client: pg.Client, pattern: string): Promise<boolean> {
-  return tryOut(client, () => client.query(`select '' ~ $1`, [pattern]), ['2201B']);
-}
-
-/**
- * Does something within a transaction that may fail.
- *
- * @param sqlStates by which it may fail
- * @returns whether it was done; where not, the transaction is as it was before
- */
-export async function tryOut(
+/** Tells which texts PostgreSQL takes for regular expressions, in a transaction that goes on either way. */
+export async function readPatterns(
   client: pg.Client,
-  work: () => Promise<unknown>,
-  sqlStates: readonly string[],
-): Promise<boolean> {
-  await client.query('savepoint tried');
-  try {
-    await work();
-    await client.query('release savepoint tried');
-    return true;
-  } catch (error) {
-    if (!isSqlState(error, ...sqlStates)) throw error;
-    await client.query('rollback to savepoint tried');
-    return false;
-  }
+  patterns: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const taken = new Set(patterns);
+  const places = [...taken];
+  await runMany(
+    client,
+    places.map((pattern) => `select '' ~ ${quoteLiteral(pattern)}`),
+    {
+      isOwn: (error) => isSqlState(error, '2201B'),
+      refused: (place) => taken.delete(places[place] ?? ''),
+    },
+  );
+  return taken;
 }

@@ -58,7 +58,10 @@ export interface DatabaseFacts {
   readonly serverVersion: string;
   readonly bytes: number;
   readonly tables: number;
+  /** In all tables together. */
   readonly rows: number;
+  /** Tables whose rows were not counted: estimated by PostgreSQL, or left out of {@link rows}. */
+  readonly estimated: number;
 }
 
 /** What a load brought. */

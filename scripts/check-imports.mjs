@@ -29,7 +29,7 @@ const rules = {
   'src/export': { values: [...inner, 'src/load', 'src/validate'] },
   'src/control': { values: ['src/contract', 'src/postgres'] },
   'src/bundle': { values: [...inner, 'src/config', 'src/load'], types: ['src/control'] },
-  'src/dump': { values: [...inner, 'src/config'] },
+  'src/dump': { values: [...inner, 'src/config', 'src/stack'] },
   workflows: { values: ['src/contract', 'src/restore'], packages: pure },
   activities: { values: [...inner, 'src/config', 'src/load', 'src/control', 'src/bundle', 'src/dump'] },
   'src/stack': { values: ['src/contract', 'src/config', 'src/auth'] },

@@ -26,6 +26,8 @@ export const environmentVariables = {
   AWS_SECRET_ACCESS_KEY: 'Its secret.',
   AWS_REGION: 'Region, where config.yaml names none; AWS_DEFAULT_REGION after it.',
   AWS_ENDPOINT_URL_S3: 'S3-compatible store, where config.yaml names none; AWS_ENDPOINT_URL after it.',
+  PG_BIN: 'Folder of psql, pg_restore and pg_dump. Default: PATH, then the folders of distributions.',
+  THAW_SPOOL_DIR: 'Where dumps lie that pg_restore needs as files. Default: the folder for temporary files.',
   PGSSLMODE: 'TLS to PostgreSQL, where config.yaml does not say.',
 } as const satisfies Record<string, string>;
 

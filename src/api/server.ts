@@ -20,7 +20,8 @@ import { ExtractRuns } from './extract-runs.ts';
 import { configuredRateLimit } from './rate-limit.ts';
 import { Reconciler } from './reconciler.ts';
 import { findRecorded } from './recorded-restores.ts';
-import { removeExpired } from './removal.ts';
+import { removeExpired, removeOld } from './removal.ts';
+import { configuredRunKeep } from './run-keep.ts';
 import { Sources } from './sources/sources.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -73,6 +74,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const verifier = new TokenVerifier(authSettings(env));
   const rateLimit = configuredRateLimit(env);
   const bundles = bundleSettings(config, env);
+  const runKeep = configuredRunKeep(env);
   const control = openControlDatabase(env);
   const store = openStore(config.store, env);
   const client = new Client(temporal);
@@ -97,6 +99,9 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     [
       { what: 'bundles removed whose time is over', work: () => removeExpired(control, store) },
       { what: 'runs of extracts compared with Temporal', work: () => extracts.reconcile() },
+      ...(runKeep === null
+        ? []
+        : [{ what: 'runs removed whose time is over', work: () => removeOld(control, runKeep) }]),
     ],
     30,
     logger,

@@ -74,6 +74,7 @@ create table thaw_api.restore_runs (
   updated_at timestamptz not null default now()
 );
 
+create index restore_runs_ended on thaw_api.restore_runs (completed_at);
 create index restore_runs_tenant on thaw_api.restore_runs (tenant, created_at);
 create index restore_runs_active on thaw_api.restore_runs (created_at)
   where status in ('pending', 'queued', 'running');

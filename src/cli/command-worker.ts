@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
-import { configPath } from '../config/environment.ts';
-import { loadConfig } from '../config/load-config.ts';
+import { loadServices } from '../config/load-services.ts';
 import type { CommandContext } from './context.ts';
 import {
   type LogFlags,
@@ -39,7 +38,7 @@ export function addWorkerCommand(program: Command, context: CommandContext): voi
     .action(async (flags: WorkerFlags) => {
       const { env, printer } = context;
       const { runWorker } = await import('../worker.ts');
-      const config = await loadConfig(configPath(flags.config, env).value, env);
+      const config = await loadServices(flags.config, env);
       const place = servicePlace(flags, env);
       const taskQueue = clusterTaskQueue(flags.taskQueue, env);
       const interrupt = new Interrupt();

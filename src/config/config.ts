@@ -15,11 +15,13 @@ const truths = new Map<unknown, boolean>([
   ...['false', 'f', 'no', 'n', 'off', '0', 0].map((word): [unknown, boolean] => [word, false]),
 ]);
 
-/** The words that the archiver takes for booleans; substituted variables are always text. */
-const flag = z.preprocess(
-  (value) => truths.get(typeof value === 'string' ? value.toLowerCase() : value) ?? value,
-  z.boolean(must('must be true or false')),
-);
+/** The words that the archiver takes for booleans; undefined for anything else. */
+export function truthOf(value: unknown): boolean | undefined {
+  return truths.get(typeof value === 'string' ? value.toLowerCase() : value);
+}
+
+/** Substituted variables are always text. */
+const flag = z.preprocess((value) => truthOf(value) ?? value, z.boolean(must('must be true or false')));
 
 const port = z.preprocess(
   (value) => (typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value),
@@ -51,16 +53,16 @@ const table = z.object(
   section,
 );
 
+const host = text.refine(
+  (host) => !host.includes('://'),
+  'must be a host name, an address or a socket folder, not a URL',
+);
+
 const database = z
   .object(
     {
       name: text.describe('Database: its folder in the archive, and its name in PostgreSQL.'),
-      host: text
-        .refine(
-          (host) => !host.includes('://'),
-          'must be a host name, an address or a socket folder, not a URL',
-        )
-        .describe('Host of PostgreSQL.'),
+      host: host.describe('Host of PostgreSQL.'),
       port: port.default(5432).describe('Port of PostgreSQL.'),
       user: text.describe('Role that restores.'),
       password_env: optionalText.describe('Environment variable that holds the password.'),
@@ -110,9 +112,55 @@ const s3 = z.object(
   section,
 );
 
+const dumps = z
+  .object(
+    {
+      folder: optionalText.describe('Folder that dumps lie in, or its file:// URL.'),
+      s3: s3.omit({ prefix: true }).optional().describe('The object store that dumps lie in, set as s3 is.'),
+      prefix: z.string(must('must be text')).default('').describe('What every key of a dump begins with.'),
+    },
+    section,
+  )
+  .superRefine(({ folder, s3 }, context) => {
+    if (folder === undefined && s3?.bucket === undefined) {
+      const path = s3 === undefined ? ['folder'] : ['s3', 'bucket'];
+      context.addIssue({ code: 'custom', path, message: 'is required' });
+    }
+    if (folder !== undefined && s3 !== undefined) {
+      context.addIssue({ code: 'custom', path: ['folder'], message: 'and s3 must not both be set' });
+    }
+  });
+
+const service = z
+  .object(
+    {
+      name: text.describe('Service: what its dumps are named after, and what commands name.'),
+      host: host.default('localhost').describe('Host of PostgreSQL.'),
+      port: port.default(5432).describe('Port of PostgreSQL.'),
+      user: optionalText.describe('Role that restores; absent: the name of the service.'),
+      password_env: optionalText.describe('Environment variable that holds the password.'),
+      password: optionalText.describe('The password itself; for development.'),
+      database: text.describe('Database that its dumps are restored into.'),
+      sslmode: oneOf(sslModes).optional().describe('TLS as libpq names it; PGSSLMODE, then prefer.'),
+      sslrootcert: optionalText.describe('File with the certificate authorities to trust.'),
+      maintenance_database: text
+        .default('postgres')
+        .describe('Database from which others are made, renamed and dropped.'),
+      dumps: dumps.optional().describe('Where its dumps lie; absent: a dump has to be named by its path.'),
+      file_prefix: optionalText.describe(
+        'What names of its dumps begin with, before - or _ and the time; absent: name or database.',
+      ),
+    },
+    section,
+  )
+  .refine(({ password, password_env }) => password === undefined || password_env === undefined, {
+    path: ['password'],
+    message: 'only one of password_env and password may be set',
+  });
+
 /**
- * `config.yaml`: the archiver's own file, of which Thaw reads what a restore needs, and a key of its own,
- * `folder`. The one definition behind parsing, validation, defaults and help. Keys that are not named
+ * `config.yaml`: the archiver's own file, of which Thaw reads what a restore needs, and keys of its own,
+ * `folder` and `services`. The one definition behind parsing, validation, defaults and help. Keys that are not named
  * here belong to the archiver and are passed over.
  */
 export const configFile = z
@@ -130,7 +178,12 @@ export const configFile = z
       databases: z
         .array(database, must('must be a list of databases'))
         .min(1, 'must name at least one database')
-        .describe('Databases archived, and restored into.'),
+        .optional()
+        .describe('Databases archived, and restored into; may be absent where services are named.'),
+      services: z
+        .array(service, must('must be a list of services'))
+        .default([])
+        .describe('Databases with their dumps.'),
       defaults: z
         .object(
           { audit_trail_storage_type: storageType.default('s3').describe('Where audit events are written.') },
@@ -154,20 +207,19 @@ export const configFile = z
     section,
   )
   .superRefine((value, context) => {
-    if (value.folder === undefined && value.s3?.bucket === undefined) {
+    const { databases, services } = value;
+    if (databases === undefined && services.length === 0) {
+      context.addIssue({ code: 'custom', path: ['databases'], message: 'is required' });
+    }
+    if (databases !== undefined && value.folder === undefined && value.s3?.bucket === undefined) {
       context.addIssue({
         code: 'custom',
         path: value.s3 ? ['s3', 'bucket'] : ['s3'],
         message: 'is required',
       });
     }
-    const seen = new Set<string>();
-    for (const [index, { name }] of value.databases.entries()) {
-      if (seen.has(name)) {
-        context.addIssue({ code: 'custom', path: ['databases', index, 'name'], message: 'is there twice' });
-      }
-      seen.add(name);
-    }
+    refuseTwice('databases', databases ?? [], context);
+    refuseTwice('services', services, context);
   });
 
 /** `config.yaml` after validation, in its own names. */
@@ -182,4 +234,18 @@ function isEndpoint(endpoint: string): boolean {
   const url = new URL(endpoint);
   const isHttp = url.protocol === 'http:' || url.protocol === 'https:';
   return isHttp && !url.username && !url.password && !url.search && !url.hash;
+}
+
+function refuseTwice(
+  field: string,
+  entries: readonly { readonly name: string }[],
+  context: z.RefinementCtx,
+): void {
+  const seen = new Set<string>();
+  for (const [index, { name }] of entries.entries()) {
+    if (seen.has(name)) {
+      context.addIssue({ code: 'custom', path: [field, index, 'name'], message: 'is there twice' });
+    }
+    seen.add(name);
+  }
 }

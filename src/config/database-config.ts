@@ -13,7 +13,10 @@ export function findDatabase(config: ThawConfig, name: string): DatabaseConfig {
   if (found !== undefined) return found;
   throw new ThawError('InputInvalid', `database "${name}" is not in the configuration`, {
     object: name,
-    hint: `Name one of ${config.databases.map((database) => database.name).join(', ')}, or add it to ${config.path}.`,
+    hint:
+      config.databases.length === 0
+        ? 'No archives are configured: name the configuration file with --config PATH or in THAW_CONFIG.'
+        : `Name one of ${config.databases.map((database) => database.name).join(', ')}, or add it to ${config.path}.`,
   });
 }
 
@@ -29,6 +32,7 @@ export function onlyDatabase({ databases }: ThawConfig): DatabaseConfig | null {
  * @throws ThawError `ConfigInvalid` naming the variable that is not set
  */
 export function databasePassword(database: DatabaseConfig, env: NodeJS.ProcessEnv): string {
+  if ('secret' in database.password) return database.password.secret;
   const place = `databases[${database.name}]`;
   if ('text' in database.password) return substitute(database.password.text, env, `${place}.password`);
   const variable = database.password.env;

@@ -2,7 +2,7 @@ import { ThawError } from '../contract/thaw-error.ts';
 import type { ConfigFile } from './config.ts';
 import type { S3StoreConfig } from './thaw-config.ts';
 
-type S3Section = ConfigFile['s3'];
+type S3Section = Omit<NonNullable<ConfigFile['s3']>, 'prefix'> | undefined;
 
 /** AES-256. */
 const keyBytes = 32;
@@ -15,16 +15,18 @@ const loopback = /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/;
  * key; with one, every object is written and read by it.
  *
  * @param endpoint null: AWS, the only one that is asked for a kind without key
+ * @param within what names of settings begin with in messages; empty for the section `s3` of the file itself
  * @throws ThawError `ConfigInvalid`; never quotes the key
  */
 export function serverSideEncryption(
   s3: S3Section,
   endpoint: string | null,
   env: NodeJS.ProcessEnv,
+  within: string,
 ): S3StoreConfig['encryption'] {
-  const customerKey = customerKeyOf(s3, env);
+  const customerKey = customerKeyOf(s3, env, within);
   if (customerKey !== null) {
-    if (endpoint !== null) refusePlainHttp(endpoint);
+    if (endpoint !== null) refusePlainHttp(endpoint, within);
     return { customerKey };
   }
   if (endpoint !== null) return null;
@@ -32,16 +34,16 @@ export function serverSideEncryption(
   return s3?.encryption === 'SSE-S3' ? 'AES256' : null;
 }
 
-function customerKeyOf(s3: S3Section, env: NodeJS.ProcessEnv): string | null {
+function customerKeyOf(s3: S3Section, env: NodeJS.ProcessEnv, within: string): string | null {
   const variable = s3?.sse_customer_key_env;
   if (variable !== undefined && s3?.sse_customer_key !== undefined) {
     throw invalid(
-      's3.sse_customer_key',
+      `${within}s3.sse_customer_key`,
       'and sse_customer_key_env must not both be set',
       'Take one of them out.',
     );
   }
-  const field = variable === undefined ? 's3.sse_customer_key' : 's3.sse_customer_key_env';
+  const field = `${within}s3.sse_customer_key${variable === undefined ? '' : '_env'}`;
   const text = variable === undefined ? s3?.sse_customer_key : env[variable];
   if (variable !== undefined && !text) {
     throw invalid(
@@ -55,7 +57,7 @@ function customerKeyOf(s3: S3Section, env: NodeJS.ProcessEnv): string | null {
     throw invalid(
       field,
       'goes with encryption: SSE-C only',
-      'Set s3.encryption to SSE-C, or take the key out.',
+      `Set ${within}s3.encryption to SSE-C, or take the key out.`,
     );
   }
   const key = Buffer.from(text, 'base64');
@@ -64,11 +66,11 @@ function customerKeyOf(s3: S3Section, env: NodeJS.ProcessEnv): string | null {
 }
 
 /** Every request carries the key: S3 refuses it over plain HTTP, when anybody on the way could have read it. */
-function refusePlainHttp(endpoint: string): void {
+function refusePlainHttp(endpoint: string, within: string): void {
   const { protocol, hostname } = new URL(endpoint);
   if (protocol === 'https:' || loopback.test(hostname)) return;
   throw invalid(
-    's3.endpoint',
+    `${within}s3.endpoint`,
     'must be https:// with encryption: SSE-C, since every request carries the key',
     'Use the https:// endpoint of the store.',
   );

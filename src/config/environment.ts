@@ -30,6 +30,14 @@ export const environmentVariables = {
   PG_BIN: 'Folder of psql, pg_restore and pg_dump. Default: PATH, then the folders of distributions.',
   THAW_SPOOL_DIR: 'Where dumps lie that pg_restore needs as files. Default: the folder for temporary files.',
   PGSSLMODE: 'TLS to PostgreSQL, where config.yaml does not say.',
+  BACKUP_DIR: 'Folder of the dumps of services that NAME_DB_HOST, _PORT, _USER, _PASSWORD and _NAME tell.',
+  RESTORE_DATABASE_URL: 'Database that dumps are restored into; DATABASE_URL after it.',
+  AWS_S3_BUCKET: 'Bucket of its dumps; S3_BUCKET after it.',
+  AWS_S3_REGION: 'Region of that bucket, or auto; S3_REGION after it.',
+  AWS_S3_ENDPOINT: 'Its store, where that is not AWS; S3_ENDPOINT after it.',
+  AWS_S3_FORCE_PATH_STYLE: 'true: the bucket is named in the path. Default: false.',
+  BUCKET_SUBFOLDER: 'What keys of dumps begin with.',
+  BACKUP_FILE_PREFIX: 'What names of dumps begin with. Default: backup.',
 } as const satisfies Record<string, string>;
 
 /** A setting, and where its value came from, for messages. */

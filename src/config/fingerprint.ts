@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { findDatabase } from './database-config.ts';
-import type { StoreConfig, ThawConfig } from './thaw-config.ts';
+import type { ServiceConfig, StoreConfig, ThawConfig } from './thaw-config.ts';
 
 /**
  * What a restore reads from and writes to, as 16 hex digits: a request carries it, and a worker whose
@@ -11,8 +11,25 @@ import type { StoreConfig, ThawConfig } from './thaw-config.ts';
  */
 export function fingerprint(config: ThawConfig, databaseName: string): string {
   const { host, port, name, user } = findDatabase(config, databaseName);
-  const identity = JSON.stringify([...storeIdentity(config.store), host, port, name, user]);
-  return createHash('sha256').update(identity).digest('hex').slice(0, 16);
+  return digest([...storeIdentity(config.store), host, port, name, user]);
+}
+
+/** The same for a restore of a dump: the database of a service, and where its dumps lie. */
+export function serviceFingerprint({ connection, maintenance, dumps, filePrefix }: ServiceConfig): string {
+  const { host, port, name, user } = connection;
+  return digest([
+    ...(dumps === null ? [] : storeIdentity(dumps)),
+    filePrefix,
+    host,
+    port,
+    name,
+    user,
+    maintenance,
+  ]);
+}
+
+function digest(identity: readonly (string | number | null)[]): string {
+  return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16);
 }
 
 function storeIdentity(store: StoreConfig): readonly (string | null)[] {

@@ -9,8 +9,14 @@ export interface TableConfig {
   readonly timestampColumn: string | null;
 }
 
-/** Where the password is: in an environment variable, or in the file (its `${VAR}` not yet substituted). */
-export type PasswordSource = { readonly env: string } | { readonly text: string };
+/**
+ * Where the password is: in an environment variable, or in the file (its `${VAR}` not yet substituted). A secret is
+ * the password itself, empty where there is none.
+ */
+export type PasswordSource =
+  | { readonly env: string }
+  | { readonly text: string }
+  | { readonly secret: string };
 
 /** A database: what its archives lie under, and where its rows go. */
 export interface DatabaseConfig {
@@ -87,10 +93,12 @@ export interface WatermarkConfig {
 
 /** What a configuration file says, with every default filled in. */
 export interface ThawConfig {
-  /** The file that it was read from, absolute. */
+  /** The file that it was read from, absolute; `the environment` where there is none. */
   readonly path: string;
   readonly store: StoreConfig;
   readonly databases: readonly DatabaseConfig[];
+  /** Databases with their dumps, of the file and of the environment; every database is one, too. */
+  readonly services: readonly ServiceConfig[];
   readonly restoreWatermark: WatermarkConfig;
   /** Where audit events go. @default 's3' */
   readonly auditTrail: StorageType;
@@ -106,6 +114,8 @@ export interface ServiceConfig {
   readonly maintenance: string;
   /** Where its dumps lie; null: a dump has to be named by its path. */
   readonly dumps: StoreConfig | null;
-  /** What names of its dumps begin with, before the `-` or `_`; null: its own name, or anything where it has none. */
+  /** What names of its dumps begin with, before the `-` or `_` and the time; null: its own name, or that of its database. */
   readonly filePrefix: string | null;
+  /** The one that `default`, and no name at all, mean: that of `RESTORE_DATABASE_URL`. */
+  readonly isDefault?: boolean;
 }

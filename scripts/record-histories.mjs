@@ -20,6 +20,12 @@ const tests = [
   'under error and replace',
   'done again at resume',
   'nothing else when it is cancelled',
+  'proved, loaded beside',
+  'the good one before it is named',
+  'is removed, and nothing is swapped',
+  'cancelled in its step load',
+  'takes hold before the next step',
+  'holds is busy',
 ];
 const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const { status } = spawnSync(

@@ -3,9 +3,12 @@
  * bundle, and hence the one file that only exports.
  */
 // biome-ignore-start lint/performance/noBarrelFile: the bundler takes one entry file
+export { dropOldDatabase } from './drop-old-database.ts';
 export { extractBundle } from './extract-bundle.ts';
+export { holdDatabase } from './hold-database.ts';
 export { restoreAll } from './restore-all.ts';
 export { restoreArchive, restorePack } from './restore-archive.ts';
 export { restoreBundle } from './restore-bundle.ts';
+export { restoreDump } from './restore-dump.ts';
 export { restoreTable } from './restore-table.ts';
 // biome-ignore-end lint/performance/noBarrelFile: the bundler takes one entry file

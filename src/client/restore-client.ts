@@ -152,7 +152,7 @@ export class RestoreClient {
     try {
       return await this.#handle(restoreId).result();
     } catch (error) {
-      const outcome = error instanceof WorkflowFailedError ? outcomeOf(error) : null;
+      const outcome = error instanceof WorkflowFailedError ? outcomeOf<RestoreOutcome>(error) : null;
       if (outcome !== null) return outcome;
       // Temporal keeps no result of a cancelled workflow; its last progress says as much.
       if (error instanceof WorkflowFailedError && error.cause instanceof CancelledFailure) {
@@ -160,7 +160,7 @@ export class RestoreClient {
         const seconds = (closeTime.getTime() - startTime.getTime()) / 1000;
         return cancelledOutcome(await this.progress(restoreId), seconds);
       }
-      throw this.#translate(restoreId, error);
+      throw restoreError(restoreId, error);
     }
   }
 
@@ -208,27 +208,28 @@ export class RestoreClient {
     try {
       return await this.#inTime(question);
     } catch (error) {
-      throw this.#translate(restoreId, error);
+      throw restoreError(restoreId, error);
     }
   }
+}
 
-  #translate(restoreId: string, error: unknown): unknown {
-    if (error instanceof WorkflowNotFoundError) {
-      return new ThawError('InputInvalid', `No restore ${restoreId} is running.`, {
-        object: restoreId,
-        hint: 'See `thaw status` for restores that have ended.',
-        cause: error,
-      });
-    }
-    if (error instanceof WorkflowUpdateFailedError) {
-      return new ThawError('InputInvalid', error.cause?.message ?? error.message, {
-        object: restoreId,
-        hint: `Look at it with \`thaw status ${restoreId}\`.`,
-        cause: error,
-      });
-    }
-    return error;
+/** What an error of Temporal's client about a restore means for whoever asked. */
+export function restoreError(restoreId: string, error: unknown): unknown {
+  if (error instanceof WorkflowNotFoundError) {
+    return new ThawError('InputInvalid', `No restore ${restoreId} is running.`, {
+      object: restoreId,
+      hint: 'See `thaw status` for restores that have ended.',
+      cause: error,
+    });
   }
+  if (error instanceof WorkflowUpdateFailedError) {
+    return new ThawError('InputInvalid', error.cause?.message ?? error.message, {
+      object: restoreId,
+      hint: `Look at it with \`thaw status ${restoreId}\`.`,
+      cause: error,
+    });
+  }
+  return error;
 }
 
 /** The workflow of a restore of row archives. */
@@ -265,10 +266,10 @@ function standingOf(
 }
 
 /** A restore that failed gives its outcome along. */
-function outcomeOf(error: WorkflowFailedError): RestoreOutcome | null {
+export function outcomeOf<Outcome>(error: WorkflowFailedError): Outcome | null {
   const cause = error.cause;
   if (!(cause instanceof ApplicationFailure)) return null;
-  return (cause.details?.[1] as RestoreOutcome | undefined) ?? null;
+  return (cause.details?.[1] as Outcome | undefined) ?? null;
 }
 
 function cancelledOutcome(progress: RestoreProgress, seconds: number): RestoreOutcome {

@@ -98,7 +98,17 @@ export const maxTablesReported = 200;
 export interface DumpSwap {
   /** The name that the old database is kept under; null where there was none. */
   readonly old: string | null;
+  /** When that one is dropped, ISO 8601. */
+  readonly dropAt: string | null;
   /** What was not carried over, since the new database has no counterpart. */
+  readonly notices: readonly string[];
+}
+
+/** What became of a load that came to no good end. */
+export interface DiscardedLoad {
+  /** Databases that are still there. */
+  readonly leftBehind: readonly string[];
+  /** What the user has to know of the live database. */
   readonly notices: readonly string[];
 }
 
@@ -140,6 +150,14 @@ export interface DumpOutcome {
   readonly seconds: number;
 }
 
+/** An old database that is dropped in time. */
+export interface OldDatabase {
+  readonly request: DumpRequest;
+  readonly name: string;
+  /** ISO 8601. */
+  readonly dropAt: string;
+}
+
 /** The activities of dumps, by the names that the UI shows. Each file of activities/ implements one. */
 export interface DumpActivities {
   /** Checks the request against the worker's own configuration, lists the dumps of the service and chooses. */
@@ -163,10 +181,12 @@ export interface DumpActivities {
     readonly load: DumpLoad;
     readonly before: DatabaseFacts | null;
   }): Promise<DumpSwap>;
-  /** Removes the new database of a restore that came to no good end; nothing there is as good. Tells what it could not. */
-  discardLoad(request: DumpRequest): Promise<readonly string[]>;
+  /** Removes the new database of a restore that came to no good end; nothing there is as good. Tells what is left. */
+  discardLoad(request: DumpRequest): Promise<DiscardedLoad>;
   /** Drops the old database of a swap, unless it was swapped back or is kept. */
-  dropOldDatabase(input: { readonly request: DumpRequest; readonly old: string }): Promise<void>;
+  dropOldDatabase(old: OldDatabase): Promise<void>;
+  /** Finds out which workflow the holder of a database works for; null where it has ended by now. */
+  nameHolder(input: { readonly workflowId: string }): Promise<string | null>;
   /** Writes state and outcome into `thaw.dump_restores`; where it may not, it says so once. */
   recordDump(input: {
     readonly request: DumpRequest;

@@ -29,3 +29,6 @@ export const tableProgressQuery = defineQuery<TableProgress>('progress');
 export const tableCancelledSignal = defineSignal<[TableOutcome]>('tableCancelled');
 /** From a table to its restore, now and then: how far it is, and that it pauses or goes on. */
 export const tableProgressSignal = defineSignal<[TableProgress]>('tableProgress');
+
+/** From a restore of a dump to what holds its database: it may go. */
+export const releaseSignal = defineSignal('release');

@@ -11,6 +11,9 @@ export const workflowTypes = {
   restorePack: 'restorePack',
   restoreBundle: 'restoreBundle',
   extractBundle: 'extractBundle',
+  restoreDump: 'restoreDump',
+  holdDatabase: 'holdDatabase',
+  dropOldDatabase: 'dropOldDatabase',
 } as const;
 
 /** Search attributes, all of type Keyword; a worker registers them when it starts. */

@@ -32,6 +32,8 @@ test.each(histories)('$name is replayed as it was recorded', ({ name }) => {
 test('every workflow was recorded, with failures, a pause, a cancel and continue-as-new', () => {
   expect(histories.map(({ name }) => name)).toEqual(
     expect.arrayContaining([
+      'drop-old-database',
+      'hold-database',
       'restore-all-cancelled-by-signal',
       'restore-all-paused',
       'restore-all-with-error',
@@ -40,6 +42,11 @@ test('every workflow was recorded, with failures, a pause, a cancel and continue
       'restore-bundle-cancelled',
       'restore-bundle-paused-now',
       'restore-bundle-whole',
+      'restore-dump',
+      'restore-dump-cancelled',
+      'restore-dump-not-good',
+      'restore-dump-paused',
+      'restore-dump-with-error',
       'restore-pack',
       'restore-table-cancelled-by-signal',
       'restore-table-first-run',

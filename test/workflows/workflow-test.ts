@@ -29,6 +29,7 @@ export interface WorkflowTest {
   readonly client: Client;
   readonly restores: RestoreClient;
   readonly connection: NativeConnection;
+  readonly taskQueue: string;
   readonly restoreId: string;
   /** Name of the database: a part of the ids of tables. */
   readonly database: string;
@@ -54,8 +55,13 @@ let installed = false;
  * @param address of the Temporal server
  * @param maxCachedWorkflows 0: each task replays the whole history, so that what is not deterministic shows;
  * then do not query in a loop, as a task that is met by a query is lost now and then, for 10 seconds
+ * @param activities besides those of the fake
  */
-export async function startWorkflowTest(address: string, maxCachedWorkflows = 100): Promise<WorkflowTest> {
+export async function startWorkflowTest(
+  address: string,
+  maxCachedWorkflows = 100,
+  activities: object = {},
+): Promise<WorkflowTest> {
   quietRuntime();
   bundle ??= workflowBundle();
   const unique = randomBytes(4).toString('hex');
@@ -68,7 +74,7 @@ export async function startWorkflowTest(address: string, maxCachedWorkflows = 10
     taskQueue,
     identity: 'worker',
     workflowBundle: await bundle,
-    activities: { ...fake.activities() },
+    activities: { ...fake.activities(), ...activities },
     maxCachedWorkflows,
     maxHeartbeatThrottleInterval: '100ms',
     defaultHeartbeatThrottleInterval: '100ms',
@@ -83,6 +89,7 @@ export async function startWorkflowTest(address: string, maxCachedWorkflows = 10
     client,
     restores,
     connection,
+    taskQueue,
     restoreId,
     database,
     request: (options = {}) => ({

@@ -1,0 +1,489 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  allHandlersFinished,
+  CancellationScope,
+  CancelledFailure,
+  type ChildWorkflowHandle,
+  condition,
+  isCancellation,
+  ParentClosePolicy,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  startChild,
+} from '@temporalio/workflow';
+import type {
+  DatabaseFacts,
+  DumpActivities,
+  DumpLoad,
+  DumpOutcome,
+  DumpPlan,
+  DumpProgress,
+  DumpProof,
+  DumpReport,
+  DumpStep,
+  DumpSwap,
+} from '../src/contract/dump-activities.ts';
+import type { DumpRef, DumpRequest } from '../src/contract/dump-request.ts';
+import { errorTraits } from '../src/contract/error-code.ts';
+import { progressQuery, releaseSignal } from '../src/contract/messages.ts';
+import { databaseWorkflowId, oldDatabaseWorkflowId, workflowTypes } from '../src/contract/names.ts';
+import type { TableError } from '../src/contract/outcome.ts';
+import { isEnded, type RestoreState } from '../src/contract/progress.ts';
+import { isAboutDump } from '../src/restore/dump-faults.ts';
+import { describeDump, dumpProgress } from '../src/restore/dump-progress.ts';
+import { Control, throwIfCancelled } from './control.ts';
+import type { dropOldDatabase } from './drop-old-database.ts';
+import { toFailure, toTableError } from './failures.ts';
+import type { holdDatabase } from './hold-database.ts';
+import { SearchState } from './search-attributes.ts';
+
+/** The work on dumps; how long a worker may be silent is said by the request. */
+function activitiesOf({ heartbeatSeconds = 20 }: DumpRequest) {
+  const retry = { initialInterval: '500ms', maximumInterval: '10s' } as const;
+  const long = {
+    startToCloseTimeout: '24h',
+    heartbeatTimeout: heartbeatSeconds * 1000,
+    // What an attempt has begun has to be over before anything else is done about it.
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  } as const;
+  const { chooseDump } = proxyActivities<DumpActivities>({
+    ...long,
+    // A wrong host is told of in time.
+    scheduleToCloseTimeout: '10 minutes',
+    retry,
+  });
+  const { recordDump, nameHolder } = proxyActivities<DumpActivities>({
+    startToCloseTimeout: '30s',
+    scheduleToCloseTimeout: '2 minutes',
+    retry,
+  });
+  const { proveDump, surveyDatabase, loadDump, verifyDump } = proxyActivities<DumpActivities>({
+    ...long,
+    retry: { ...retry, maximumAttempts: 12 },
+  });
+  const { swapDatabase, discardLoad, dropOldDatabase } = proxyActivities<DumpActivities>({
+    ...long,
+    retry: { ...retry, maximumAttempts: 30 },
+  });
+  return {
+    ...{ chooseDump, nameHolder, recordDump, proveDump, surveyDatabase, loadDump, verifyDump },
+    ...{ swapDatabase, discardLoad, dropOld: dropOldDatabase },
+  };
+}
+
+/**
+ * Restores a dump into the database of a service.
+ *
+ *     choose ──> prove ──> survey ──> load ──> verify ──> swap ──> finish
+ *
+ * choose   entered at the start; takes the database, finds the dump and those before it.
+ * prove    reads the dump to its end; one that is not good gives way to the one before, `fallback` times.
+ * survey   writes down what the live database is. Nothing was touched up to its end.
+ * load     into a new database, or where the mode says so into the one that is there.
+ * verify   looks at what was loaded; left for finish where the database was there already.
+ * swap     gives the new database its name. Who cancels from here on comes too late.
+ * finish   entered by an error or a cancel too: removes what came to no good end, writes the record, lets go.
+ *
+ * A pause takes hold before the next step; with `--now` the step under way is broken off, and begun again at
+ * resume.
+ */
+export async function restoreDump(request: DumpRequest): Promise<DumpOutcome> {
+  const restore = new DumpRun(request);
+  restore.listen();
+  try {
+    // Keep others out.
+    await restore.hold();
+    // Find the dump, and see that it is good.
+    await restore.choose();
+    await restore.prove();
+    // Know what the live database is.
+    await restore.survey();
+    // Load, and see that it is what the dump says.
+    await restore.load();
+    await restore.verify();
+    // Put it in the place of the live one.
+    await restore.swap();
+  } catch (error) {
+    if (isCancellation(error) || CancellationScope.current().consideredCancelled) restore.cancelled = true;
+    else restore.fail(error);
+  }
+  await CancellationScope.nonCancellable(() => restore.finish());
+  return restore.end();
+}
+
+/** The state of {@link restoreDump}; each method is a step of its plan. */
+class DumpRun {
+  cancelled = false;
+  #error: TableError | null = null;
+  readonly #request: DumpRequest;
+  readonly #activities: ReturnType<typeof activitiesOf>;
+  readonly #control: Control;
+  readonly #startedAt = new Date();
+  readonly #searchState = new SearchState(false, null);
+  #phase: RestoreState = 'planning';
+  #step: DumpStep = 'choose';
+  readonly #steps: { step: DumpStep; seconds: number }[] = [];
+  #stepAt = Date.now();
+  #holder: ChildWorkflowHandle<typeof holdDatabase> | null = null;
+  #plan: DumpPlan | null = null;
+  /** The one that is restored, or was to be. */
+  #dump: DumpRef | null = null;
+  readonly #passedOver: { key: string; reason: string }[] = [];
+  #proof: DumpProof | null = null;
+  #before: DatabaseFacts | null = null;
+  #hasBegunLoad = false;
+  #load: DumpLoad | null = null;
+  #report: DumpReport | null = null;
+  #swap: DumpSwap | null = null;
+  #leftBehind: readonly string[] = [];
+  readonly #notices: string[] = [];
+  #outcome: DumpOutcome | null = null;
+  /** Of the activity under way, which `pause --now` breaks off; it is done again at resume. */
+  #scope: CancellationScope | null = null;
+
+  constructor(request: DumpRequest) {
+    this.#request = request;
+    this.#activities = activitiesOf(request);
+    this.#control = new Control(null, {
+      state: () => this.#state(),
+      onPause: ({ now }) => {
+        if (now) this.#scope?.cancel();
+      },
+    });
+  }
+
+  /** Sets the handlers of messages and queries. */
+  listen(): void {
+    setHandler(progressQuery, () => this.#progress());
+    this.#control.listen(() => this.#show());
+    this.#show();
+  }
+
+  async hold(): Promise<void> {
+    const { restoreId, server, database } = this.#request;
+    const workflowId = databaseWorkflowId(server, database);
+    try {
+      // It is let go by `finish`, and not by a cancel, as what was loaded has to be removed before.
+      this.#holder = await CancellationScope.nonCancellable(() =>
+        startChild<typeof holdDatabase>(workflowTypes.holdDatabase, {
+          workflowId,
+          args: [restoreId],
+          parentClosePolicy: ParentClosePolicy.TERMINATE,
+        }),
+      );
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      throw await this.#busy(workflowId);
+    }
+    await throwIfCancelled();
+  }
+
+  async choose(): Promise<void> {
+    const { restoreId, database } = this.#request;
+    this.#plan = await this.#do('choose', () => this.#activities.chooseDump(this.#request));
+    this.#dump = this.#plan.candidates[0] ?? null;
+    this.#notices.push(...this.#plan.notices);
+    if (this.#plan.searchAttributes) {
+      this.#searchState.register({ restoreId, database, state: this.#state() });
+    }
+  }
+
+  /** The first good one of the dumps that may be taken. */
+  async prove(): Promise<void> {
+    for (const [place, dump] of this.#candidates.entries()) {
+      this.#dump = dump;
+      try {
+        const proof = await this.#prove(dump);
+        this.#proof = proof;
+        this.#notices.push(...proof.notices);
+        return;
+      } catch (error) {
+        const told = toTableError(error);
+        if (isCancellation(error) || !isAboutDump(told.code)) throw error;
+        this.#passedOver.push({ key: dump.key, reason: `${told.code}: ${told.message}` });
+        const next = this.#candidates[place + 1];
+        if (place >= this.#request.fallback || next === undefined) throw await this.#notGood(told, place);
+        this.#notices.push(`${dump.key} is not good (${told.message}); ${next.key} is taken in its place.`);
+      }
+    }
+  }
+
+  async survey(): Promise<void> {
+    this.#before = await this.#do('survey', async () => {
+      this.#notices.push(...(await this.#record('running')));
+      return this.#activities.surveyDatabase(this.#request);
+    });
+  }
+
+  async load(): Promise<void> {
+    this.#phase = 'running';
+    const input = { request: this.#request, proof: this.#proofOrThrow };
+    this.#load = await this.#do('load', () => {
+      this.#hasBegunLoad = true;
+      return this.#activities.loadDump(input);
+    });
+    this.#notices.push(...this.#load.warnings);
+  }
+
+  async verify(): Promise<void> {
+    const input = { request: this.#request, proof: this.#proofOrThrow, load: this.#loadOrThrow };
+    this.#report = await this.#do('verify', () =>
+      this.#activities.verifyDump({ ...input, before: this.#before }),
+    );
+    if (this.#report.outcome !== 'failed') return;
+    const failed = this.#report.checks.filter(({ outcome }) => outcome === 'failed');
+    const told = failed.slice(0, 5).map(({ name, detail }) => `${name}: ${detail}`);
+    throw toFailure({
+      code: 'VerificationFailed',
+      message: `${this.#loadOrThrow.database} is not what was expected: ${told.join('; ')}`,
+      hint:
+        this.#request.mode === 'swap'
+          ? errorTraits.VerificationFailed.hint
+          : 'What was loaded is not what was expected; the report names each check.',
+    });
+  }
+
+  async swap(): Promise<void> {
+    const { mode } = this.#request;
+    if (mode === 'into-existing') return;
+    const input = { request: this.#request, load: this.#loadOrThrow, before: this.#before };
+    this.#enter('swap');
+    if (this.#control.paused) await this.#waitForResume();
+    await throwIfCancelled();
+    this.#phase = 'finishing';
+    this.#show();
+    // A swap that was broken off may have been done all the same.
+    this.#swap = await CancellationScope.nonCancellable(() => this.#activities.swapDatabase(input));
+    this.#notices.push(...this.#swap.notices);
+  }
+
+  fail(error: unknown): void {
+    this.#error = toTableError(error);
+  }
+
+  async finish(): Promise<void> {
+    this.#enter('finish');
+    this.#phase = this.cancelled ? 'cancelling' : 'finishing';
+    this.#show();
+    if (this.#endState() === 'completed') await this.#keepOld();
+    else if (this.#hasBegunLoad) await this.#discard();
+    this.#notices.push(...(await this.#record(this.#endState())));
+    this.#enter('finish');
+    this.#phase = this.#endState();
+    this.#outcome = this.#tell();
+    this.#show();
+    await this.#letGo();
+    await condition(allHandlersFinished);
+  }
+
+  /** Gives the outcome, or throws so that Temporal shows the restore as cancelled or failed. */
+  end(): DumpOutcome {
+    const outcome = this.#outcome ?? this.#tell();
+    if (outcome.state === 'cancelled') throw new CancelledFailure('The restore was cancelled.', [outcome]);
+    if (outcome.error !== null) throw toFailure(outcome.error, outcome);
+    return outcome;
+  }
+
+  /** Does a step once the restore is not paused; again where a pause has broken it off. */
+  async #do<T>(step: DumpStep, work: () => Promise<T>): Promise<T> {
+    this.#enter(step);
+    for (;;) {
+      if (this.#control.paused) await this.#waitForResume();
+      const scope = new CancellationScope();
+      this.#scope = scope;
+      this.#show();
+      try {
+        return await scope.run(work);
+      } catch (error) {
+        const isPaused = scope.consideredCancelled && !CancellationScope.current().consideredCancelled;
+        if (!isPaused) throw error;
+      } finally {
+        this.#scope = null;
+      }
+    }
+  }
+
+  #prove(dump: DumpRef): Promise<DumpProof> {
+    return this.#do('prove', () => this.#activities.proveDump({ request: this.#request, dump }));
+  }
+
+  /** What the chosen dump is not good for, and which earlier one is. */
+  async #notGood(told: TableError, place: number): Promise<Error> {
+    for (const [further, dump] of this.#candidates.slice(place + 1).entries()) {
+      try {
+        await this.#prove(dump);
+        const fallback = place + further + 1;
+        const when = dump.takenAt ?? dump.modifiedAt;
+        const hint = `The dump before it that is good is ${dump.key} of ${when}: --fallback ${fallback} takes it.`;
+        return toFailure({ ...told, hint });
+      } catch (error) {
+        const { code } = toTableError(error);
+        if (isCancellation(error) || !isAboutDump(code)) throw error;
+      }
+    }
+    return toFailure({ ...told, hint: `No dump before it that was looked at is good. ${told.hint}` });
+  }
+
+  async #waitForResume(): Promise<void> {
+    this.#show();
+    await this.#record('paused');
+    await this.#control.whenRunning();
+    await this.#record(this.#phase);
+  }
+
+  /** Has the old database dropped in time: at once, or by a workflow that outlives this one. */
+  async #keepOld(): Promise<void> {
+    const { old, dropAt } = this.#swap ?? { old: null, dropAt: null };
+    if (old === null || dropAt === null) return;
+    const { server, keepOldSeconds } = this.#request;
+    const database = { request: this.#request, name: old, dropAt };
+    if (keepOldSeconds === 0) {
+      await this.#activities.dropOld(database).catch((error: unknown) => {
+        this.#leftBehind = [old];
+        this.#notices.push(`${old} could not be dropped: ${toTableError(error).message}`);
+      });
+      return;
+    }
+    try {
+      await startChild<typeof dropOldDatabase>(workflowTypes.dropOldDatabase, {
+        workflowId: oldDatabaseWorkflowId(server, old),
+        args: [database],
+        parentClosePolicy: ParentClosePolicy.ABANDON,
+      });
+    } catch (error) {
+      // Its name has the second of the swap, so whoever has the id drops the very same.
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  }
+
+  async #discard(): Promise<void> {
+    const { database, mode } = this.#request;
+    try {
+      const { leftBehind, notices } = await this.#activities.discardLoad(this.#request);
+      this.#leftBehind = leftBehind;
+      this.#notices.push(...notices);
+    } catch (error) {
+      const { message } = toTableError(error);
+      if (mode !== 'into-existing')
+        this.#leftBehind = [this.#load?.database ?? `the new database beside ${database}`];
+      this.#notices.push(`What was loaded could not be removed: ${message}`);
+    }
+  }
+
+  /** Writes how the restore stands; what hinders that hinders nothing else. */
+  async #record(state: RestoreState): Promise<readonly string[]> {
+    const outcome = isEnded(state) ? this.#tell() : null;
+    try {
+      return await this.#activities.recordDump({ request: this.#request, state, outcome });
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      return [`The record of the restore could not be written: ${toTableError(error).message}`];
+    }
+  }
+
+  async #letGo(): Promise<void> {
+    const holder = this.#holder;
+    if (holder === null) return;
+    await holder.signal(releaseSignal);
+    await holder.result();
+  }
+
+  async #busy(workflowId: string): Promise<Error> {
+    const { database } = this.#request;
+    const holder = await this.#activities.nameHolder({ workflowId });
+    const who = holder === null ? 'Another restore' : `Restore ${holder.replace('restore/', '')}`;
+    return toFailure({
+      code: 'TargetBusy',
+      message: `${who} holds database ${database}: workflow ${workflowId} is running.`,
+      hint: 'Wait for it (`thaw watch`), or cancel it.',
+    });
+  }
+
+  /** Writes down how long the step before took. */
+  #enter(step: DumpStep): void {
+    const now = Date.now();
+    const seconds = (now - this.#stepAt) / 1000;
+    const last = this.#steps.at(-1);
+    if (last?.step === this.#step) last.seconds += seconds;
+    else this.#steps.push({ step: this.#step, seconds });
+    this.#step = step;
+    this.#stepAt = now;
+  }
+
+  get #candidates(): readonly DumpRef[] {
+    return this.#plan?.candidates ?? [];
+  }
+
+  get #proofOrThrow(): DumpProof {
+    if (this.#proof === null) throw toFailure({ ...noDump, hint: errorTraits.ArchiveNotFound.hint });
+    return this.#proof;
+  }
+
+  get #loadOrThrow(): DumpLoad {
+    if (this.#load === null) throw new TypeError('nothing was loaded');
+    return this.#load;
+  }
+
+  #state(): RestoreState {
+    if (isEnded(this.#phase) || this.#phase === 'finishing' || this.#phase === 'cancelling')
+      return this.#phase;
+    if (!this.#control.paused) return this.#phase;
+    return this.#scope === null ? 'paused' : 'pausing';
+  }
+
+  #endState(): DumpOutcome['state'] {
+    if (this.cancelled) return 'cancelled';
+    return this.#error === null ? 'completed' : 'failed';
+  }
+
+  #tell(): DumpOutcome {
+    const { restoreId, service, database, mode } = this.#request;
+    const { old, dropAt } = this.#swap ?? { old: null, dropAt: null };
+    return {
+      restoreId,
+      state: this.#endState(),
+      service,
+      database,
+      mode,
+      dump: this.#dump,
+      passedOver: this.#passedOver,
+      proof: this.#proof,
+      report: this.#report,
+      old: old === null || dropAt === null || this.#isOldGone ? null : { name: old, dropAt },
+      leftBehind: this.#leftBehind,
+      notices: this.#notices,
+      error: this.#error,
+      seconds: (Date.now() - this.#startedAt.getTime()) / 1000,
+    };
+  }
+
+  get #isOldGone(): boolean {
+    return this.#request.keepOldSeconds === 0;
+  }
+
+  #progress(): DumpProgress {
+    return dumpProgress(
+      this.#request,
+      { state: this.#state(), reason: this.#control.reason, startedAt: this.#startedAt.toISOString() },
+      {
+        step: this.#step,
+        dump: this.#dump,
+        proof: this.#proof,
+        report: this.#report,
+        steps: this.#steps,
+        notices: this.#notices,
+        outcome: this.#outcome,
+      },
+      Date.now(),
+    );
+  }
+
+  #show(): void {
+    const progress = this.#progress();
+    setCurrentDetails(describeDump(progress));
+    this.#searchState.set(progress.state);
+  }
+}
+
+const noDump = { code: 'ArchiveNotFound', message: 'There is no such dump.' } as const;

@@ -21,6 +21,8 @@ export interface TableRows {
   readonly table: string;
   /** In the database before anything was touched. */
   readonly before: number | null;
+  /** Whether that is PostgreSQL's estimate, for want of time to count. */
+  readonly beforeIsEstimate: boolean;
   /** In the dump. */
   readonly dump: number | null;
   /** In the database after the load. */

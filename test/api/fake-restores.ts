@@ -3,6 +3,7 @@ import { type AppDependencies, createApp } from '../../src/api/app.ts';
 import type { Authenticator } from '../../src/api/auth.ts';
 import { bundleSettings } from '../../src/api/bundle-settings.ts';
 import { ExtractRuns } from '../../src/api/extract-runs.ts';
+import { RateLimit } from '../../src/api/rate-limit.ts';
 import { Reconciler } from '../../src/api/reconciler.ts';
 import type { Restores } from '../../src/api/runs.ts';
 import type { ArchivesDependencies } from '../../src/api/sources/archives.ts';
@@ -108,7 +109,7 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     reconciler: new Reconciler({ control, restores, sources, logger }),
     readiness: async () => ({ configuration: true, temporal: true, database: true }),
     authenticator: anybody,
-    rateLimit: { take: async () => {} },
+    rateLimit: new RateLimit(1000),
     store: new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' }),
     bundles,
     extracts: new ExtractRuns({ config, control, client: noExtracts, settings: bundles, logger }),

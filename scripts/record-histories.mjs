@@ -26,11 +26,17 @@ const tests = [
   'cancelled in its step load',
   'takes hold before the next step',
   'holds is busy',
+  'its bundle downloaded until',
+  'fails with its reason, and has no bundle',
+  'a cancelled one ends so',
 ];
 const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const { status } = spawnSync(
   process.execPath,
-  [vitest, 'run', '--project', 'stack', 'test/workflows', 'test/bundle', '-t', tests.join('|')],
+  [
+    ...[vitest, 'run', '--project', 'stack', 'test/workflows', 'test/bundle', 'test/api/extracts'],
+    ...['-t', tests.join('|')],
+  ],
   { cwd: root, stdio: 'inherit', env: { ...process.env, THAW_RECORD_HISTORIES: '1' } },
 );
 process.exitCode = status ?? 1;

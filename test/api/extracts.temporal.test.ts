@@ -4,10 +4,12 @@ import { type RunningApi, startApi } from '../../src/api/server.ts';
 import type { NewToken } from '../../src/auth/sign-token.ts';
 import { openBundle } from '../../src/bundle/bundle.ts';
 import { openTemporal } from '../../src/client/temporal-connection.ts';
+import { extractWorkflowId } from '../../src/contract/names.ts';
 import { ControlDatabase } from '../../src/control/control-database.ts';
 import { bytesOf } from '../bundle/zip-writer.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
 import { testAuthorization, tokenEnv } from '../harness/token.ts';
+import { recordsHistories, writeHistory } from '../workflows/history-file.ts';
 import { type Answer, post, read } from './fake-restores.ts';
 
 let thaw: TestThaw;
@@ -63,6 +65,14 @@ async function ended(runId: string): Promise<Answer['json']['data']> {
   return of();
 }
 
+/** Keeps the history of a run for replay.test.ts, when `scripts/record-histories.mjs` runs the test. */
+async function keepHistory(name: string, runId: string): Promise<void> {
+  if (!recordsHistories) return;
+  const handle = thaw.client.workflow.getHandle(extractWorkflowId(runId));
+  await handle.result().catch(() => {});
+  writeHistory(name, handle.workflowId, await handle.fetchHistory());
+}
+
 test('an extract is saved, run once at a time, and its bundle downloaded until its time is over', async () => {
   const id = await saved();
   const first = await send(`/api/extracts/${id}/run`, post({}, { 'idempotency-key': 'once' }));
@@ -77,6 +87,7 @@ test('an extract is saved, run once at a time, and its bundle downloaded until i
     ...{ status: 'completed', progress: 100, extract_id: id, extract_name: 'My Dev Däta', error: null },
     ...{ records_exported: 1000, models_exported: 1, created_by: 'ada', download_count: 0 },
   });
+  await keepHistory('extract-bundle', runId);
   const download = await ask(`/api/extracts/runs/${runId}/download`);
   expect(download.status).toBe(200);
   expect(download.headers.get('content-type')).toBe('application/zip');
@@ -129,6 +140,7 @@ test('a run that cannot be done fails with its reason, and has no bundle', async
   const run = await ended(String(json.data.run_id));
   expect(run).toMatchObject({ status: 'failed', error: 'acme: there is no model nothing' });
   expect(run.error_detail).toContain('TargetMissing');
+  await keepHistory('extract-bundle-with-error', String(run.id));
   expect(await send(`/api/extracts/runs/${run.id}/download`)).toMatchObject({ status: 409 });
   expect((await thaw.bucket.keys()).filter((key) => key.includes(String(run.id)))).toEqual([]);
 });
@@ -143,6 +155,7 @@ test('one run at a time; a cancelled one ends so; disabled and deleted ones do n
   expect(await send(`/api/data/extracts/${id}`, { method: 'DELETE' })).toMatchObject({ status: 409 });
   expect((await send(`/api/extracts/${id}/cancel`, post({}))).json.data.run_id).toBe(runId);
   expect(await ended(runId)).toMatchObject({ status: 'cancelled' });
+  await keepHistory('extract-bundle-cancelled', runId);
   await lock.end();
   expect(await send(`/api/extracts/${id}/cancel`, post({}))).toMatchObject({ status: 404 });
 

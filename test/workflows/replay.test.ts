@@ -33,6 +33,9 @@ test('every workflow was recorded, with failures, a pause, a cancel and continue
   expect(histories.map(({ name }) => name)).toEqual(
     expect.arrayContaining([
       'drop-old-database',
+      'extract-bundle',
+      'extract-bundle-cancelled',
+      'extract-bundle-with-error',
       'hold-database',
       'restore-all-cancelled-by-signal',
       'restore-all-paused',

@@ -1,15 +1,20 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import type { RestoreClient } from '../client/restore-client.ts';
 import { newRestoreId, requestFingerprint } from '../client/restore-id.ts';
 import { restoreWorkflowId } from '../contract/names.ts';
-import type { RestoreRequest } from '../contract/restore-request.ts';
 import { forgetRestore, type RestoreKey, recallRestore, rememberRestore } from '../stack/restore-memory.ts';
-import { restoresOf, type Temporal } from './temporal.ts';
+import type { Followed } from './follow.ts';
+import type { Temporal } from './temporal.ts';
+
+/** What starts restores of one kind and tells how they go. */
+export interface Restoring<Request, Outcome> extends Followed<Outcome> {
+  /** One of the same id that runs already is joined. */
+  start(request: Request): Promise<boolean>;
+}
 
 /** A restore that was begun by this command or, before it was killed, by the same one. */
-export interface BegunRestore {
+export interface BegunRestore<Client> {
   readonly restoreId: string;
-  readonly restores: RestoreClient;
+  readonly restores: Client;
   /** The task queue that it was started on. */
   readonly taskQueue: string;
   /** `joined`: it was running; `again`: Temporal has lost it, and the ledger knows what it did. */
@@ -19,18 +24,22 @@ export interface BegunRestore {
 }
 
 /** What to begin, and where to remember it. */
-export interface BeginOptions {
+export interface BeginOptions<Request extends { readonly restoreId: string }, Outcome> {
   readonly temporal: Temporal;
   readonly taskQueue: string;
   readonly stateDir: string;
   /** The request under an id. */
-  request(restoreId: string): RestoreRequest;
+  request(restoreId: string): Request;
+  /** What starts it on a task queue. */
+  client(taskQueue: string): Restoring<Request, Outcome>;
   /** Called before anything is started, and not where a running restore is joined. */
-  prepare(request: RestoreRequest): Promise<void>;
+  prepare(request: Request): Promise<void>;
 }
 
 /** Begins a restore, or goes on with the one that the same command began and did not see the end of. */
-export async function beginRestore(options: BeginOptions): Promise<BegunRestore> {
+export async function beginRestore<Request extends { readonly restoreId: string }, Outcome>(
+  options: BeginOptions<Request, Outcome>,
+): Promise<BegunRestore<Restoring<Request, Outcome>>> {
   const { temporal, stateDir } = options;
   const key = memoryKey(temporal, options.request(''));
   const forget = () => forgetRestore(stateDir, key);
@@ -41,7 +50,7 @@ export async function beginRestore(options: BeginOptions): Promise<BegunRestore>
     if (running.standing === 'unknown') return start(options, restoreId, 'again', forget);
     if (running.standing === 'running') {
       const { taskQueue } = running;
-      return { restoreId, restores: restoresOf(temporal, taskQueue), taskQueue, how: 'joined', forget };
+      return { restoreId, restores: options.client(taskQueue), taskQueue, how: 'joined', forget };
     }
   }
   const restoreId = newRestoreId();
@@ -49,20 +58,23 @@ export async function beginRestore(options: BeginOptions): Promise<BegunRestore>
   return start(options, restoreId, 'started', forget);
 }
 
-async function start(
-  { temporal, taskQueue, request, prepare }: BeginOptions,
+async function start<Request extends { readonly restoreId: string }, Outcome>(
+  { taskQueue, request, client, prepare }: BeginOptions<Request, Outcome>,
   restoreId: string,
-  how: BegunRestore['how'],
+  how: BegunRestore<unknown>['how'],
   forget: () => Promise<void>,
-): Promise<BegunRestore> {
-  const restores = restoresOf(temporal, taskQueue);
+): Promise<BegunRestore<Restoring<Request, Outcome>>> {
+  const restores = client(taskQueue);
   await prepare(request(restoreId));
   await restores.start(request(restoreId));
   return { restoreId, restores, taskQueue, how, forget };
 }
 
 /** The own server's port changes from start to start, so it has a name in place of an address. */
-function memoryKey({ kind, address, namespace }: Temporal, request: RestoreRequest): RestoreKey {
+function memoryKey(
+  { kind, address, namespace }: Temporal,
+  request: { readonly restoreId: string },
+): RestoreKey {
   const place = kind === 'cluster' ? address : kind;
   return { temporal: `${place}/${namespace}`, command: requestFingerprint(request) };
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isGrpcServiceError } from '@temporalio/client';
-import type { RestoreClient } from '../client/restore-client.ts';
-import type { RestoreOutcome } from '../contract/outcome.ts';
+import type { RestoreStanding } from '../client/restore-client.ts';
+import type { RestoreProgress } from '../contract/progress.ts';
 import type { ProgressView } from './progress-view.ts';
 
 const pollEveryMs = 500;
@@ -11,6 +11,14 @@ const silentAfterMs = 15_000;
 
 /** A server that is restarted is given so long to come back. */
 const lostAfterMs = 60_000;
+
+/** What tells how restores go. */
+export interface Followed<Outcome> {
+  progress(restoreId: string): Promise<RestoreProgress>;
+  /** Resolves at the end. */
+  outcome(restoreId: string): Promise<Outcome>;
+  standing(restoreId: string): Promise<RestoreStanding>;
+}
 
 /** What to say while nobody answers for a restore. */
 export interface FollowOptions {
@@ -25,11 +33,11 @@ export interface FollowOptions {
  *
  * @throws InputInvalid when Temporal knows no such restore
  */
-export async function followRestore(
-  restores: RestoreClient,
+export async function followRestore<Outcome>(
+  restores: Followed<Outcome>,
   restoreId: string,
   { view, silence, signal }: FollowOptions,
-): Promise<RestoreOutcome | null> {
+): Promise<Outcome | null> {
   const ended = new AbortController();
   const stop = AbortSignal.any([ended.signal, signal]);
   // Not waited for: a question that no worker answers takes its 10 s.
@@ -44,7 +52,7 @@ export async function followRestore(
 
 /** Asks and shows until told to stop. Progress is for the eyes: what goes wrong with it is no failure. */
 async function showProgress(
-  restores: RestoreClient,
+  restores: Followed<unknown>,
   restoreId: string,
   { view, silence, signal }: FollowOptions,
 ): Promise<void> {
@@ -67,11 +75,11 @@ async function showProgress(
 }
 
 /** Waits for the end, over a server that goes away for a moment too. */
-async function persistentOutcome(
-  restores: RestoreClient,
+async function persistentOutcome<Outcome>(
+  restores: Followed<Outcome>,
   restoreId: string,
   signal: AbortSignal,
-): Promise<RestoreOutcome> {
+): Promise<Outcome> {
   let lostAt: number | null = null;
   for (;;) {
     try {
@@ -86,7 +94,7 @@ async function persistentOutcome(
   }
 }
 
-async function isBack(restores: RestoreClient, restoreId: string): Promise<boolean> {
+async function isBack(restores: Followed<unknown>, restoreId: string): Promise<boolean> {
   try {
     await restores.standing(restoreId);
     return true;

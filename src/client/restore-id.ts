@@ -1,5 +1,4 @@
 import { createHash, randomInt } from 'node:crypto';
-import type { RestoreRequest } from '../contract/restore-request.ts';
 
 const base36 = '0123456789abcdefghijklmnopqrstuvwxyz';
 
@@ -14,7 +13,7 @@ export function newRestoreId(now: Date = new Date()): string {
  * What makes two requests the same one, asked twice: everything but the id. By it the same command finds the
  * restore that it began before it was killed.
  */
-export function requestFingerprint(request: RestoreRequest): string {
+export function requestFingerprint<Request extends { readonly restoreId: string }>(request: Request): string {
   const { restoreId: _, ...rest } = request;
   return createHash('sha256').update(stableJson(rest)).digest('hex').slice(0, 32);
 }

@@ -65,7 +65,10 @@ export const neededAccess: Readonly<Record<string, Need>> = {
 };
 
 /** Lets in who holds a token that allows the route; what there is no route for, nobody without a token learns. */
-export function requireAccess(authenticator: Authenticator, limit: RateLimit): MiddlewareHandler<ApiEnv> {
+export function requireAccess(
+  authenticator: Authenticator,
+  limit: Pick<RateLimit, 'take'>,
+): MiddlewareHandler<ApiEnv> {
   return async (context, next) => {
     const route = routeOf(context);
     const need = needOf(route);
@@ -73,7 +76,7 @@ export function requireAccess(authenticator: Authenticator, limit: RateLimit): M
       const caller = await authenticator.authenticate(context.req.header('authorization'));
       context.set('caller', caller);
       demandAccess(caller, need, `${context.req.method} ${context.req.path}`);
-      if (route !== null && limitedRoutes.has(route)) limit.take(caller.tenant);
+      if (route !== null && limitedRoutes.has(route)) await limit.take(caller.tenant);
     }
     await next();
   };

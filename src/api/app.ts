@@ -43,7 +43,7 @@ export interface AppDependencies {
   readonly reconciler: Reconciler;
   readonly readiness: () => Promise<Readiness>;
   readonly authenticator: Authenticator;
-  readonly rateLimit: RateLimit;
+  readonly rateLimit: Pick<RateLimit, 'take'>;
   readonly logger: Logger;
   /** Where bundles lie; stays the caller's. */
   readonly store: ObjectStore;

@@ -17,7 +17,7 @@ import { createApp } from './app.ts';
 import { tokenAuthenticator } from './auth.ts';
 import { bundleSettings } from './bundle-settings.ts';
 import { ExtractRuns } from './extract-runs.ts';
-import { configuredRateLimit } from './rate-limit.ts';
+import { RateLimit, startsPerMinute } from './rate-limit.ts';
 import { Reconciler } from './reconciler.ts';
 import { findRecorded } from './recorded-restores.ts';
 import { removeExpired, removeOld } from './removal.ts';
@@ -72,7 +72,7 @@ const closeGrace = 10_000;
 export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const { config, env, host = '127.0.0.1', port, temporal, taskQueue, logger } = options;
   const verifier = new TokenVerifier(authSettings(env));
-  const rateLimit = configuredRateLimit(env);
+  const perMinute = startsPerMinute(env);
   const bundles = bundleSettings(config, env);
   const runKeep = configuredRunKeep(env);
   const control = openControlDatabase(env);
@@ -128,7 +128,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
       return { configuration: true, temporal: there, database: kept };
     },
     authenticator: tokenAuthenticator(verifier),
-    rateLimit,
+    rateLimit: new RateLimit(control, perMinute),
     logger,
     store,
     bundles,

@@ -175,6 +175,12 @@ create table thaw_api.installed_bundles (
   primary key (tenant, namespace, name)
 );
 
+-- Until when the starts of a tenant are counted against those that it has in a minute.
+create table thaw_api.start_limits (
+  tenant text primary key,
+  back_at timestamptz not null
+);
+
 insert into thaw_api.schema_version (version) values (1);
 `;
 

@@ -3,7 +3,6 @@ import { type AppDependencies, createApp } from '../../src/api/app.ts';
 import type { Authenticator } from '../../src/api/auth.ts';
 import { bundleSettings } from '../../src/api/bundle-settings.ts';
 import { ExtractRuns } from '../../src/api/extract-runs.ts';
-import { RateLimit } from '../../src/api/rate-limit.ts';
 import { Reconciler } from '../../src/api/reconciler.ts';
 import type { Restores } from '../../src/api/runs.ts';
 import type { ArchivesDependencies } from '../../src/api/sources/archives.ts';
@@ -109,7 +108,7 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     reconciler: new Reconciler({ control, restores, sources, logger }),
     readiness: async () => ({ configuration: true, temporal: true, database: true }),
     authenticator: anybody,
-    rateLimit: new RateLimit(1000),
+    rateLimit: { take: async () => {} },
     store: new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' }),
     bundles,
     extracts: new ExtractRuns({ config, control, client: noExtracts, settings: bundles, logger }),

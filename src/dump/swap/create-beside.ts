@@ -1,0 +1,75 @@
+import type pg from 'pg';
+import { ThawError } from '../../contract/thaw-error.ts';
+import {
+  allowConnections,
+  commentOnDatabase,
+  createDatabase,
+  type DatabaseLikeness,
+  dropDatabase,
+  openToPublic,
+  readDatabase,
+} from '../../postgres/databases.ts';
+import { quoteIdentifier } from '../../postgres/identifier.ts';
+import { inTransaction } from '../../postgres/transaction.ts';
+import { newDatabaseName } from './database-names.ts';
+import { type DatabaseRecord, formatRecord, parseRecord } from './database-record.ts';
+import { repairLive } from './repair-live.ts';
+
+/** Which restore makes a database beside which live one. */
+export interface BesideOrder {
+  /** The live database. */
+  readonly database: string;
+  readonly restoreId: string;
+}
+
+/**
+ * Makes the empty database beside the live one that a restore loads: from template0, with the owner, encoding,
+ * locale and tablespace of the live one, else as the server makes them. Nobody but its owner and superusers may
+ * connect until it is swapped in. What an earlier attempt loaded is dropped.
+ *
+ * @param client a session in the maintenance database
+ * @param owner null: that of the live one, else the user
+ * @returns its name
+ * @throws ThawError `PermissionDenied`, or `TargetBusy` where somebody else's database has the name
+ */
+export async function createBeside(
+  client: pg.Client,
+  order: BesideOrder,
+  owner: string | null,
+): Promise<string> {
+  await discardBeside(client, order);
+  const name = newDatabaseName(order.database, order.restoreId);
+  const live = await readDatabase(client, order.database);
+  const asked: Partial<DatabaseLikeness> = owner === null ? {} : { owner };
+  await createDatabase(client, name, { ...live, ...asked });
+  const record: DatabaseRecord = { thaw: 'new', restore: order.restoreId, live: order.database, closed: [] };
+  await inTransaction(client, async () => {
+    await commentOnDatabase(client, name, formatRecord(record));
+    await openToPublic(client, name, false);
+    await allowConnections(client, name, true);
+  });
+  return name;
+}
+
+/**
+ * Drops the database that a restore made beside the live one, and opens the live one again should a swap have
+ * broken off; does nothing where there is nothing to do.
+ *
+ * @param client a session in the maintenance database
+ * @throws ThawError `TargetBusy` where the name is that of somebody else's database
+ */
+export async function discardBeside(client: pg.Client, order: BesideOrder): Promise<void> {
+  await repairLive(client, order.database);
+  const name = newDatabaseName(order.database, order.restoreId);
+  const found = await readDatabase(client, name);
+  if (found === null) return;
+  const record = parseRecord(found.comment);
+  // One without a comment was made by an attempt that was killed the moment after.
+  if (found.comment !== null && (record?.thaw !== 'new' || record.restore !== order.restoreId)) {
+    throw new ThawError('TargetBusy', `The database ${name} is there already, and not of this restore.`, {
+      object: name,
+      hint: `Where nobody needs it, run: drop database ${quoteIdentifier(name)}; then restore again.`,
+    });
+  }
+  await dropDatabase(client, name);
+}

@@ -5,10 +5,12 @@ import { holdModels, releaseModels, takeModels } from '../src/postgres/bundle-ta
 import type { BundleWorker } from './bundle-tools.ts';
 import { temporalName } from './temporal-name.ts';
 
+/** Proves, within a loading transaction, that tables are still held: those of some oids, or all. @throws ThawError `TargetBusy` */
+export type Prove = (oids?: ReadonlySet<number>) => Promise<void>;
+
 /**
  * Does something while the tables of models are held, so that no other restore writes into them.
  *
- * @param work called with what proves, within a loading transaction, that they still are
  * @throws ThawError `TargetBusy` while another restore is alive on one of them
  */
 export async function whileHolding<T>(
@@ -16,7 +18,7 @@ export async function whileHolding<T>(
   request: BundleRequest,
   client: pg.Client,
   models: readonly string[],
-  work: (prove: () => Promise<void>) => Promise<T>,
+  work: (prove: Prove) => Promise<T>,
 ): Promise<T> {
   const { restoreId, namespace } = request;
   const taker = { restoreId, workflow: await temporalName() };
@@ -30,7 +32,9 @@ export async function whileHolding<T>(
       releaseModels(other, restoreId, held),
     );
   try {
-    const result = await work(() => holdModels(client, restoreId, held));
+    const result = await work((oids) =>
+      holdModels(client, restoreId, oids === undefined ? held : held.filter(({ oid }) => oids.has(oid))),
+    );
     await release();
     return result;
   } catch (error) {

@@ -98,7 +98,7 @@ async function importAll(
   const files = (await groupFiles(client, namespace, selection.files)).flat();
   const runReport = new RunReport(worker.control.database, restoreId, files.length);
   let tally = emptyBundleTally;
-  await loadModels(client, await findTables(client, namespace, files), {
+  await loadModels(client, [await findTables(client, namespace, files)], {
     restoreId,
     namespace,
     strategy,

@@ -4,26 +4,16 @@ import { ThawError } from '../contract/thaw-error.ts';
 import type { LogLine } from '../control/logs.ts';
 import { StagedSink } from '../load/sink.ts';
 import { writtenColumns } from '../load/written-columns.ts';
-import {
-  type BundleScope,
-  claimFiles,
-  type DecidedFile,
-  isUnfilled,
-  settleFile,
-  wasRestored,
-} from '../postgres/bundle-ledger.ts';
+import { type BundleScope, claimFiles, type DecidedFile, settleFiles } from '../postgres/bundle-ledger.ts';
 import { readTargets, type TargetTable } from '../postgres/catalog.ts';
-import {
-  countRows,
-  deleteRows,
-  lockAgainstWrites,
-  readDependents,
-  setConstraints,
-} from '../postgres/replaced-models.ts';
+import { setConstraints } from '../postgres/replaced-models.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
 import type { ModelFile } from './bundle.ts';
-import { copyModel, digestOf } from './copy-model.ts';
+import { copyModel } from './copy-model.ts';
+import { deleteAll } from './delete-models.ts';
 import { conflictingRecord, existingRecords, recordLines, warning } from './import-log.ts';
+import { leaveOut } from './left-out.ts';
+import { aboutModels, type ModelLoad } from './model-load.ts';
 
 /** How models are loaded. */
 export interface LoadModelsOptions extends BundleScope {
@@ -51,12 +41,6 @@ const merges = {
   error: 'fail',
 } as const;
 
-/** A file and where it goes. */
-export interface ModelLoad {
-  readonly file: ModelFile;
-  readonly target: TargetTable;
-}
-
 /**
  * Finds the tables of files, by few queries.
  *
@@ -80,91 +64,47 @@ export async function findTables(
 }
 
 /**
- * Loads the files of some models within the transaction that is open, in their order. Those that point at each
- * other in a circle have to be loaded together: their foreign keys are checked at the end.
+ * Loads groups of models within the transaction that is open, in their order. Those of a group, which point at each
+ * other in a circle, are loaded together: their foreign keys are checked behind the last of them.
  *
  * @returns what became of each file; those that an earlier attempt of the restore has decided are left out
  * @throws ThawError for a file that cannot be read or loaded: then the transaction is to be rolled back
  */
 export async function loadModels(
   client: pg.Client,
-  all: readonly ModelLoad[],
+  groups: readonly (readonly ModelLoad[])[],
   options: LoadModelsOptions,
 ): Promise<DecidedFile[]> {
+  const all = groups.flat();
   for (const { target } of all) checkKey(target, options.strategy);
   const claimed = await claimFiles(
     client,
     options,
     all.map(({ file, target }) => ({ model: file.model, oid: target.oid })),
   );
-  const decided: DecidedFile[] = [];
-  const loads: ModelLoad[] = [];
-  for (const load of all) {
-    if (!claimed.has(load.file.model)) continue;
-    const leftOut = await leaveOut(client, load, options);
-    if (leftOut === null) loads.push(load);
-    else decided.push(leftOut);
+  const mine = all.filter(({ file }) => claimed.has(file.model));
+  const leftOut = await leaveOut(client, mine, options);
+  const loads = new Set(mine.filter(({ file }) => !leftOut.has(file.model)));
+  const decided = [...leftOut.values()];
+  const replaces = options.strategy === 'replace';
+  // What is deleted of one may be pointed at by another, until both have their new records.
+  for (const group of replaces ? [all] : groups) {
+    const due = group.filter((load) => loads.has(load));
+    const isCircular = due.length > 1 || due.some(({ target }) => target.selfReferences.length > 0);
+    if (isCircular) await setConstraints(client, 'deferred');
+    const deleted = replaces ? await deleteAll(client, due, options.created) : null;
+    for (const load of due) {
+      const { model } = load.file;
+      const counts = await loadModel(client, load, options);
+      const file: DecidedFile = { ...counts, model, state: 'restored', deleted: deleted?.get(model) ?? 0 };
+      decided.push(file);
+      await options.onLoaded?.(file);
+    }
+    // Said here, it is an error of these models; at the commit it would be one of the transaction.
+    if (isCircular) await aboutModels(due, () => setConstraints(client, 'immediate'));
   }
-  const isCircular = loads.length > 1 || loads.some(({ target }) => target.selfReferences.length > 0);
-  if (isCircular) await setConstraints(client, 'deferred');
-  const deleted = options.strategy === 'replace' ? await deleteAll(client, loads) : null;
-  for (const load of loads) {
-    const { model } = load.file;
-    const counts = await loadModel(client, load, options);
-    const file: DecidedFile = { ...counts, model, state: 'restored', deleted: deleted?.get(model) ?? 0 };
-    decided.push(file);
-    await options.onLoaded?.(file);
-  }
-  // Said here, it is an error of these models; at the commit it would be one of the transaction.
-  if (isCircular) await settled(loads, () => setConstraints(client, 'immediate'));
-  for (const file of decided) await settleFile(client, options, file);
+  await settleFiles(client, options, decided);
   return decided;
-}
-
-/** What becomes of a file that is not loaded; null where it is. */
-async function leaveOut(
-  client: pg.Client,
-  { file, target }: ModelLoad,
-  options: LoadModelsOptions,
-): Promise<DecidedFile | null> {
-  const { model } = file;
-  const none = { model, inserted: 0, updated: 0, skipped: 0, deleted: 0 };
-  if (options.incremental) {
-    const sha256 = file.sha256 ?? (await digestOf(file));
-    if (await wasRestored(client, target.oid, sha256)) return { ...none, sha256, state: 'same' };
-  }
-  if (options.strategy !== 'merge' || options.created.has(model)) return null;
-  // Else an installation that failed could not be done again: its models are there now.
-  if (await isUnfilled(client, options, model, target.oid)) return null;
-  const { records, sha256 } = await copyModel(file, [], null, (read) => options.onRecords(model, read));
-  return { ...none, sha256, skipped: records, state: 'skipped' };
-}
-
-/** Deletes the records of the models, those first that point at others, and gives how many there were. */
-async function deleteAll(client: pg.Client, loads: readonly ModelLoad[]): Promise<Map<string, number>> {
-  const [dependent] = await readDependents(
-    client,
-    loads.map(({ target }) => target.oid),
-  );
-  if (dependent !== undefined) {
-    throw new ThawError(
-      'ConflictFound',
-      `${dependent.parent}: to delete its records would change or delete those of ${dependent.name}, which is not replaced.`,
-      { object: dependent.parent, hint: 'Replace both, or use another conflict_strategy.' },
-    );
-  }
-  const counts = new Map<string, number>();
-  const run = async (load: ModelLoad, work: () => Promise<unknown>) => settled([load], work);
-  for (const load of loads) {
-    const { schema, table } = load.target;
-    await run(load, () => lockAgainstWrites(client, schema, table));
-    // Counted before any is deleted: those of one model may go with those of another.
-    counts.set(load.file.model, await countRows(client, schema, table));
-  }
-  for (const load of loads.toReversed()) {
-    await run(load, () => deleteRows(client, load.target.schema, load.target.table));
-  }
-  return counts;
 }
 
 async function loadModel(
@@ -233,13 +173,4 @@ function checkKey(target: TargetTable, strategy: BundleStrategy): void {
 function unknownField(model: string, key: string, values: number): LogLine {
   const name = JSON.stringify(key.slice(0, 60));
   return warning('data_import', model, `Field ${name} does not exist: ${values} values were left out`);
-}
-
-async function settled<T>(loads: readonly ModelLoad[], work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (raw) {
-    const names = loads.map(({ target }) => `${target.schema}.${target.table}`);
-    throw databaseError(raw, { object: names.slice(0, 5).join(', ') });
-  }
 }

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { BundleTally } from '../contract/bundle-activities.ts';
 import { qualifiedName } from './identifier.ts';
 
 /** A restore of a bundle, and the schema that it goes into. */
@@ -47,6 +48,20 @@ export async function readMade(client: pg.Client, scope: BundleScope): Promise<M
   return rows;
 }
 
+/** Which of some models a restore has made. */
+export async function readCreated(
+  client: pg.Client,
+  scope: BundleScope,
+  models: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ model: string }>(
+    `select model from thaw.bundle_models
+     where restore_id = $1 and schema_name = $2 and model = any($3) and created`,
+    [scope.restoreId, scope.namespace, models],
+  );
+  return new Set(rows.map(({ model }) => model));
+}
+
 /** A file of a bundle and the table that it goes into. */
 export interface BundleFile {
   readonly model: string;
@@ -92,64 +107,93 @@ export async function claimFiles(
   return new Set(rows.map(({ model }) => model));
 }
 
-/** Writes what became of a file, claimed in this transaction. */
-export async function settleFile(client: pg.Client, scope: BundleScope, file: DecidedFile): Promise<void> {
+/** Writes what became of files, claimed in this transaction. */
+export async function settleFiles(
+  client: pg.Client,
+  scope: BundleScope,
+  files: readonly DecidedFile[],
+): Promise<void> {
   await client.query(
-    `update thaw.bundle_files
-     set state = $4, sha256 = $5, inserted = $6, updated = $7, skipped = $8, deleted = $9, finished_at = clock_timestamp()
-     where restore_id = $1 and schema_name = $2 and model = $3`,
-    [
-      scope.restoreId,
-      scope.namespace,
-      file.model,
-      file.state,
-      file.sha256,
-      file.inserted,
-      file.updated,
-      file.skipped,
-      file.deleted,
-    ],
+    `update thaw.bundle_files as own
+     set state = file.state, sha256 = file.sha256, inserted = file.inserted, updated = file.updated,
+       skipped = file.skipped, deleted = file.deleted, finished_at = clock_timestamp()
+     from jsonb_to_recordset($3) as file
+       (model text, state text, sha256 text, inserted bigint, updated bigint, skipped bigint, deleted bigint)
+     where restore_id = $1 and schema_name = $2 and own.model = file.model`,
+    [scope.restoreId, scope.namespace, JSON.stringify(files)],
   );
 }
 
-/** Everything that a restore has decided of the files of its bundle, by the names of the models. */
-export async function readDecidedFiles(client: pg.Client, scope: BundleScope): Promise<DecidedFile[]> {
+/**
+ * What a restore has decided of the files of its bundle, by the names of the models.
+ *
+ * @param models only of these; null: of all
+ */
+export async function readDecidedFiles(
+  client: pg.Client,
+  scope: BundleScope,
+  models: readonly string[] | null = null,
+): Promise<DecidedFile[]> {
   const { rows } = await client.query<DecidedFile>(
     `select model, state, sha256, inserted, updated, skipped, deleted
      from thaw.bundle_files
-     where restore_id = $1 and schema_name = $2 and state <> 'claimed' order by model`,
-    [scope.restoreId, scope.namespace],
+     where restore_id = $1 and schema_name = $2 and ($3::text[] is null or model = any($3)) and state <> 'claimed'
+     order by model`,
+    [scope.restoreId, scope.namespace, models],
   );
   return rows;
 }
 
-/** Tells whether a file of this SHA-256 was ever restored into a table. */
-export async function wasRestored(client: pg.Client, oid: number, sha256: string): Promise<boolean> {
-  const { rowCount } = await client.query(
-    `select from thaw.bundle_files where target_oid = $1 and sha256 = $2 and state = 'restored' limit 1`,
-    [oid, sha256],
+/** Adds up what a restore has decided of the files of its bundle. */
+export async function sumDecidedFiles(client: pg.Client, scope: BundleScope): Promise<BundleTally> {
+  const { rows } = await client.query<BundleTally>(
+    `select count(*) as files, ${['inserted', 'updated', 'skipped', 'deleted']
+      .map((count) => `coalesce(sum(${count}), 0)::bigint as ${count}`)
+      .join(', ')}
+     from thaw.bundle_files where restore_id = $1 and schema_name = $2 and state <> 'claimed'`,
+    [scope.restoreId, scope.namespace],
   );
-  return (rowCount ?? 0) > 0;
+  const [sum] = rows;
+  if (sum === undefined) throw new TypeError('A sum is one row.');
+  return sum;
+}
+
+/** The models of files that were ever restored into the same tables with the same SHA-256. */
+export async function readRestored(
+  client: pg.Client,
+  files: readonly (BundleFile & { readonly sha256: string })[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ model: string }>(
+    `select model from unnest($1::text[], $2::oid[], $3::text[]) as file (model, oid, sha256)
+     where exists (
+       select from thaw.bundle_files as known
+       where known.target_oid = file.oid and known.sha256 = file.sha256 and known.state = 'restored')`,
+    [files.map(({ model }) => model), files.map(({ oid }) => oid), files.map(({ sha256 }) => sha256)],
+  );
+  return new Set(rows.map(({ model }) => model));
 }
 
 /**
- * Tells whether a model was made by a restore that did not come as far as its records, and has had none since:
- * it is as new as when it was made.
- *
- * @param oid of its table
+ * The models that were made by a restore that did not come as far as their records, and have had none since: they
+ * are as new as when they were made.
  */
-export async function isUnfilled(
+export async function readUnfilled(
   client: pg.Client,
   { namespace }: Pick<BundleScope, 'namespace'>,
-  model: string,
-  oid: number,
-): Promise<boolean> {
-  const { rows } = await client.query<{ unfilled: boolean }>(
-    `select exists (
-         select from thaw.bundle_models where schema_name = $1 and model = $2 and created and with_data)
-       and not exists (select from thaw.bundle_files where target_oid = $3 and state = 'restored')
-       and not exists (select from ${qualifiedName(namespace, model)}) as unfilled`,
-    [namespace, model, oid],
+  files: readonly BundleFile[],
+): Promise<ReadonlySet<string>> {
+  const { rows } = await client.query<{ model: string }>(
+    `select file.model from unnest($2::text[], $3::oid[]) as file (model, oid)
+     where exists (
+         select from thaw.bundle_models as made
+         where made.schema_name = $1 and made.model = file.model and made.created and made.with_data)
+       and not exists (select from thaw.bundle_files where target_oid = file.oid and state = 'restored')`,
+    [namespace, files.map(({ model }) => model), files.map(({ oid }) => oid)],
   );
-  return rows[0]?.unfilled ?? false;
+  const unfilled = new Set<string>();
+  for (const { model } of rows) {
+    const { rowCount } = await client.query(`select from ${qualifiedName(namespace, model)} limit 1`);
+    if (rowCount === 0) unfilled.add(model);
+  }
+  return unfilled;
 }

@@ -31,22 +31,36 @@ export async function readDependents(client: pg.Client, oids: readonly number[])
   return dependents;
 }
 
-/** Keeps others from writing into a table until the transaction ends; they may read it as it was. */
-export async function lockAgainstWrites(client: pg.Client, schema: string, table: string): Promise<void> {
-  await client.query(`lock table ${qualifiedName(schema, table)} in share row exclusive mode`);
+/** Keeps others from writing into tables of a schema until the transaction ends; they may read them as they were. */
+export async function lockAgainstWrites(
+  client: pg.Client,
+  schema: string,
+  tables: readonly string[],
+): Promise<void> {
+  const names = tables.map((table) => qualifiedName(schema, table));
+  await client.query(`lock table ${names.join(', ')} in share row exclusive mode`);
 }
 
-/** Counts the rows of a table. */
-export async function countRows(client: pg.Client, schema: string, table: string): Promise<number> {
-  const { rows } = await client.query<{ count: number }>(
-    `select count(*) as count from ${qualifiedName(schema, table)}`,
+/** Counts the rows of tables of a schema, in their order. */
+export async function countRows(
+  client: pg.Client,
+  schema: string,
+  tables: readonly string[],
+): Promise<number[]> {
+  const counts = tables.map(
+    (table, place) => `select ${place} as place, count(*) as count from ${qualifiedName(schema, table)}`,
   );
-  return rows[0]?.count ?? 0;
+  const { rows } = await client.query<{ count: number }>(`${counts.join(' union all ')} order by place`);
+  return rows.map(({ count }) => count);
 }
 
-/** Deletes the rows of a table. */
-export async function deleteRows(client: pg.Client, schema: string, table: string): Promise<void> {
-  await client.query(`delete from ${qualifiedName(schema, table)}`);
+/** Deletes the rows of tables of a schema, in their order. */
+export async function deleteRows(
+  client: pg.Client,
+  schema: string,
+  tables: readonly string[],
+): Promise<void> {
+  await client.query(tables.map((table) => `delete from ${qualifiedName(schema, table)}`).join(';\n'));
 }
 
 /** Has foreign keys that allow it checked at the end of the transaction, or now. */

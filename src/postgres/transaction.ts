@@ -38,3 +38,8 @@ export async function withLockTimeout<Result>(
   await client.query('set local lock_timeout = 0');
   return result;
 }
+
+/** Has the transaction that is open give up soon where it has to wait for a lock, as there is another way that waits. */
+export async function waitBriefly(client: pg.Client): Promise<void> {
+  await client.query(`set local lock_timeout = '1s'`);
+}

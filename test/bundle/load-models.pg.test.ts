@@ -102,7 +102,7 @@ async function load(
     onRecords: () => {},
   };
   return inFencedTransaction(client, restoreId, async () =>
-    loadModels(client, await findTables(client, namespace, bundle.files), options),
+    loadModels(client, [await findTables(client, namespace, bundle.files)], options),
   );
 }
 

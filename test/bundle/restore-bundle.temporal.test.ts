@@ -184,6 +184,45 @@ test('everything or nothing comes in under error and replace, models too', async
   await site.keepHistory('restore-bundle-whole', replaced.id);
 });
 
+test('a model that cannot be loaded leaves those before it in, though they share a transaction', async () => {
+  const record = (place: number) => `{"id":"00000000-0000-4000-8000-00000000000${place}","size":${place}}\n`;
+  const files = {
+    'describe.yaml': ['a', 'b', 'c', 'd']
+      .map((model) => `${model}:\n  fields:\n    size: { type: integer, maximum: 3 }\n`)
+      .join(''),
+    'a.jsonl': record(1),
+    'b.jsonl': record(1) + record(2),
+    'c.jsonl': record(1) + record(9),
+    'd.jsonl': record(1),
+  };
+  const run = await site.restore(files, { namespace: 'partly' });
+  expect(run).toMatchObject({
+    status: 'failed',
+    error: expect.stringContaining('partly.c'),
+    counts: { recordsImported: 3, modelsCreated: 4 },
+  });
+  expect(
+    await site.rows(
+      'select tableoid::regclass::text as model, size from partly.a union all ' +
+        'select tableoid::regclass::text, size from partly.b union all ' +
+        'select tableoid::regclass::text, size from partly.c union all ' +
+        'select tableoid::regclass::text, size from partly.d order by 1, 2',
+    ),
+  ).toEqual([
+    { model: 'partly.a', size: 1 },
+    { model: 'partly.b', size: 1 },
+    { model: 'partly.b', size: 2 },
+  ]);
+  const imported = (await site.log(run.id)).filter(({ message }) => message.startsWith('Imported'));
+  expect(imported.map(({ model, message }) => [model, message])).toEqual([
+    ['a', 'Imported 1 records, skipped 0, updated 0'],
+    ['b', 'Imported 2 records, skipped 0, updated 0'],
+  ]);
+  // Done again with what was wrong made right, nothing is there twice.
+  const mended = await site.restore({ ...files, 'c.jsonl': record(1) }, { namespace: 'partly' });
+  expect(mended).toMatchObject({ status: 'completed', counts: { recordsImported: 2, recordsUpdated: 3 } });
+});
+
 test('tables of a bundle are taken, and one that another restore holds is refused', async () => {
   const files = { 'describe.yaml': slack['describe.yaml'] ?? '', 'users.jsonl': slack['users.jsonl'] ?? '' };
   const into = { namespace: 'taken', models: ['users'] };

@@ -1,0 +1,53 @@
+import type pg from 'pg';
+import { ThawError } from '../contract/thaw-error.ts';
+import { countRows, deleteRows, lockAgainstWrites, readDependents } from '../postgres/replaced-models.ts';
+import { aboutModels, type ModelLoad } from './model-load.ts';
+
+/** Tables that one statement is about. */
+const batchSize = 100;
+
+/**
+ * Deletes the records of models, those first that point at others, and gives how many there were.
+ *
+ * @param made models that the transaction has made: they have none
+ * @throws ThawError `ConflictFound` where that would change or delete records of another table
+ */
+export async function deleteAll(
+  client: pg.Client,
+  loads: readonly ModelLoad[],
+  made: ReadonlySet<string>,
+): Promise<Map<string, number>> {
+  const [dependent] = await readDependents(
+    client,
+    loads.map(({ target }) => target.oid),
+  );
+  if (dependent !== undefined) {
+    throw new ThawError(
+      'ConflictFound',
+      `${dependent.parent}: to delete its records would change or delete those of ${dependent.name}, which is not replaced.`,
+      { object: dependent.parent, hint: 'Replace both, or use another conflict_strategy.' },
+    );
+  }
+  const filled = loads.filter(({ file }) => !made.has(file.model));
+  const counts = new Map<string, number>();
+  const inBatches = async (
+    all: readonly ModelLoad[],
+    work: (schema: string, tables: readonly string[]) => Promise<void>,
+  ) => {
+    for (let from = 0; from < all.length; from += batchSize) {
+      const batch = all.slice(from, from + batchSize);
+      const tables = batch.map(({ target }) => target.table);
+      await aboutModels(batch, () => work(batch[0]?.target.schema ?? '', tables));
+    }
+  };
+  // Counted before any is deleted: those of one model may go with those of another.
+  await inBatches(filled, async (schema, tables) => {
+    await lockAgainstWrites(client, schema, tables);
+    const found = await countRows(client, schema, tables);
+    tables.forEach((table, place) => {
+      counts.set(table, found[place] ?? 0);
+    });
+  });
+  await inBatches(filled.toReversed(), (schema, tables) => deleteRows(client, schema, tables));
+  return counts;
+}

@@ -1,5 +1,5 @@
 /** Statements that make a database with every kind of object that pg_dump lists; for superusers. */
-export const zooSql = String.raw`
+export const zooSql = `
 create schema shop;
 create schema "Odd ""Schema";
 create extension hstore;

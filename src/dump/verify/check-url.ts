@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DumpCheck } from '../../contract/dump-activities.ts';
 import { ask, failureWord, redirects } from '../../http/ask.ts';
-import { formatCount } from '../../restore/format.ts';
 
 /** How a URL is asked. */
 export interface UrlCheck {
@@ -47,7 +46,7 @@ export async function checkUrl(check: UrlCheck): Promise<DumpCheck> {
       return {
         name,
         outcome: 'failed',
-        detail: `${said} (${formatCount(tries)} tries in ${formatCount(seconds)} s).`,
+        detail: `${said} (tried ${tries === 1 ? 'once' : `${tries} times`} in ${seconds} s).`,
       };
     }
     await delay(pause, undefined, { signal }).catch(() => signal.throwIfAborted());

@@ -6,7 +6,7 @@ import { type DatabaseSurvey, surveyDatabase } from '../../../src/dump/verify/su
 import { type Verification, verifyDatabase } from '../../../src/dump/verify/verify.ts';
 import type { DatabaseObject } from '../../../src/postgres/dump-objects.ts';
 import { clientPrograms, describeWithPrograms, pgDump, runWithUrl } from '../../harness/client-programs.ts';
-import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts';
+import { asAdministrator, createTestDatabase, type TestDatabase } from '../../harness/postgres.ts';
 import { zooSql } from '../zoo.ts';
 import { databaseConfig, writeTemporary } from './verify-site.ts';
 
@@ -26,6 +26,7 @@ describeWithPrograms('a database that was restored from a dump of pg_dump', () =
   let restored: TestDatabase;
   let before: DatabaseSurvey;
   let toc: DatabaseObject[];
+  let dump: string;
 
   beforeAll(async () => {
     source = await createTestDatabase('verify_source');
@@ -33,7 +34,7 @@ describeWithPrograms('a database that was restored from a dump of pg_dump', () =
     const client = await source.client();
     await client.query(zooSql);
     before = await surveyDatabase({ connection: databaseConfig(source), env, seconds: null, signal });
-    const dump = await writeTemporary(await pgDump(source, '--format=custom'));
+    dump = await writeTemporary(await pgDump(source, '--format=custom'));
     await runWithUrl(clientPrograms().pgRestore, restored, ['--exit-on-error', dump]);
     toc = tocOf(await runWithUrl(clientPrograms().pgRestore, restored, ['--list', dump]));
   });
@@ -75,8 +76,194 @@ describeWithPrograms('a database that was restored from a dump of pg_dump', () =
       database: restored.name,
       tables: before.facts.tables,
       rows: before.facts.rows,
+      estimated: 0,
     });
+    const [objects] = report.checks.filter(({ name }) => name === 'objects');
+    expect(objects?.detail).toBe(`83 of the dump are there. Not looked for: COMMENT.`);
+    const client = await restored.client();
+    const { rows } = await client.query(`select reltuples from pg_class where relname = 'customers'`);
+    await client.end();
+    expect(rows).toEqual([{ reltuples: 20 }]);
   });
+
+  const faults: readonly (readonly [string, string, Readonly<Record<string, string>>])[] = [
+    [
+      'a row is missing',
+      'delete from shop.orders where id = 3',
+      { rows: 'failed: Other than in the dump: shop.orders has 14 (dump: 15).' },
+    ],
+    [
+      'a partition has a row too many',
+      `insert into shop.events (at) values ('2025-02-03')`,
+      { rows: 'failed: Other than in the dump: shop.events_2025 has 12 (dump: 11).' },
+    ],
+    [
+      'a table is gone',
+      'drop table shop.carts',
+      {
+        objects: 'failed: 3 of',
+        rows: 'failed: Other than in the dump: shop.carts is not there (dump: 4).',
+      },
+    ],
+    [
+      'an index is not valid',
+      `update pg_index set indisvalid = false where indexrelid = 'shop.orders_note'::regclass`,
+      { indexes: 'failed: Not valid: shop.orders_note.' },
+    ],
+    [
+      'a foreign key is gone',
+      'alter table shop.orders drop constraint orders_customer_id_fkey',
+      { objects: 'failed: 1 of 83 are not there: fk constraint shop.orders orders_customer_id_fkey.' },
+    ],
+    [
+      'a constraint is no longer validated',
+      `update pg_constraint set convalidated = false where conname = 'orders_customer_id_fkey'`,
+      {
+        constraints:
+          'warning: Not validated, so that rows may violate them: shop.orders orders_customer_id_fkey.',
+      },
+    ],
+    [
+      'a sequence is behind',
+      `select setval('shop.orders_id_seq', 14)`,
+      {
+        sequences:
+          'failed: Behind their columns, so that the next insert fails: shop.orders_id_seq of shop.orders.id.',
+      },
+    ],
+    [
+      'a sequence of values that may repeat is behind',
+      `select setval('"Odd ""Schema"."we ird.täble_se q_seq"', 1)`,
+      {
+        sequences:
+          'warning: Behind their columns: "Odd ""Schema"."we ird.täble_se q_seq" of "Odd ""Schema"."we ird.täble"."se q".',
+      },
+    ],
+    [
+      'an extension is gone',
+      'alter table shop.orders drop column tags; drop extension hstore',
+      {
+        objects: 'failed: 1 of 83 are not there: extension hstore.',
+        extensions: 'failed: Not there: hstore.',
+      },
+    ],
+    [
+      'a view is gone',
+      'drop view shop.shown',
+      { objects: 'failed: 1 of 83 are not there: view shop.shown.' },
+    ],
+    [
+      'a function takes other arguments',
+      'drop function shop.f(integer, text); create function shop.f(integer) returns integer language sql as $$select 1$$',
+      { objects: 'failed: 1 of 83 are not there: function shop.f(integer, text).' },
+    ],
+    [
+      'one of two operators of a name is gone',
+      'drop operator shop.=== (bigint, bigint)',
+      { objects: 'failed: 1 of 83 are not there: operator shop.===.' },
+    ],
+    [
+      'a materialized view has no rows',
+      'refresh materialized view shop.sums with no data',
+      { 'materialized views': 'failed: Not populated: shop.sums.' },
+    ],
+  ];
+  test.each(faults)('is not, once %s', async (_, sql, expected) => {
+    const { report } = await verifyChanged(sql);
+    const said = notPassed(report.checks).map(({ name, outcome, detail }) => [name, `${outcome}: ${detail}`]);
+    expect(Object.fromEntries(said)).toEqual(
+      Object.fromEntries(
+        Object.entries(expected).map(([name, text]) => [name, expect.stringContaining(text)]),
+      ),
+    );
+    const isFailed = Object.values(expected).some((text) => text.startsWith('failed'));
+    expect(report.outcome).toBe(isFailed ? 'failed' : 'verified');
+  });
+
+  test('is left to its owner where it was no better before', async () => {
+    const sql = `select setval('shop.orders_id_seq', 14);
+      update pg_index set indisvalid = false where indexrelid = 'shop.orders_note'::regclass`;
+    const flawed = await changed(sql, (connection) =>
+      surveyDatabase({ connection, env, seconds: null, signal }),
+    );
+    const { report } = await verifyChanged(sql, { before: flawed });
+    expect(report.outcome).toBe('verified');
+    expect(notPassed(report.checks).map(({ name, outcome }) => [name, outcome])).toEqual([
+      ['indexes', 'warning'],
+      ['sequences', 'warning'],
+    ]);
+  });
+
+  test('is compared by rows alone where the dump has no list, and not at all without counts', async () => {
+    const connection = databaseConfig(restored);
+    const expected = { tables: before.tables, toc: null, extensions: [] };
+    const plain = await verifyDatabase(verification(connection, { expected }));
+    expect(plain.report.outcome).toBe('verified');
+    expect(notPassed(plain.report.checks).map(({ name, outcome }) => [name, outcome])).toEqual([
+      ['objects', 'skipped'],
+    ]);
+    const uncounted = before.tables.map(({ table }) => ({ table, rows: null }));
+    for (const tables of [[], uncounted]) {
+      const { report } = await verifyDatabase(
+        verification(connection, { expected: { tables, toc: null, extensions: [] } }),
+      );
+      expect(report.outcome).toBe('inconclusive');
+    }
+  });
+
+  test('has only what a part of the dump brings', async () => {
+    const empty = await createTestDatabase('verify_part');
+    try {
+      const pgRestore = (...args: string[]) => runWithUrl(clientPrograms().pgRestore, empty, [...args, dump]);
+      await pgRestore('--section=pre-data');
+      const preData = { ...wholePart, sections: ['pre-data'] as const };
+      const verifyPart = (part: DumpPart, more: Partial<Verification> = {}) =>
+        verifyDatabase(
+          verification(databaseConfig(empty), { before: null, restored: { part, options: [] }, ...more }),
+        );
+      const definitions = await verifyPart(preData);
+      expect(notPassed(definitions.report.checks)).toEqual([]);
+      expect((await verifyPart(wholePart)).report.outcome).toBe('failed');
+
+      await pgRestore('--data-only', '--schema=shop', '--table=carts');
+      const carts = { ...wholePart, dataOnly: true, tables: ['carts'], schemas: ['shop'] };
+      const rows = async (appends: boolean, survey: DatabaseSurvey | null) =>
+        (await verifyPart(carts, { appends, before: survey })).report.checks.find(
+          ({ name }) => name === 'rows',
+        );
+      expect(await rows(false, null)).toMatchObject({
+        outcome: 'passed',
+        detail: expect.stringContaining('4 in 1'),
+      });
+      const once = await surveyDatabase({ connection: databaseConfig(empty), env, seconds: null, signal });
+      const client = await empty.client();
+      await client.query('insert into shop.carts select id + 10 from shop.carts');
+      expect(await rows(true, once)).toMatchObject({ outcome: 'passed' });
+      expect(await rows(false, once)).toMatchObject({ outcome: 'failed' });
+    } finally {
+      await empty.drop();
+    }
+  });
+
+  /** Does something with a copy of the restored database that was changed. */
+  async function changed<Result>(
+    sql: string,
+    work: (connection: DatabaseConfig) => Promise<Result>,
+  ): Promise<Result> {
+    const name = `${restored.name}_changed`;
+    await asAdministrator(`create database ${name} template ${restored.name}`);
+    try {
+      const url = new URL(restored.url);
+      url.pathname = `/${name}`;
+      await asAdministrator(sql, url.href);
+      return await work(databaseConfig(restored, name));
+    } finally {
+      await asAdministrator(`drop database ${name} with (force)`);
+    }
+  }
+
+  const verifyChanged = (sql: string, more: Partial<Verification> = {}) =>
+    changed(sql, (connection) => verifyDatabase(verification(connection, more)));
 });
 
 /** The lines of `pg_restore --list`. */
@@ -87,7 +274,9 @@ function tocOf(list: Buffer): DatabaseObject[] {
     .split('\n')
     .flatMap((line) => {
       const [, kind, schema, name] = kinds.exec(line) ?? [];
-      return kind === undefined || name === undefined ? [] : [{ kind, schema: schema ?? null, name }];
+      return kind === undefined || name === undefined
+        ? []
+        : [{ kind, schema: schema === '-' ? null : (schema ?? null), name }];
     });
 }
 

@@ -1,0 +1,58 @@
+import type { DatabaseFacts, DumpReport, TableRows } from '../../contract/dump-activities.ts';
+import { formatBytes, formatCount } from '../../restore/format.ts';
+
+const verdicts = {
+  verified: 'Verified',
+  failed: 'Failed',
+  inconclusive: 'Nothing failed, but not everything could be compared',
+} as const;
+
+const marks = { passed: 'ok', failed: 'FAILED', skipped: 'skipped', warning: 'warning' } as const;
+
+/** What a verification found, for people: the database before and after, rows by table, checks, the verdict. */
+export function reportLines({ outcome, checks, tables, before, after }: DumpReport): string[] {
+  const more = after.tables - tables.filter((rows) => rows.after !== null).length;
+  return [
+    ...(before === null ? [] : [`Before: ${factsText(before)}`]),
+    `After: ${factsText(after)}`,
+    ...(tables.length === 0 ? [] : tableLines(tables)),
+    ...(more > 0 ? [`  ... and ${formatCount(more)} more`] : []),
+    'Checks:',
+    ...columns(checks.map((check) => [marks[check.outcome], check.name, check.detail])),
+    `${verdicts[outcome]}: database ${after.database}`,
+  ];
+}
+
+function factsText({ serverVersion, bytes, tables, rows, estimated }: DatabaseFacts): string {
+  const counted = estimated === 0 ? '' : `, ${formatCount(estimated)} of them not counted`;
+  return `PostgreSQL ${serverVersion}, ${formatBytes(bytes)}, ${formatCount(rows)} rows in ${formatCount(tables)} tables${counted}`;
+}
+
+function tableLines(tables: readonly TableRows[]): string[] {
+  const rows = tables.map(({ table, before, beforeIsEstimate, dump, after }) => [
+    table,
+    `${beforeIsEstimate ? '~' : ''}${cell(before)}`,
+    cell(dump),
+    cell(after),
+    dump !== null && after !== dump ? '<- differs from the dump' : '',
+  ]);
+  return columns([['Table', 'Before', 'Dump', 'After', ''], ...rows], new Set([1, 2, 3]));
+}
+
+function cell(rows: number | null): string {
+  return rows === null ? '-' : formatCount(rows);
+}
+
+/** Lines of cells under each other, indented. @param numeric columns that are aligned at their ends */
+function columns(lines: readonly (readonly string[])[], numeric: ReadonlySet<number> = new Set()): string[] {
+  const widths = (lines[0] ?? []).map((_, place) =>
+    Math.max(...lines.map((cells) => cells[place]?.length ?? 0)),
+  );
+  return lines.map((cells) => {
+    const padded = cells.map((text, place) => {
+      const width = widths[place] ?? 0;
+      return numeric.has(place) ? text.padStart(width) : text.padEnd(width);
+    });
+    return `  ${padded.join('  ').trimEnd()}`;
+  });
+}

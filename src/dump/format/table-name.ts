@@ -9,6 +9,7 @@ export function tableName(schema: string, table: string): string {
   return `${quoted(schema)}.${quoted(table)}`;
 }
 
-function quoted(name: string): string {
+/** One name, quoted where its letters ask for it. */
+export function quoted(name: string): string {
   return bare.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }

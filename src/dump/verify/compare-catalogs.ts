@@ -2,10 +2,10 @@ import type { DumpCheck } from '../../contract/dump-activities.ts';
 import type { CatalogFlaw } from '../../postgres/database-survey.ts';
 import type { DatabaseObject } from '../../postgres/dump-objects.ts';
 import { formatCount } from '../../restore/format.ts';
+import { quoted, tableName } from '../format/table-name.ts';
 import { objectKey } from './compare-objects.ts';
 import { someNames } from './some-names.ts';
 import type { DatabaseSurvey } from './survey.ts';
-import { nameText, tableText } from './table-name.ts';
 
 /** A restored database, and what is known of how it has to be. */
 export interface Catalogs {
@@ -124,6 +124,6 @@ function flawsOf({ flaws }: DatabaseSurvey, kind: CatalogFlaw['kind']): readonly
 }
 
 function flawText({ schema, name, constraint }: CatalogFlaw): string {
-  const table = tableText({ schema, table: name });
-  return constraint === null ? table : `${table} ${nameText(constraint)}`;
+  const table = tableName(schema, name);
+  return constraint === null ? table : `${table} ${quoted(constraint)}`;
 }

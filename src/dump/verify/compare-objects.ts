@@ -24,7 +24,7 @@ export function compareObjects(
     return {
       name,
       outcome: 'skipped',
-      detail: 'A plain dump has no list of its objects; psql made all of them.',
+      detail: 'The dump has no list of its objects.',
     };
   const there = counted(objects);
   const compared = toc.filter(({ kind }) => listedKinds.has(kind));

@@ -2,7 +2,6 @@ import type { DumpCheck, TableRows } from '../../contract/dump-activities.ts';
 import { formatCount } from '../../restore/format.ts';
 import { someNames } from './some-names.ts';
 import type { SurveyedTable } from './survey.ts';
-import { normalTableText } from './table-name.ts';
 
 /** Rows of a table as counted in a dump; null where they could not be. */
 export interface DumpedTable {
@@ -35,7 +34,7 @@ export function compareRows(counts: RowCounts): ComparedRows {
   const before = rowsByTable(counts.before ?? []);
   const after = rowsByTable(counts.after);
   const estimates = new Set((counts.before ?? []).flatMap((each) => (each.exact ? [] : [each.table])));
-  const dump = new Map(counts.dump.map(({ table, rows }) => [normalTableText(table), rows]));
+  const dump = new Map(counts.dump.map(({ table, rows }) => [table, rows]));
   const stored = [...(counts.before ?? []), ...counts.after].map(({ table }) => table);
   const names = [...new Set([...dump.keys(), ...stored])].sort();
   const tables = names.map(

@@ -1,11 +1,12 @@
 import type { DumpPart, DumpSection } from '../../contract/dump-request.ts';
 import type { DatabaseObject } from '../../postgres/dump-objects.ts';
-import { parseTableName, unquoted } from './table-name.ts';
+import { parsePartTable } from '../tools/part-table.ts';
+import { isPart } from '../tools/restore-options.ts';
 
 /** Which part of a dump was restored. */
 export interface RestoredPart {
   readonly part: DumpPart;
-  /** Further options of pg_restore. */
+  /** Further options of pg_restore, in their long forms. */
   readonly options: readonly string[];
 }
 
@@ -21,29 +22,21 @@ const tableKinds = new Set([
   ...['SEQUENCE', 'SEQUENCE SET'],
 ]);
 
-/**
- * The entries of a dump that pg_restore takes for a part of it; null where options choose single objects, so that
- * they are not known.
- */
+/** The entries of a dump that pg_restore takes for a part of it. */
 export function restoredEntries<Entry extends DatabaseObject>(
   toc: readonly Entry[],
   { part, options }: RestoredPart,
-): readonly Entry[] | null {
-  if (options.some((option) => /^(-[IPTL]|--(index|function|trigger|use-list|filter)\b)/.test(option)))
-    return null;
-  const excluded = valuesOf(options, '-N', '--exclude-schema');
-  const publications = !options.includes('--no-publications');
-  const subscriptions = !options.includes('--no-subscriptions');
-  return toc.filter(
-    (entry) =>
-      hasSection(part, sectionOf(entry)) &&
-      (part.schemas.length === 0 || (entry.schema !== null && part.schemas.includes(entry.schema))) &&
-      (part.tables.length === 0 ||
-        (tableKinds.has(entry.kind) && isChosen(part, entry.schema ?? '', entry.name))) &&
-      !excluded.includes(entry.schema ?? '') &&
-      (publications || !entry.kind.startsWith('PUBLICATION')) &&
-      (subscriptions || !entry.kind.startsWith('SUBSCRIPTION')),
-  );
+): readonly Entry[] {
+  const excluded = excludedSchemas(options);
+  const leavesOut = (kind: string) => options.includes(`--no-${kind}s`);
+  return toc.filter((entry) => {
+    const { kind, schema, name } = entry;
+    if (!hasSection(part, sectionOf(entry))) return false;
+    if (schema === null ? part.schemas.length > 0 : !isOfSchemas(part, excluded, schema)) return false;
+    if (part.tables.length > 0 && !(tableKinds.has(kind) && isChosen(part, schema ?? '', name))) return false;
+    if (kind.startsWith('PUBLICATION')) return !leavesOut('publication');
+    return !(kind === 'SUBSCRIPTION' && leavesOut('subscription'));
+  });
 }
 
 /** The tables of a dump whose rows pg_restore takes for a part of it. */
@@ -52,21 +45,17 @@ export function restoredTables<Table extends { readonly table: string }>(
   { part, options }: RestoredPart,
 ): readonly Table[] {
   if (!hasSection(part, 'data')) return [];
-  const excluded = valuesOf(options, '-N', '--exclude-schema');
+  const excluded = excludedSchemas(options);
   return tables.filter(({ table: text }) => {
-    const name = parseTableName(text);
-    if (name === null) return false;
-    const isOfSchema = part.schemas.length === 0 || part.schemas.includes(name.schema);
-    const isOfTables = part.tables.length === 0 || isChosen(part, name.schema, name.table);
-    return isOfSchema && isOfTables && !excluded.includes(name.schema);
+    const { schema, table } = parsePartTable(text);
+    if (!isOfSchemas(part, excluded, schema ?? '')) return false;
+    return part.tables.length === 0 || isChosen(part, schema ?? '', table);
   });
 }
 
 /** Whether all of a dump was restored. */
 export function isWhole({ part, options }: RestoredPart): boolean {
-  const { tables, schemas, sections, dataOnly, schemaOnly } = part;
-  const chosen = tables.length + schemas.length + sections.length > 0 || dataOnly || schemaOnly;
-  return !chosen && valuesOf(options, '-N', '--exclude-schema').length === 0;
+  return !isPart({ ...part, clean: false }) && excludedSchemas(options).length === 0;
 }
 
 function sectionOf({ kind }: DatabaseObject): DumpSection {
@@ -80,18 +69,18 @@ function hasSection({ sections, dataOnly, schemaOnly }: DumpPart, section: DumpS
   return sections.length === 0 || sections.includes(section);
 }
 
+function isOfSchemas({ schemas }: DumpPart, excluded: readonly string[], schema: string): boolean {
+  return (schemas.length === 0 || schemas.includes(schema)) && !excluded.includes(schema);
+}
+
 function isChosen({ tables }: DumpPart, schema: string, table: string): boolean {
-  return tables.some((text) => {
-    const name = parseTableName(text);
-    return name === null ? unquoted(text) === table : name.schema === schema && name.table === table;
+  return tables.map(parsePartTable).some((one) => {
+    return one.table === table && (one.schema === null || one.schema === schema);
   });
 }
 
-/** Of `--long=value`, `--long value`, `-Nvalue` and `-N value`. */
-function valuesOf(options: readonly string[], short: string, long: string): string[] {
-  return options.flatMap((option, place) => {
-    if (option === short || option === long) return [options[place + 1] ?? ''];
-    if (option.startsWith(`${long}=`)) return [option.slice(long.length + 1)];
-    return option.startsWith(short) && !option.startsWith('--') ? [option.slice(short.length)] : [];
-  });
+const excludes = '--exclude-schema=';
+
+function excludedSchemas(options: readonly string[]): string[] {
+  return options.flatMap((option) => (option.startsWith(excludes) ? [option.slice(excludes.length)] : []));
 }

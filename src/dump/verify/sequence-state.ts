@@ -1,5 +1,5 @@
 import type { NumberedColumn, SequencePosition } from '../../postgres/database-survey.ts';
-import { nameText, tableText } from './table-name.ts';
+import { quoted, tableName } from '../format/table-name.ts';
 
 /**
  * Where a sequence is by the column that it numbers.
@@ -13,7 +13,7 @@ export type SequenceStanding = 'ahead' | 'behind' | 'collides' | 'unknown';
 
 /** A sequence, its column and how they stand. */
 export interface SequenceState {
-  /** `schema.sequence`, as `tableText` writes names. */
+  /** `schema.sequence`, as `tableName` writes names. */
   readonly sequence: string;
   /** `schema.table.column` */
   readonly column: string;
@@ -26,8 +26,8 @@ export interface SequenceState {
 export function sequenceState(numbered: NumberedColumn, position: SequencePosition | null): SequenceState {
   const { schema, sequence, tableSchema, table, column } = numbered;
   return {
-    sequence: tableText({ schema, table: sequence }),
-    column: `${tableText({ schema: tableSchema, table })}.${nameText(column)}`,
+    sequence: tableName(schema, sequence),
+    column: `${tableName(tableSchema, table)}.${quoted(column)}`,
     last: position?.last ?? null,
     standing: position === null ? 'unknown' : standingOf(numbered, position),
   };

@@ -18,12 +18,12 @@ import {
   type StoredTable,
 } from '../../postgres/database-survey.ts';
 import { databaseError } from '../../postgres/sqlstate.ts';
+import { tableName } from '../format/table-name.ts';
 import { type SequenceState, sequenceState } from './sequence-state.ts';
-import { tableText } from './table-name.ts';
 
 /** How many rows a table had. */
 export interface SurveyedTable {
-  /** `schema.table`, as `tableText` writes it. */
+  /** `schema.table`, as `tableName` writes it. */
   readonly table: string;
   /** Null where they were not to be had: no right to read them all, or neither time nor estimate. */
   readonly rows: number | null;
@@ -136,10 +136,10 @@ async function countAll(
       for (const [place, table] of queue) {
         const rows = await askWithin(client, left(), async () => ({ count: await countRows(client, table) }));
         counted[place] = {
-          table: tableText(table),
+          table: tableName(table.schema, table.table),
           rows: typeof rows === 'object' ? rows.count : rows === 'time' ? table.estimate : null,
           exact: typeof rows === 'object',
-          roots: table.roots.map(tableText),
+          roots: table.roots.map((root) => tableName(root.schema, root.table)),
         };
         onTable?.();
       }

@@ -11,6 +11,7 @@ import { type DatabaseObject, listObjects } from '../../postgres/dump-objects.ts
 import { databaseError } from '../../postgres/sqlstate.ts';
 import { inTransaction } from '../../postgres/transaction.ts';
 import { formatCount } from '../../restore/format.ts';
+import { tableName } from '../format/table-name.ts';
 import { checkUrl } from './check-url.ts';
 import { runChecks } from './checks.ts';
 import {
@@ -26,7 +27,6 @@ import { compareRows, type DumpedTable } from './compare-rows.ts';
 import { isWhole, type RestoredPart, restoredEntries, restoredTables } from './restored-part.ts';
 import { someNames } from './some-names.ts';
 import { type DatabaseSurvey, surveyDatabase } from './survey.ts';
-import { tableText } from './table-name.ts';
 
 /** What a dump says of the database that it makes. */
 export interface ExpectedDatabase {
@@ -72,8 +72,8 @@ export interface Verified {
  * changed but the statistics.
  *
  * What is off is in the report. It is `inconclusive` where nothing failed, but rows of the dump could not be
- * compared, or neither rows nor objects; that a plain dump has no list of objects is no reason, since psql ends at
- * the first that it cannot make.
+ * compared, or neither rows nor objects. A dump without a list of its objects is no reason: it is plain, and psql
+ * ends at the first that it cannot make.
  *
  * @throws ThawError where the database cannot be asked; the signal's reason
  */
@@ -133,7 +133,7 @@ function compareDatabase(
   const toc = expected.toc === null ? null : restoredEntries(expected.toc, restored);
   const catalogs: Catalogs = { toc, before, after };
   const foreign = objects.flatMap(({ kind, schema, name }) =>
-    kind === 'FOREIGN TABLE' && schema !== null ? [tableText({ schema, table: name })] : [],
+    kind === 'FOREIGN TABLE' && schema !== null ? [tableName(schema, name)] : [],
   );
   const rows = compareRows({
     dump: restoredTables(expected.tables, restored),

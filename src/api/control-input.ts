@@ -13,7 +13,7 @@ export const controlInput = z
         'Of a pause: rolls back what is being loaded; it is loaded again after resume. A cancel always does.',
     }),
   })
-  .openapi('Control');
+  .openapi('Control', { example: { reason: 'maintenance' } });
 
 /** The body of such a request, as OpenAPI describes it: a reference, so that no body is one too. */
 export const controlBody = {

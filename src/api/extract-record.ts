@@ -129,9 +129,9 @@ export const extractChange = z
     },
     'must be an object of settings',
   )
-  .openapi('ExtractChange');
+  .openapi('ExtractChange', { example: { enabled: true } });
 
 /** An extract to be saved. Made of its own: described as an extension, it would be an `allOf` that nothing fits. */
 export const extractCreation = z
   .strictObject({ ...extractChange.shape, name }, 'must be an object of settings')
-  .openapi('ExtractCreation');
+  .openapi('ExtractCreation', { example: { name: 'My Dev Data' } });

@@ -50,10 +50,15 @@ const importRoute = createRoute({
                 default: 'describe,data',
                 description: 'describe, data, or both with a comma.',
               },
-              models: { ...word, description: 'Names with commas between; all where it is empty.' },
+              models: {
+                ...word,
+                example: '',
+                description: 'Names with commas between; all where it is empty.',
+              },
               create_models: { ...word, default: 'true', description: 'Anything but false is true.' },
               database: {
                 ...word,
+                example: '',
                 description: 'As configured; that of THAW_BUNDLE_DATABASE or the only one by default.',
               },
               dry_run: { ...yesOrNo, default: 'false', description: 'Does it all and rolls it back.' },

@@ -11,19 +11,18 @@ const maxOffset = 1_000_000;
 export const listParameters = z.object({
   where: z.string().optional().openapi({
     description: 'Which records: JSON such as {"status":"failed"} or {"progress":{"$gte":50}}.',
-    example: '{"status":"failed"}',
   }),
   'filter[where]': z
     .record(z.string(), z.string())
     .optional()
     .openapi({
-      param: { style: 'deepObject', explode: true },
+      // An example of its own: /docs would send one that is made up.
+      param: { style: 'deepObject', explode: true, example: {} },
       description:
         'The same, field by field: filter[where][status]=failed, filter[where][progress][$gte]=50.',
     }),
   order: z.string().optional().openapi({
-    description: 'Fields to order by, each with asc or desc.',
-    example: 'created_at desc, name',
+    description: 'Fields to order by, each with asc or desc: created_at desc, id.',
   }),
   limit: z
     .string()

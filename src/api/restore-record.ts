@@ -52,6 +52,9 @@ const name = textInput(255).min(1, 'must not be empty');
 const names = z.array(name, 'must be a list of names').max(10_000, 'must have at most 10,000 names');
 const flag = z.boolean('must be true or false');
 
+/** The table of examples. */
+export const exampleTable = { database: 'production_db', table: 'audit_logs' };
+
 /** Settings that a PUT or PATCH may change; what is absent stays as it is. */
 export const restoreChange = z
   .strictObject(
@@ -74,9 +77,11 @@ export const restoreChange = z
     },
     'must be an object of settings',
   )
-  .openapi('RestoreChange');
+  .openapi('RestoreChange', { example: { enabled: true } });
 
 /** A restore to be saved. Made of its own: described as an extension, it would be an `allOf` that nothing fits. */
 export const restoreCreation = z
   .strictObject({ ...restoreChange.shape, name }, 'must be an object of settings')
-  .openapi('RestoreCreation');
+  .openapi('RestoreCreation', {
+    example: { name: 'Nightly', source_type: 'archives', options: exampleTable },
+  });

@@ -8,6 +8,7 @@ import { controlBody, readControl } from './control-input.ts';
 import { keyHeader, runIdOf } from './idempotency.ts';
 import { limitBody, readJson, readOptionalJson } from './json-body.ts';
 import { previewJson } from './preview-json.ts';
+import { exampleTable } from './restore-record.ts';
 import type { RunStarter, StartedRun } from './run-starter.ts';
 import type { Runs, Verb } from './runs.ts';
 import { bundleInput } from './sources/bundles.ts';
@@ -24,7 +25,9 @@ export const accepted = z
   .openapi('Accepted');
 
 /** Made anew: zod-openapi can name no schema that was made before it was loaded. */
-const described = z.strictObject({ source_type: z.literal('archives').optional(), ...restoreInput.shape });
+const described = z
+  .strictObject({ source_type: z.literal('archives').optional(), ...restoreInput.shape })
+  .openapi({ example: { ...exampleTable, dry_run: true } });
 const { options, ...ofBundles } = bundleInput.shape;
 const describedBundle = z.strictObject({
   source_type: z.enum(sourceTypes).exclude(['archives']),
@@ -76,7 +79,7 @@ const runInput = z
     },
     must('must be an object'),
   )
-  .openapi('RunInput');
+  .openapi('RunInput', { example: {} });
 
 const runRoute = createRoute({
   method: 'post',

@@ -96,7 +96,7 @@ describe('the page to try it', () => {
     const page = await send('/docs');
     expect(page.status).toBe(200);
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'");
-    const parts = [...String(page.json).matchAll(/(?:src|href)="([^"]+)"/g)].map(([, part]) => part ?? '');
+    const parts = [...String(page.json).matchAll(/(?:src|href)="(\/[^"]+)"/g)].map(([, part]) => part ?? '');
     expect(parts).toHaveLength(3);
     for (const part of parts) {
       const { status, headers, json } = await send(part);

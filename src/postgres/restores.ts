@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { RestoreOutcome } from '../contract/outcome.ts';
 import type { RestoreState } from '../contract/progress.ts';
 import type { RestoreRequest } from '../contract/restore-request.ts';
-import { databaseError, isSqlState, sqlState } from './sqlstate.ts';
+import { isoTime, readKept, writeKept } from './kept.ts';
 
 /** What `thaw.restores` keeps of a restore: it answers without a worker, and after Temporal's retention. */
 export interface RestoreRecord {
@@ -25,27 +25,25 @@ const object = 'thaw.restores';
 /** Writes the state of a restore; an older record of it is replaced. */
 export async function writeRestore(client: pg.Client, restore: RestoreRecord): Promise<void> {
   const { request, state, outcome, workflowId } = restore;
-  try {
-    await client.query(
-      `insert into thaw.restores as own
-         (restore_id, fingerprint, database, request, state, outcome, workflow_id, finished_at)
-       values ($1, $2, $3, $4, $5, $6, $7, case when $6::jsonb is not null then now() end)
-       on conflict (restore_id) do update
-       set state = excluded.state, outcome = excluded.outcome, updated_at = now(),
-         workflow_id = coalesce(excluded.workflow_id, own.workflow_id), finished_at = excluded.finished_at`,
-      [
-        request.restoreId,
-        request.fingerprint,
-        request.database,
-        JSON.stringify(request),
-        state,
-        outcome === null ? null : JSON.stringify(outcome),
-        workflowId,
-      ],
-    );
-  } catch (error) {
-    throw databaseError(error, { object });
-  }
+  await writeKept(
+    client,
+    object,
+    `insert into thaw.restores as own
+       (restore_id, fingerprint, database, request, state, outcome, workflow_id, finished_at)
+     values ($1, $2, $3, $4, $5, $6, $7, case when $6::jsonb is not null then now() end)
+     on conflict (restore_id) do update
+     set state = excluded.state, outcome = excluded.outcome, updated_at = now(),
+       workflow_id = coalesce(excluded.workflow_id, own.workflow_id), finished_at = excluded.finished_at`,
+    [
+      request.restoreId,
+      request.fingerprint,
+      request.database,
+      JSON.stringify(request),
+      state,
+      outcome === null ? null : JSON.stringify(outcome),
+      workflowId,
+    ],
+  );
 }
 
 /** Reads a restore; null when this database has none of that id, or Thaw never wrote into it. */
@@ -59,21 +57,13 @@ export async function listRestores(client: pg.Client, limit: number): Promise<St
   return query(client, 'order by created_at desc, restore_id desc limit $1', [limit]);
 }
 
-async function query(client: pg.Client, rest: string, values: readonly unknown[]): Promise<StoredRestore[]> {
-  try {
-    const { rows } = await client.query<StoredRestore>(
-      `select request, state, outcome, workflow_id as "workflowId", ${isoTime('created_at')} as "createdAt",
-         ${isoTime('updated_at')} as "updatedAt", ${isoTime('finished_at')} as "finishedAt"
-       from thaw.restores ${rest}`,
-      [...values],
-    );
-    return rows;
-  } catch (error) {
-    if (isSqlState(error, sqlState.undefinedTable, sqlState.invalidSchemaName)) return [];
-    throw databaseError(error, { object });
-  }
-}
-
-function isoTime(column: string): string {
-  return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+function query(client: pg.Client, rest: string, values: readonly unknown[]): Promise<StoredRestore[]> {
+  return readKept<StoredRestore>(
+    client,
+    object,
+    `select request, state, outcome, workflow_id as "workflowId", ${isoTime('created_at')} as "createdAt",
+       ${isoTime('updated_at')} as "updatedAt", ${isoTime('finished_at')} as "finishedAt"
+     from thaw.restores ${rest}`,
+    values,
+  );
 }

@@ -189,6 +189,55 @@ create table thaw.bundle_files (
 -- Was this file ever restored into this model?
 create index bundle_files_restored on thaw.bundle_files (target_oid, sha256) where state = 'restored';
 
+-- What was found in a dump that was read to its end, by the object that it is.
+create table thaw.dump_proofs (
+  -- the store: s3://bucket or file:///folder
+  place text not null,
+  key text not null,
+  etag text not null,
+  proof jsonb not null,
+  -- rows of each table: [{"table", "rows"}], rows null where they could not be counted
+  tables jsonb not null,
+  -- the list of its contents; null: a plain dump has none
+  toc jsonb,
+  proved_at timestamptz not null default now(),
+  primary key (place, key, etag)
+);
+
+-- One row for each restore of a dump into a database of this server.
+create table thaw.dump_restores (
+  restore_id text primary key,
+  service text not null,
+  database text not null,
+  mode text not null,
+  -- the dump that was restored, or was to be; null until it is chosen
+  key text,
+  etag text,
+  request jsonb not null,
+  state text not null,
+  -- the live database before anything was touched
+  before jsonb,
+  -- rows of each table before, in the dump and after
+  tables jsonb,
+  outcome jsonb,
+  started_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  ended_at timestamptz
+);
+
+-- Rehearsals of restores.
+create table thaw.drills (
+  drill_id text primary key,
+  -- the service, or database and table, that was restored into a scratch database
+  subject text not null,
+  outcome text not null check (outcome in ('verified', 'failed', 'inconclusive')),
+  report jsonb not null,
+  started_at timestamptz not null,
+  ended_at timestamptz not null
+);
+
+create index drills_subject on thaw.drills (subject, started_at);
+
 insert into thaw.schema_version (version) values (1);
 `.trim(),
   },

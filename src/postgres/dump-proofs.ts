@@ -1,0 +1,95 @@
+import type pg from 'pg';
+import type { DumpProof } from '../contract/dump-activities.ts';
+import type { DumpRef } from '../contract/dump-request.ts';
+import type { DatabaseObject } from './dump-objects.ts';
+import { isoTime, readKept, writeKept } from './kept.ts';
+
+/** What was found in a dump that was read to its end. Grows with its tables: it never goes through Temporal. */
+export interface KeptProof {
+  readonly proof: DumpProof;
+  /** `rows` is null where they could not be counted. */
+  readonly tables: readonly { readonly table: string; readonly rows: number | null }[];
+  /** Its list of contents; null: a plain dump has none. */
+  readonly toc: readonly DatabaseObject[] | null;
+}
+
+/** What is known of a dump that was proved or restored before. */
+export interface DumpMark {
+  readonly key: string;
+  readonly etag: string;
+  /** ISO 8601; null: never read to its end. */
+  readonly provedAt: string | null;
+  /** Version of the server that was dumped; null where that is not known. */
+  readonly serverVersion: string | null;
+  /** When it was last restored and found to be what it says, ISO 8601; null: never. */
+  readonly verifiedAt: string | null;
+}
+
+const object = 'thaw.dump_proofs';
+
+/**
+ * Keeps what was found in a dump; what was found before is replaced.
+ *
+ * @param place name of its store
+ */
+export async function writeProof(
+  client: pg.ClientBase,
+  place: string,
+  { proof, tables, toc }: KeptProof,
+): Promise<void> {
+  const { key, etag } = proof.dump;
+  await writeKept(
+    client,
+    object,
+    `insert into thaw.dump_proofs (place, key, etag, proof, tables, toc)
+     values ($1, $2, $3, $4, $5, $6)
+     on conflict (place, key, etag) do update
+     set proof = excluded.proof, tables = excluded.tables, toc = excluded.toc, proved_at = now()`,
+    [
+      place,
+      key,
+      etag,
+      JSON.stringify(proof),
+      JSON.stringify(tables),
+      toc === null ? null : JSON.stringify(toc),
+    ],
+  );
+}
+
+/** Reads what was found in a dump; null where it was never proved, or nothing is kept in this database. */
+export async function readProof(
+  client: pg.ClientBase,
+  place: string,
+  { key, etag }: Pick<DumpRef, 'key' | 'etag'>,
+): Promise<KeptProof | null> {
+  const rows = await readKept<KeptProof>(
+    client,
+    object,
+    'select proof, tables, toc from thaw.dump_proofs where place = $1 and key = $2 and etag = $3',
+    [place, key, etag],
+  );
+  return rows[0] ?? null;
+}
+
+/** What is known of dumps, in their order; of none, where nothing is kept in this database. */
+export function readMarks(
+  client: pg.ClientBase,
+  place: string,
+  dumps: readonly Pick<DumpRef, 'key' | 'etag'>[],
+): Promise<DumpMark[]> {
+  return readKept<DumpMark>(
+    client,
+    object,
+    `select d.key, d.etag, ${isoTime('p.proved_at')} as "provedAt", p.proof ->> 'serverVersion' as "serverVersion",
+       ${isoTime('r.verified_at')} as "verifiedAt"
+     from unnest($2::text[], $3::text[]) with ordinality as d (key, etag, place)
+     left join thaw.dump_proofs p on p.place = $1 and p.key = d.key and p.etag = d.etag
+     left join lateral (
+       select max(ended_at) as verified_at from thaw.dump_restores r
+       where r.key = d.key and r.etag = d.etag and r.state = 'completed'
+         and r.outcome -> 'report' ->> 'outcome' = 'verified'
+     ) r on true
+     order by d.place`,
+    [place, dumps.map(({ key }) => key), dumps.map(({ etag }) => etag)],
+  );
+}

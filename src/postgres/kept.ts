@@ -1,0 +1,41 @@
+import type pg from 'pg';
+import { databaseError, isSqlState, sqlState } from './sqlstate.ts';
+
+/**
+ * Reads rows of a table of the schema `thaw`; none where Thaw never wrote into this database.
+ *
+ * @param object what errors name, such as `thaw.drills`
+ */
+export async function readKept<Row extends object>(
+  client: pg.ClientBase,
+  object: string,
+  sql: string,
+  values: readonly unknown[],
+): Promise<Row[]> {
+  try {
+    const { rows } = await client.query<Row>(sql, [...values]);
+    return rows;
+  } catch (error) {
+    if (isSqlState(error, sqlState.undefinedTable, sqlState.invalidSchemaName)) return [];
+    throw databaseError(error, { object });
+  }
+}
+
+/** Writes into a table of the schema `thaw`, which `ensureSchema` has made. */
+export async function writeKept(
+  client: pg.ClientBase,
+  object: string,
+  sql: string,
+  values: readonly unknown[],
+): Promise<void> {
+  try {
+    await client.query(sql, [...values]);
+  } catch (error) {
+    throw databaseError(error, { object });
+  }
+}
+
+/** An expression for a time as ISO 8601 in UTC. */
+export function isoTime(column: string): string {
+  return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+}

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DatabaseConfig } from '../../../src/config/thaw-config.ts';
 import type { DumpCheck } from '../../../src/contract/dump-activities.ts';
 import type { DumpPart } from '../../../src/contract/dump-request.ts';
+import { PlainScan } from '../../../src/dump/format/plain-scan.ts';
 import { type DatabaseSurvey, surveyDatabase } from '../../../src/dump/verify/survey.ts';
 import { type Verification, verifyDatabase } from '../../../src/dump/verify/verify.ts';
 import type { DatabaseObject } from '../../../src/postgres/dump-objects.ts';
@@ -192,6 +193,24 @@ describeWithPrograms('a database that was restored from a dump of pg_dump', () =
       ['indexes', 'warning'],
       ['sequences', 'warning'],
     ]);
+  });
+
+  test('is verified by what a plain dump says of itself, too', async () => {
+    const scan = new PlainScan('plain');
+    scan.push(await pgDump(source));
+    const expected = scan.end();
+    expect(expected.toc.length).toBeGreaterThan(100);
+    const { report, tables } = await verifyDatabase(verification(databaseConfig(restored), { expected }));
+    expect(notPassed(report.checks)).toEqual([]);
+    expect(tables.filter(({ dump, after }) => dump !== after)).toEqual([]);
+    const fewer = expected.tables.map((each) => (each.table === 'shop.cats' ? { ...each, rows: 1 } : each));
+    const wrong = await verifyDatabase(
+      verification(databaseConfig(restored), { expected: { ...expected, tables: fewer } }),
+    );
+    expect(notPassed(wrong.report.checks)).toEqual([
+      { name: 'rows', outcome: 'failed', detail: 'Other than in the dump: shop.cats has 2 (dump: 1).' },
+    ]);
+    expect(wrong.report.tables[0]).toMatchObject({ table: 'shop.cats', dump: 1, after: 2 });
   });
 
   test('is compared by rows alone where the dump has no list, and not at all without counts', async () => {

@@ -1,9 +1,8 @@
 import { lookup as lookUp } from 'node:dns';
-import { once } from 'node:events';
-import http, { type IncomingMessage } from 'node:http';
-import https from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { ThawError } from '../contract/thaw-error.ts';
+import { ask, failureWord, redirects } from '../http/ask.ts';
 import { isPublicAddress } from './public-address.ts';
 import { type AllowedPlaces, badUrl, checkHttpUrl, privateAddress } from './source-url.ts';
 
@@ -25,7 +24,6 @@ export interface FetchedBody {
 }
 
 const mostRedirects = 5;
-const redirects: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 /** Milliseconds without a byte. */
 const idle = 30_000;
 
@@ -40,7 +38,7 @@ export async function fetchUrl(first: URL, options: FetchOptions): Promise<Fetch
   let url = first;
   for (let hop = 0; hop <= mostRedirects; hop += 1) {
     checkHttpUrl(url, options.allowed);
-    const answer = await ask(url, url.origin === first.origin ? options.token : null, options);
+    const answer = await open(url, url.origin === first.origin ? options.token : null, options);
     const { statusCode: status = 0, headers } = answer;
     if (status === 200) return bodyOf(answer, options);
     answer.destroy();
@@ -54,26 +52,20 @@ export async function fetchUrl(first: URL, options: FetchOptions): Promise<Fetch
   throw badUrl(`it redirects more than ${mostRedirects} times`);
 }
 
-async function ask(url: URL, token: string | null, options: FetchOptions): Promise<IncomingMessage> {
+async function open(url: URL, token: string | null, options: FetchOptions): Promise<IncomingMessage> {
   const { allowed, signal } = options;
   const refused: ThawError[] = [];
-  const request = (url.protocol === 'https:' ? https : http).get(url, {
-    signal,
-    timeout: idle,
-    // A connection of its own: one that is kept was checked for another request.
-    agent: false,
-    lookup: allowed.allowsHost(url) ? lookUp : checkedLookup(url, refused),
-    headers: {
-      accept: 'application/zip, application/gzip, application/octet-stream;q=0.9, */*;q=0.1',
-      'accept-encoding': 'identity',
-      'user-agent': 'thaw',
-      ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-    },
-  });
-  request.on('timeout', () => request.destroy(new Error('no byte for 30 s')));
   try {
-    const [answer] = (await once(request, 'response')) as [IncomingMessage];
-    return answer;
+    return await ask(url, {
+      signal,
+      idle,
+      lookup: allowed.allowsHost(url) ? lookUp : checkedLookup(url, refused),
+      headers: {
+        accept: 'application/zip, application/gzip, application/octet-stream;q=0.9, */*;q=0.1',
+        'accept-encoding': 'identity',
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+      },
+    });
   } catch (error) {
     signal.throwIfAborted();
     throw refused[0] ?? unreachable(url, error);
@@ -134,8 +126,7 @@ function refusedBy({ host }: URL, status: number): ThawError {
 }
 
 function unreachable(url: URL | null, error: unknown): ThawError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'it broke off';
-  return unavailable(`${url === null ? 'its host' : url.host} cannot be read: ${code}`, error);
+  return unavailable(`${url === null ? 'its host' : url.host} cannot be read: ${failureWord(error)}`, error);
 }
 
 function unavailable(what: string, cause?: unknown): ThawError {

@@ -57,7 +57,7 @@ export interface SurveyOptions {
 
 /** Connections that count, where there is that much to read. */
 const lanes = 4;
-const bytesWorthLanes = 64 * 2 ** 20;
+const bytesWorthLanes = 16 * 2 ** 20;
 
 /**
  * Reads what a database is: version, size, rows of each table, positions of sequences, extensions, and what of its

@@ -77,6 +77,38 @@ test('a survey counts each table as a dump of it would, at one moment', async ()
   ]);
 });
 
+test('a large database is counted by several connections that see the same moment', async () => {
+  const large = await createTestDatabase('survey_large');
+  try {
+    const session = await large.client();
+    // A page of the large table holds few of its rows; counting the small one waits for the lock.
+    await session.query(`
+      create unlogged table big with (fillfactor = 10) as select generate_series(1, 60000) as a;
+      create table small as select 1 as a;
+      create table other as select 1 as a;
+      alter extension plpgsql add table small;
+      update pg_extension set extconfig = array['small'::regclass::oid],
+        extcondition = array['where pg_advisory_lock_shared(7)::text is not null']
+      where extname = 'plpgsql';
+      select pg_advisory_lock(7)`);
+    const survey = surveyDatabase({ connection: databaseConfig(large), env, seconds: null, signal });
+    const waiting = `select count(*)::integer as sessions, count(*) filter (where wait_event = 'advisory') > 0 as waits
+      from pg_stat_activity where application_name = 'thaw/survey' and datname = current_database()`;
+    await expect
+      .poll(async () => (await session.query(waiting)).rows)
+      .toEqual([{ sessions: 3, waits: true }]);
+    await session.query('insert into small values (2); select pg_advisory_unlock(7)');
+    const { tables } = await survey;
+    expect(tables.map(({ table, rows, exact }) => [table, rows, exact])).toEqual([
+      ['public.big', 60_000, true],
+      ['public.other', 1, true],
+      ['public.small', 1, true],
+    ]);
+  } finally {
+    await large.drop();
+  }
+});
+
 test('what there is no time to count is estimated, and what may not be read is told as unknown', async () => {
   const hurried = await surveyDatabase({ connection: databaseConfig(database), env, seconds: 0, signal });
   expect(hurried.facts).toMatchObject({ tables: 7, rows: 511, estimated: 7 });

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
+import { administer } from './databases.ts';
 import { endSessions } from './targets.ts';
 
 /** Key of the advisory locks of databases that are replaced, one for each name: "dbsw" in ASCII. */
@@ -21,9 +22,17 @@ export function dumpSessionPrefix(restoreId: string): string {
  *
  * @param client a session in the maintenance database, where the lock is, named by {@link dumpSessionPrefix}
  * @param action its signal is aborted when the session, and so the lock, is lost
- * @throws ThawError `TargetBusy` naming the holder
+ * @throws ThawError `TargetBusy` naming the holder, and what PostgreSQL answers to the action
  */
 export async function withDatabaseLock<Result>(
+  client: pg.Client,
+  lock: { readonly database: string; readonly restoreId: string },
+  action: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  return administer(lock.database, () => withLock(client, lock, action));
+}
+
+async function withLock<Result>(
   client: pg.Client,
   lock: { readonly database: string; readonly restoreId: string },
   action: (signal: AbortSignal) => Promise<Result>,

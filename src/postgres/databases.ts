@@ -27,6 +27,10 @@ export interface DatabaseRow extends DatabaseLikeness {
   /** -1: no limit; -2: a drop was broken off, and nothing but dropping it again is possible. */
   readonly connectionLimit: number;
   readonly comment: string | null;
+  /** Its privileges, as the text of an `aclitem[]`; where nobody said anything, those that databases have. */
+  readonly acl: string;
+  /** Those that a database of its owner has where nobody said anything. */
+  readonly defaultAcl: string;
 }
 
 /** Columns differ by version (`daticulocale` became `datlocale`), so they are read through JSON. */
@@ -38,7 +42,8 @@ const rowSql = `
     to_jsonb(d) ->> 'daticurules' as "icuRules",
     case when d.dattablespace <> template.dattablespace then t.spcname end as tablespace,
     d.datistemplate as "isTemplate", d.datallowconn as "allowsConnections", d.datconnlimit as "connectionLimit",
-    shobj_description(d.oid, 'pg_database') as comment
+    shobj_description(d.oid, 'pg_database') as comment,
+    coalesce(d.datacl, acldefault('d', d.datdba))::text as acl, acldefault('d', d.datdba)::text as "defaultAcl"
   from pg_database d
   join pg_tablespace t on t.oid = d.dattablespace
   cross join (select dattablespace from pg_database where datname = 'template0') as template`;
@@ -117,14 +122,42 @@ export async function commentOnDatabase(
   await alter(client, name, `comment on database ${quoteIdentifier(name)} is ${text}`);
 }
 
-/** Says whether everybody may connect to a database, and make temporary tables there, as is the case where nobody says anything. */
-export async function openToPublic(client: pg.Client, name: string, open: boolean): Promise<void> {
-  const statement = open ? ['grant', 'to'] : ['revoke', 'from'];
-  await alter(
-    client,
-    name,
-    `${statement[0]} connect, temporary on database ${quoteIdentifier(name)} ${statement[1]} public`,
+/** Keeps everybody out but its owner and superusers. */
+export async function closeToPublic(client: pg.Client, name: string): Promise<void> {
+  await alter(client, name, `revoke connect, temporary on database ${quoteIdentifier(name)} from public`);
+}
+
+/** Gives a database to a role. */
+export async function changeDatabaseOwner(client: pg.Client, name: string, owner: string): Promise<void> {
+  await alter(client, name, `alter database ${quoteIdentifier(name)} owner to ${quoteIdentifier(owner)}`);
+}
+
+/** Lets so many sessions of other users than superusers into a database; -1: any number. */
+export async function limitConnections(client: pg.Client, name: string, limit: number): Promise<void> {
+  await alter(client, name, `alter database ${quoteIdentifier(name)} connection limit ${limit}`);
+}
+
+/** Who has given a database a security label. */
+export async function readDatabaseLabels(client: pg.Client, oid: number): Promise<string[]> {
+  const { rows } = await client.query<{ provider: string }>(
+    `select provider from pg_shseclabel
+     where classoid = 'pg_database'::regclass and objoid = $1 order by provider`,
+    [oid],
   );
+  return rows.map(({ provider }) => provider);
+}
+
+/**
+ * Does something with databases.
+ *
+ * @throws ThawError, as {@link administrationError} classifies what PostgreSQL answers
+ */
+export async function administer<Result>(object: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    throw administrationError(error, object);
+  }
 }
 
 async function alter(
@@ -133,11 +166,7 @@ async function alter(
   sql: string,
   options: readonly string[] = [],
 ): Promise<void> {
-  try {
-    await client.query([sql, ...options].join(' '));
-  } catch (error) {
-    throw administrationError(error, object);
-  }
+  await administer(object, () => client.query([sql, ...options].join(' ')));
 }
 
 /**
@@ -145,7 +174,7 @@ async function alter(
  *
  * @throws the error itself, where it is not PostgreSQL's
  */
-export function administrationError(error: unknown, object: string): ThawError {
+function administrationError(error: unknown, object: string): ThawError {
   if (error instanceof pg.DatabaseError && error.code === sqlState.insufficientPrivilege) {
     return new ThawError('PermissionDenied', `${object}: ${error.message} (SQLSTATE ${error.code})`, {
       object,

@@ -185,6 +185,7 @@ test.each(['swapped', 'discarded'])(
       prepare: async () => {
         await root.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
         await victim.query('select 1');
+        return [];
       },
       comment: null,
     });

@@ -9,7 +9,7 @@ import {
   readTies,
 } from '../../postgres/database-obstacles.ts';
 import { mayNotEnd, stubbornSessions } from '../../postgres/database-sessions.ts';
-import { type DatabaseRow, readDatabase } from '../../postgres/databases.ts';
+import { administer, type DatabaseRow, readDatabase } from '../../postgres/databases.ts';
 import { quoteIdentifier, quoteLiteral } from '../../postgres/identifier.ts';
 import { nameLimit } from './database-names.ts';
 
@@ -32,19 +32,23 @@ export interface ReplaceOrder {
  */
 export async function checkReplaceable(client: pg.Client, order: ReplaceOrder): Promise<void> {
   checkName(order.database);
-  const rights = await readRights(client);
-  const live = await readDatabase(client, order.database);
-  const obstacles = [
-    ...userObstacles(rights),
-    ...(await ownerObstacles(client, order.owner, rights)),
-    ...(live === null ? missing(order) : await liveObstacles(client, live, rights)),
-  ];
+  const obstacles = await administer(order.database, () => findObstacles(client, order));
   const [first] = obstacles;
   if (first === undefined) return;
   throw new ThawError(first.code, obstacles.map(({ message }) => message).join(' '), {
     object: order.database,
     hint: [...new Set(obstacles.map(({ hint }) => hint))].join(' '),
   });
+}
+
+async function findObstacles(client: pg.Client, order: ReplaceOrder): Promise<Obstacle[]> {
+  const rights = await readRights(client);
+  const live = await readDatabase(client, order.database);
+  return [
+    ...userObstacles(rights),
+    ...(await ownerObstacles(client, order.owner, rights)),
+    ...(live === null ? missing(order) : await liveObstacles(client, live, rights)),
+  ];
 }
 
 interface Obstacle {

@@ -1,12 +1,13 @@
 import type pg from 'pg';
 import { ThawError } from '../../contract/thaw-error.ts';
 import {
+  administer,
   allowConnections,
+  closeToPublic,
   commentOnDatabase,
   createDatabase,
   type DatabaseLikeness,
   dropDatabase,
-  openToPublic,
   readDatabase,
 } from '../../postgres/databases.ts';
 import { quoteIdentifier } from '../../postgres/identifier.ts';
@@ -37,6 +38,10 @@ export async function createBeside(
   order: BesideOrder,
   owner: string | null,
 ): Promise<string> {
+  return administer(order.database, () => create(client, order, owner));
+}
+
+async function create(client: pg.Client, order: BesideOrder, owner: string | null): Promise<string> {
   await discardBeside(client, order);
   const name = newDatabaseName(order.database, order.restoreId);
   const live = await readDatabase(client, order.database);
@@ -45,7 +50,7 @@ export async function createBeside(
   const record: DatabaseRecord = { thaw: 'new', restore: order.restoreId, live: order.database, closed: [] };
   await inTransaction(client, async () => {
     await commentOnDatabase(client, name, formatRecord(record));
-    await openToPublic(client, name, false);
+    await closeToPublic(client, name);
     await allowConnections(client, name, true);
   });
   return name;
@@ -59,6 +64,10 @@ export async function createBeside(
  * @throws ThawError `TargetBusy` where the name is that of somebody else's database
  */
 export async function discardBeside(client: pg.Client, order: BesideOrder): Promise<void> {
+  await administer(order.database, () => discard(client, order));
+}
+
+async function discard(client: pg.Client, order: BesideOrder): Promise<void> {
   await repairLive(client, order.database);
   const name = newDatabaseName(order.database, order.restoreId);
   const found = await readDatabase(client, name);

@@ -21,6 +21,11 @@ export interface Left {
   readonly dropAt: string | null;
 }
 
+/** What an exchange did. */
+export interface Exchanged extends Left {
+  readonly notices: readonly string[];
+}
+
 /** A database that takes the place of another. */
 export interface Exchange {
   /** The name that changes hands. */
@@ -33,8 +38,8 @@ export interface Exchange {
   /** The restore that does it. */
   readonly restoreId: string;
   readonly keepOldSeconds: number;
-  /** What else is changed in the same transaction, before the renames. */
-  readonly prepare: () => Promise<void>;
+  /** What else is changed in the same transaction, before the renames; gives what the user should know of it. */
+  readonly prepare: () => Promise<string[]>;
   /** The comment of the database that will have the name. */
   readonly comment: string | null;
 }
@@ -48,7 +53,11 @@ export interface Exchange {
  * @param client a session in the maintenance database that holds the lock of the name
  * @throws ThawError `PermissionDenied`, `LockTimeout`; `TargetBusy` where the name has changed hands meanwhile
  */
-export async function exchange(client: pg.Client, change: Exchange, signal?: AbortSignal): Promise<Left> {
+export async function exchange(
+  client: pg.Client,
+  change: Exchange,
+  signal?: AbortSignal,
+): Promise<Exchanged> {
   const both = [change.coming, ...(change.leaving === null ? [] : [change.leaving])];
   await inTransaction(client, async () => {
     const closed = both.map(({ oid }) => oid);
@@ -66,17 +75,17 @@ export async function exchange(client: pg.Client, change: Exchange, signal?: Abo
   }
 }
 
-async function rename(client: pg.Client, change: Exchange): Promise<Left> {
+async function rename(client: pg.Client, change: Exchange): Promise<Exchanged> {
   const { name, leaving, coming } = change;
   // A session that began before the door was shut holds a lock of the database until it is refused.
   await client.query(`set local lock_timeout = '${lockTimeout}'`);
   await expectUnchanged(client, change);
-  await change.prepare();
+  const notices = await change.prepare();
   const left = leaving === null ? { old: null, dropAt: null } : await leave(client, leaving, change);
   await renameDatabase(client, coming.name, name);
   await commentOnDatabase(client, name, change.comment);
   await allowConnections(client, name, true);
-  return left;
+  return { ...left, notices };
 }
 
 async function expectUnchanged(client: pg.Client, { name, leaving }: Exchange): Promise<void> {

@@ -2,10 +2,11 @@ import type pg from 'pg';
 import type { DumpSwap } from '../../contract/dump-activities.ts';
 import { ThawError } from '../../contract/thaw-error.ts';
 import { withDatabaseLock } from '../../postgres/database-lock.ts';
-import { type DatabaseRow, openToPublic, readDatabase } from '../../postgres/databases.ts';
+import { type DatabaseRow, readDatabase } from '../../postgres/databases.ts';
+import { carryDatabase } from './carry-database.ts';
 import { checkReplaceable } from './check-target.ts';
 import { parseRecord } from './database-record.ts';
-import { exchange, type Left } from './exchange.ts';
+import { type Exchange, exchange, type Left } from './exchange.ts';
 import { type KeptDatabase, listOld } from './old-databases.ts';
 import { repairLive } from './repair-live.ts';
 
@@ -40,17 +41,17 @@ export async function swap(client: pg.Client, order: SwapOrder, signal?: AbortSi
     const live = await readDatabase(client, database);
     if ((live?.oid ?? null) !== order.liveOid) throw notTheSame(database);
     const { fresh, record } = await readFresh(client, order);
-    const change = {
+    const change: Exchange = {
       name: database,
       leaving: live,
       coming: fresh,
       record,
       restoreId,
       keepOldSeconds,
-      prepare: () => openToPublic(client, fresh.name, true),
+      prepare: () => carryDatabase(client, live, fresh.name, owner),
       comment: live?.comment ?? null,
     };
-    return { ...(await exchange(client, change, either(lost, signal))), notices: [] };
+    return await exchange(client, change, either(lost, signal));
   });
 }
 
@@ -86,17 +87,18 @@ export async function swapBack(
       });
     }
     await checkReplaceable(client, { database, create: true, owner: null });
-    const change = {
+    const change: Exchange = {
       name: database,
       leaving: await readDatabase(client, database),
       coming,
       record: last.record,
       restoreId,
       keepOldSeconds,
-      prepare: async () => {},
+      prepare: async () => [],
       comment: last.record.comment,
     };
-    return { from: last.name, ...(await exchange(client, change, either(lost, signal))) };
+    const { old, dropAt } = await exchange(client, change, either(lost, signal));
+    return { from: last.name, old, dropAt };
   });
 }
 

@@ -5,7 +5,7 @@ import type { TableError } from '../contract/outcome.ts';
 import { isEnded } from '../contract/progress.ts';
 import type { ControlDatabase } from '../control/control-database.ts';
 import { appendLogs } from '../control/logs.ts';
-import { queueRun, readRun, type StoredRun, takeUntouchedRuns, updateRun } from '../control/runs.ts';
+import { readRun, type StoredRun, takeUntouchedRuns, touchRun, updateRun } from '../control/runs.ts';
 import { bareRun, type Run } from './run.ts';
 import type { Sources } from './sources/sources.ts';
 
@@ -70,13 +70,14 @@ export class Reconciler {
    */
   async refresh(stored: StoredRun): Promise<Reconciled> {
     if (isEnded(stored.state)) return { stored, run: null };
-    const { restores, sources } = this.#dependencies;
+    const { control, restores, sources } = this.#dependencies;
     const source = sources.ofRequest(stored.request);
     const description = await restores.describe(stored.id);
     if (description === null) return this.#unknown(stored);
     switch (description.standing) {
       case 'queued':
-        return { stored: await this.#touch(stored), run: null };
+        await control.use((client) => touchRun(client, stored.id));
+        return { stored: await this.#read(stored), run: null };
       case 'broken':
         return this.#write(stored, bareRun(stored.id, 'failed', description, terminated));
       default:
@@ -99,7 +100,7 @@ export class Reconciler {
   async start(stored: Pick<StoredRun, 'id' | 'request'>): Promise<void> {
     const { control, restores, sources } = this.#dependencies;
     await restores.startRun(stored.id, sources.ofRequest(stored.request).workflow(stored.request));
-    await control.use((client) => queueRun(client, stored.id));
+    await control.use((client) => touchRun(client, stored.id));
   }
 
   /** The start of a run was lost, or Temporal has forgotten it since it ended. */
@@ -108,7 +109,7 @@ export class Reconciler {
     if (recalled !== null && isEnded(recalled.state)) return this.#write(stored, recalled);
     if (stored.state === 'queued') {
       await this.start(stored);
-      return { stored: await this.#touch(stored), run: null };
+      return { stored: await this.#read(stored), run: null };
     }
     const times = { createdAt: stored.createdAt, endedAt: new Date() };
     return this.#write(stored, bareRun(stored.id, 'failed', times, forgotten));
@@ -124,12 +125,9 @@ export class Reconciler {
     });
   }
 
-  /** Lets other processes know that it was looked at. */
-  async #touch(stored: StoredRun): Promise<StoredRun> {
-    return this.#dependencies.control.transaction(async (client) => {
-      await updateRun(client, stored.id, { state: stored.state });
-      return (await readRun(client, stored.id, null)) ?? stored;
-    });
+  /** As it stands by now. */
+  async #read(stored: StoredRun): Promise<StoredRun> {
+    return (await this.#dependencies.control.use((client) => readRun(client, stored.id, null))) ?? stored;
   }
 }
 

@@ -102,10 +102,16 @@ export async function insertRun(client: ControlClient, run: NewRun): Promise<boo
   return true;
 }
 
-/** Writes that Temporal has taken a run: it is `queued`, unless a worker has written more by now. */
-export async function queueRun(client: ControlClient, id: string): Promise<void> {
+/**
+ * Writes that Temporal has a run, which lets other processes know that it was looked at. What a worker has written
+ * of it meanwhile stays.
+ */
+export async function touchRun(client: ControlClient, id: string): Promise<void> {
   await client.query(
-    `update thaw_api.restore_runs set status = 'queued' where id = $1 and status = 'pending'`,
+    `update thaw_api.restore_runs set
+       status = case status when 'pending' then 'queued' else status end,
+       updated_at = now()
+     where id = $1`,
     [id],
   );
 }

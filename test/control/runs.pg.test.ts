@@ -3,7 +3,14 @@ import type { RunRequest } from '../../src/contract/run-request.ts';
 import { ControlDatabase } from '../../src/control/control-database.ts';
 import { appendLogs, type LogLine } from '../../src/control/logs.ts';
 import { readRestore } from '../../src/control/restores.ts';
-import { insertRun, type NewRun, readRun, takeUntouchedRuns, updateRun } from '../../src/control/runs.ts';
+import {
+  insertRun,
+  type NewRun,
+  readRun,
+  takeUntouchedRuns,
+  touchRun,
+  updateRun,
+} from '../../src/control/runs.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.ts';
 
 let database: TestDatabase;
@@ -121,6 +128,18 @@ test('a run that somebody looks after is left alone by others for a while', asyn
   const taken = await Promise.all([take(60), take(60), take(60)]);
   expect(taken.filter((mine) => mine)).toHaveLength(1);
   expect(await take(60)).toBe(false);
+});
+
+test('a run is pending until Temporal has it, and what a worker wrote meanwhile stays', async () => {
+  const read = () => control.use((client) => readRun(client, 'waits', 'a'));
+  const touch = () => control.use((client) => touchRun(client, 'waits'));
+  await control.transaction((client) => insertRun(client, newRun('waits')));
+  expect(await read()).toMatchObject({ status: 'pending', state: 'queued', startedAt: null });
+  await touch();
+  expect(await read()).toMatchObject({ status: 'queued', state: 'queued', startedAt: null });
+  await control.use((client) => updateRun(client, 'waits', { state: 'planning', progress: 3 }));
+  await touch();
+  expect(await read()).toMatchObject({ status: 'running', state: 'planning', progress: 3 });
 });
 
 test('what has ended is not changed any more, progress never goes back, and totals count it once', async () => {

@@ -10,6 +10,9 @@ const programs = await findPrograms(process.env, { atLeast: 15 }).catch((error: 
   throw error;
 });
 
+/** Whether they are installed. */
+export const hasClientPrograms = programs !== null;
+
 /**
  * Tests that need psql, pg_restore and pg_dump. Where these are not installed they count as skipped, and
  * the name of the suite says why.

@@ -51,6 +51,16 @@ export class PlainScan {
     });
   }
 
+  /** Whether what has come so far ends between two statements. */
+  get isBetweenStatements(): boolean {
+    return this.#rows === null && !this.#lexer.isOpen;
+  }
+
+  /** How many statements so far begin or end a transaction. */
+  get transactionStatements(): number {
+    return this.#found.transactionStatements;
+  }
+
   /** What was found, once all bytes have come. @throws ThawError as `push` does */
   end(): PlainFacts {
     this.#guard(() => this.#rows === null && this.#lexer.end());

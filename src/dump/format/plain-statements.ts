@@ -1,6 +1,15 @@
 import { PlainComments } from './plain-comments.ts';
 import type { Following, SqlSink, SqlToken } from './sql-lexer.ts';
-import { copyTarget, createdBy, isWord, nameAt, rolesOf, type SqlName, settingOf } from './statement.ts';
+import {
+  controlsTransaction,
+  copyTarget,
+  createdBy,
+  isWord,
+  nameAt,
+  rolesOf,
+  type SqlName,
+  settingOf,
+} from './statement.ts';
 import { tableName } from './table-name.ts';
 
 /** Rows of one table in a dump. */
@@ -33,6 +42,8 @@ export class PlainStatements implements SqlSink {
   /** Roles that the dump makes itself. */
   readonly ownRoles = new Set<string>();
   readonly settings = new Map<string, string>();
+  /** Statements that begin or end a transaction; pg_dump writes them around large objects. */
+  transactionStatements = 0;
   /** Whether a statement came behind the last line of the dump. */
   goesOn = false;
   /** The table whose data are about to come. */
@@ -106,6 +117,7 @@ export class PlainStatements implements SqlSink {
   }
 
   #learn(tokens: readonly SqlToken[]): Following {
+    if (controlsTransaction(tokens)) this.transactionStatements += 1;
     for (const role of rolesOf(tokens)) this.roles.add(role);
     learn(this.extensions, createdBy(tokens, 'extension'));
     learn(this.ownRoles, createdBy(tokens, 'role'));

@@ -78,6 +78,13 @@ export function createdBy(tokens: Tokens, kind: 'extension' | 'role' | 'database
   return nameAt(tokens, isWord(tokens, 2, 'if') ? 5 : 2)?.name ?? null;
 }
 
+/** Whether a statement begins, ends or cuts a transaction. */
+export function controlsTransaction(tokens: Tokens): boolean {
+  const word = wordAt(tokens, 0) ?? '';
+  if (word === 'prepare' || word === 'start') return isWord(tokens, 1, 'transaction');
+  return /^(?:abort|begin|commit|end|rollback)$/.test(word);
+}
+
 /** Whether a word stands at a place, unquoted. */
 export function isWord(tokens: Tokens, at: number, word: string): boolean {
   return wordAt(tokens, at) === word;

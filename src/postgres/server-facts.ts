@@ -1,0 +1,15 @@
+import type pg from 'pg';
+
+/** The major version of a server, such as 15. */
+export async function serverMajor(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ number: number }>(
+    `select current_setting('server_version_num')::int / 10000 as number`,
+  );
+  return rows[0]?.number ?? 0;
+}
+
+/** The names of all roles of a server. */
+export async function roleNames(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>('select rolname as name from pg_roles');
+  return rows.map(({ name }) => name);
+}

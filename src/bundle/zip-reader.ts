@@ -2,10 +2,13 @@ import { Readable } from 'node:stream';
 import yauzl from 'yauzl';
 import { type RandomAccess, readPart } from './random-access.ts';
 
-/** Headers lie close together: one request of this size brings thousands of the central directory. */
+/** Headers lie close together, and so do small files: one request of this size brings thousands of the central directory. */
 const blockSize = 1024 * 1024;
 
-/** Gives yauzl the bytes of a source; small reads of headers are answered from blocks, the last two are kept. */
+/** Blocks that are kept: models come in another order than their files lie in. */
+const keptBlocks = 8;
+
+/** Gives yauzl the bytes of a source; small reads are answered from blocks, of which the last used are kept. */
 export class ZipReader extends yauzl.RandomAccessReader {
   readonly #source: RandomAccess;
   readonly #blocks = new Map<number, Promise<Buffer>>();
@@ -32,6 +35,13 @@ export class ZipReader extends yauzl.RandomAccessReader {
     );
   }
 
+  /** Some bytes, by way of the blocks. @throws Error beyond the end */
+  async part(position: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafe(length);
+    await this.#copy(buffer, 0, length, position);
+    return buffer;
+  }
+
   async #copy(buffer: Buffer, offset: number, length: number, position: number): Promise<void> {
     // Damaged headers point anywhere.
     if (position < 0 || position + length > this.#source.bytes) throw new Error('unexpected end of the file');
@@ -46,13 +56,17 @@ export class ZipReader extends yauzl.RandomAccessReader {
 
   #block(number: number): Promise<Buffer> {
     const known = this.#blocks.get(number);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      this.#blocks.delete(number);
+      this.#blocks.set(number, known);
+      return known;
+    }
     const start = number * blockSize;
     const block = readPart(this.#source, start, Math.min(start + blockSize, this.#source.bytes));
     // A read that failed is not remembered.
     block.catch(() => this.#blocks.delete(number));
     const [oldest] = this.#blocks.keys();
-    if (this.#blocks.size >= 2 && oldest !== undefined) this.#blocks.delete(oldest);
+    if (this.#blocks.size >= keptBlocks && oldest !== undefined) this.#blocks.delete(oldest);
     this.#blocks.set(number, block);
     return block;
   }

@@ -81,7 +81,7 @@ export interface TargetTable {
 }
 
 /** Tables whose catalog one query reads: so few that it stays short, so many that planning it weighs little. */
-const catalogBatch = 100;
+const catalogBatch = 500;
 
 /**
  * Reads everything about a target in one query.
@@ -166,13 +166,20 @@ interface ColumnRow extends Omit<TargetColumn, 'type' | 'baseTypeName' | 'innerD
   readonly type: number;
 }
 
+/** Tables share most of their types, which are read once for all. */
 const catalogSql = `
-  select wanted.name, found.* from unnest($2::text[]) as wanted (name) cross join lateral (
   with target as materialized (
-    select c.oid, coalesce(pg_partition_root(c.oid)::oid, c.oid) as root_oid,
+    select c.oid, c.relname, coalesce(pg_partition_root(c.oid)::oid, c.oid) as root_oid,
       c.relkind, c.relnamespace
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = $1 and c.relname = wanted.name::name
+    where n.nspname = $1 and c.relname = any($2::name[])
+  ), types as materialized (${typesSql})
+  select wanted.name, (select * from types) as types, found.*
+  from unnest($2::text[]) as wanted (name)
+  join target as one on one.relname = wanted.name::name
+  cross join lateral (
+  with target as materialized (
+    select one.oid, one.root_oid, one.relkind, one.relnamespace
   ), tree as materialized (
     select oid from target
     union
@@ -207,7 +214,6 @@ const catalogSql = `
       from pg_attribute a join pg_type t on t.oid = a.atttypid
       where a.attrelid = target.oid and a.attnum > 0 and not a.attisdropped
     ) as columns,
-    (${typesSql}) as types,
     (${keysSql}) as keys,
     (${triggersSql}) as triggers,
     (

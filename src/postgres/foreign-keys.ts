@@ -29,41 +29,55 @@ export async function readForeignKeys(
   tables: readonly TableName[],
 ): Promise<ForeignKey[]> {
   try {
-    const { rows } = await client.query<{ key: ForeignKey }>(foreignKeysSql, [
+    const { rows: found } = await client.query<TableName & { readonly oid: number }>(tablesSql, [
       tables.map(({ schema }) => schema),
       tables.map(({ table }) => table),
     ]);
-    return rows.map(({ key }) => key);
+    const names = new Map(found.map(({ oid, schema, table }) => [oid, { schema, table }]));
+    const { rows } = await client.query<KeyRow>(foreignKeysSql, [[...names.keys()]]);
+    const keys = rows.flatMap(({ name, deferrable, child_oid, parent_oid }): ForeignKey[] => {
+      const [child, parent] = [names.get(child_oid), names.get(parent_oid)];
+      return child === undefined || parent === undefined ? [] : [{ name, child, parent, deferrable }];
+    });
+    return keys.sort((a, b) => compare(sortKey(a), sortKey(b)));
   } catch (error) {
     throw databaseError(error, { object: 'foreign keys' });
   }
 }
 
+function sortKey({ child, name }: ForeignKey): readonly string[] {
+  return [child.schema, child.table, name];
+}
+
+function compare(a: readonly string[], b: readonly string[]): number {
+  const place = a.findIndex((text, at) => text !== b[at]);
+  return place === -1 ? 0 : (a[place] ?? '') < (b[place] ?? '') ? -1 : 1;
+}
+
+interface KeyRow {
+  readonly name: string;
+  readonly deferrable: boolean;
+  readonly child_oid: number;
+  readonly parent_oid: number;
+}
+
+const tablesSql = `
+  select c.oid, name.schema, name.table
+  from unnest($1::text[], $2::text[]) as name (schema, "table")
+  join pg_namespace n on n.nspname = name.schema
+  join pg_class c on c.relnamespace = n.oid and c.relname = name.table`;
+
+/**
+ * Oids are compared with lists: statistics do not know of tables that were made just now, and a join would compare
+ * thousands of them with thousands of keys, one by one.
+ */
 const foreignKeysSql = `
-  with given as materialized (
-    select c.oid, name.schema, name.table
-    from unnest($1::text[], $2::text[]) as name (schema, "table")
-    join pg_namespace n on n.nspname = name.schema
-    join pg_class c on c.relnamespace = n.oid and c.relname = name.table
-  ), link as (
-    select distinct on (child.oid, parent.oid, root.oid)
-      k.conname, k.condeferrable, child, parent
-    from pg_constraint k
-    -- a key of a partitioned table has a copy for each partition, on either side: they are one
-    cross join lateral (select coalesce(nullif(k.conparentid, 0), k.oid) as oid) as root
-    -- both sides by equality, as thousands of tables with thousands of keys would else be compared one by one
-    cross join lateral (select k.conrelid::oid union select pg_partition_root(k.conrelid)) as near (oid)
-    cross join lateral (select k.confrelid::oid union select pg_partition_root(k.confrelid)) as far (oid)
-    join given child on child.oid = near.oid
-    join given parent on parent.oid = far.oid
-    where k.contype = 'f' and child.oid <> parent.oid
-    order by child.oid, parent.oid, root.oid, k.oid
-  )
-  select json_build_object(
-    'name', conname,
-    'child', json_build_object('schema', (child).schema, 'table', (child).table),
-    'parent', json_build_object('schema', (parent).schema, 'table', (parent).table),
-    'deferrable', condeferrable
-  ) as key
-  from link
-  order by (child).schema, (child).table, conname`;
+  select distinct on (child.oid, parent.oid, root.oid)
+    k.conname as name, k.condeferrable as deferrable, child.oid as child_oid, parent.oid as parent_oid
+  from pg_constraint k
+  -- a key of a partitioned table has a copy for each partition, on either side: they are one
+  cross join lateral (select coalesce(nullif(k.conparentid, 0), k.oid) as oid) as root
+  cross join lateral (values (k.conrelid), (pg_partition_root(k.conrelid)::oid)) as child (oid)
+  cross join lateral (values (k.confrelid), (pg_partition_root(k.confrelid)::oid)) as parent (oid)
+  where k.contype = 'f' and child.oid <> parent.oid and child.oid = any($1::oid[]) and parent.oid = any($1::oid[])
+  order by child.oid, parent.oid, root.oid, k.oid`;

@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type pg from 'pg';
 import type { Bundle } from '../src/bundle/bundle.ts';
-import { openSource } from '../src/bundle/stored-bundle.ts';
+import type { OpenedBundles } from '../src/bundle/opened-bundles.ts';
 import type { BundleTally } from '../src/contract/bundle-activities.ts';
 import type { BundleRequest } from '../src/contract/run-request.ts';
 import { appendLogs, type LogLine } from '../src/control/logs.ts';
@@ -25,6 +25,7 @@ export interface BundleTools {
 export interface BundleWorker {
   readonly thaw: ThawContext;
   readonly control: WorkerControl;
+  readonly bundles: OpenedBundles;
 }
 
 /** Lines written by one statement. */
@@ -32,7 +33,7 @@ const logBatch = 2_000;
 
 /** Opens the bundle of a request, without any database. */
 export async function withBundle<T>(
-  { thaw }: BundleWorker,
+  { thaw, bundles }: BundleWorker,
   request: BundleRequest,
   action: (bundle: Bundle, progress: LoadProgress) => Promise<T>,
 ): Promise<T> {
@@ -41,14 +42,7 @@ export async function withBundle<T>(
   const progress = new LoadProgress();
   return withHeartbeats(
     () => (progress.alive ? progress.snapshot() : null),
-    async () => {
-      const bundle = await openSource(thaw.store, request.source, signal);
-      try {
-        return await action(bundle, progress);
-      } finally {
-        await bundle.close();
-      }
-    },
+    () => bundles.use(request.source, signal, (bundle) => action(bundle, progress)),
   );
 }
 

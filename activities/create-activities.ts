@@ -1,3 +1,4 @@
+import type { OpenedBundles } from '../src/bundle/opened-bundles.ts';
 import type { Activities } from '../src/contract/activities.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { cancelWorkflow } from './cancel-workflow.ts';
@@ -30,13 +31,15 @@ import { writeExtract } from './write-extract.ts';
  *
  * @param control where runs are kept
  * @param searchAttributes whether they are registered
+ * @param bundles of the worker's store
  */
 export function createActivities(
   thaw: ThawContext,
   control: WorkerControl,
   searchAttributes: boolean,
+  bundles: OpenedBundles,
 ): Activities {
-  const worker = { thaw, control };
+  const worker = { thaw, control, bundles };
   return {
     createTables: createTables(thaw),
     planRestore: planRestore(thaw, searchAttributes),

@@ -3,7 +3,7 @@ import type { Activities } from '../src/contract/activities.ts';
 import { writeInstalled } from '../src/control/installed-bundles.ts';
 import { readDecidedFiles } from '../src/postgres/bundle-ledger.ts';
 import { readTarget } from '../src/postgres/catalog.ts';
-import { analyzeTable } from '../src/postgres/indexes.ts';
+import { analyzeTables } from '../src/postgres/indexes.ts';
 import { readLoadedModels } from '../src/postgres/loaded-models.ts';
 import { advanceSequences } from '../src/postgres/sequences.ts';
 import { type BundleWorker, withBundleTools, writeLog } from './bundle-tools.ts';
@@ -17,18 +17,19 @@ export function finishBundle(worker: BundleWorker): Activities['finishBundle'] {
         ({ inserted, updated, deleted }) => inserted + updated + deleted > 0,
       );
       const models = changed.map(({ model }) => model);
-      for (const model of await readLoadedModels(client, namespace, models)) {
-        progress.enter('commit', model.table);
-        const notices = model.hasSequence
-          ? await advanceSequences(client, await readTarget(client, namespace, model.table))
-          : [];
-        notices.push(...(await analyzeTable(client, model)));
-        await writeLog(
+      const loaded = await readLoadedModels(client, namespace, models);
+      const tell = (model: string, notices: readonly string[]) =>
+        writeLog(
           worker,
           restoreId,
-          notices.map((notice) => warning('data_import', model.table, notice)),
+          notices.map((notice) => warning('data_import', model, notice)),
         );
+      for (const { table, hasSequence } of loaded) {
+        progress.enter('commit', table);
+        if (!hasSequence) continue;
+        await tell(table, await advanceSequences(client, await readTarget(client, namespace, table)));
       }
+      for (const [{ table }, notices] of await analyzeTables(client, loaded)) await tell(table, notices);
       const { manifest } = bundle;
       const installs = manifest?.package ?? null;
       if (installs === null) return;

@@ -10,6 +10,7 @@ import type { Logger } from 'pino';
 import { createActivities } from '../activities/create-activities.ts';
 import { failureInterceptor } from '../activities/failure-interceptor.ts';
 import { WorkerControl } from '../activities/worker-control.ts';
+import { OpenedBundles } from './bundle/opened-bundles.ts';
 import type { ThawConfig } from './config/thaw-config.ts';
 import { ThawContext } from './load/thaw-context.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
@@ -81,7 +82,7 @@ async function createWorker(
     namespace,
     taskQueue,
     workflowBundle: await workflowBundle(),
-    activities: { ...createActivities(thaw, control, searchAttributes) },
+    activities: { ...createActivities(thaw, control, searchAttributes, new OpenedBundles(thaw.store)) },
     interceptors: { activity: [() => ({ inbound: failureInterceptor })] },
     maxConcurrentActivityTaskExecutions: loadsAtOnce,
     // The default, 600 for each GB of heap, has run workers out of memory (sdk-typescript#2227).

@@ -65,11 +65,22 @@ async function readBundle(entries: readonly BundleEntry[], close: () => Promise<
     throw badBundle('it holds neither describe.yaml nor {model}.jsonl', 'Send the ZIP of an extract.');
   }
   return {
-    readDescription: () => (description === null ? null : parseDescription(description.text)),
+    readDescription: () => (description === null ? null : readOnce(description)),
     manifest: parsed,
     files: files.sort((a, b) => (a.name < b.name ? -1 : 1)),
     close,
   };
+}
+
+const descriptions = new WeakMap<WholeEntry, WeakRef<BundleDescription>>();
+
+/** That of thousands of models is large, and soon done with: it is remembered as long as there is room. */
+function readOnce(description: WholeEntry): BundleDescription {
+  const known = descriptions.get(description)?.deref();
+  if (known !== undefined) return known;
+  const read = parseDescription(description.text);
+  descriptions.set(description, new WeakRef(read));
+  return read;
 }
 
 /** The folder that all entries lie in, with its slash; empty where they lie at the root. */

@@ -73,12 +73,41 @@ export async function tableBytes(client: pg.Client, target: TargetTable): Promis
   return rows[0]?.bytes ?? 0;
 }
 
+/** A table whose statistics are refreshed. */
+type AnalyzedTable = Pick<TargetTable, 'schema' | 'table' | 'kind'>;
+
 /** Refreshes the planner's statistics. Never on a still empty target: the plans that follow would be for an empty one. */
-export async function analyzeTable(
+export async function analyzeTable(client: pg.Client, target: AnalyzedTable): Promise<string[]> {
+  return analyzeTogether(client, [target]);
+}
+
+/** Tables that one ANALYZE is about. */
+const analyzedTogether = 100;
+
+/** Like {@link analyzeTable} of many tables; gives the notices of those that have some. */
+export async function analyzeTables<T extends AnalyzedTable>(
   client: pg.Client,
-  target: Pick<TargetTable, 'schema' | 'table' | 'kind'>,
-): Promise<string[]> {
-  if (target.kind === 'view') return [];
+  targets: readonly T[],
+): Promise<ReadonlyMap<T, readonly string[]>> {
+  const notices = new Map<T, readonly string[]>();
+  for (let from = 0; from < targets.length; from += analyzedTogether) {
+    const batch = targets.slice(from, from + analyzedTogether);
+    const said = await analyzeTogether(client, batch).catch((error: unknown) => error);
+    if (Array.isArray(said) && said.length === 0) continue;
+    // Of which table it was said, and which one failed, is known of each by itself only.
+    for (const target of batch) {
+      const own = await analyzeTable(client, target);
+      if (own.length > 0) notices.set(target, own);
+    }
+  }
+  return notices;
+}
+
+/** @returns what PostgreSQL has to say */
+async function analyzeTogether(client: pg.Client, targets: readonly AnalyzedTable[]): Promise<string[]> {
+  const tables = targets.filter(({ kind }) => kind !== 'view');
+  if (tables.length === 0) return [];
+  const names = tables.map(({ schema, table }) => qualifiedName(schema, table));
   const notices: string[] = [];
   // Without the right, ANALYZE warns and passes over the table.
   const listen = (notice: { message: string | undefined }) => {
@@ -86,10 +115,15 @@ export async function analyzeTable(
   };
   client.on('notice', listen);
   try {
-    await client.query(`analyze ${qualifiedName(target.schema, target.table)}`);
+    await client.query(`analyze ${names.join(', ')}`);
     return notices;
   } catch (error) {
-    throw databaseError(error, { object: `${target.schema}.${target.table}` });
+    throw databaseError(error, {
+      object: tables
+        .slice(0, 5)
+        .map(({ schema, table }) => `${schema}.${table}`)
+        .join(', '),
+    });
   } finally {
     client.off('notice', listen);
   }

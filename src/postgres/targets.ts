@@ -53,7 +53,7 @@ export async function takeTargets(
       const holder = holders.get(target.oid);
       if (holder !== undefined && isAlive(holder, taker)) throw busy(target, holder);
     }
-    for (const [oid, { restoreId }] of holders) await endSessions(client, sessionPrefix(restoreId, oid));
+    await endSessions(client, ...[...holders].map(([oid, { restoreId }]) => sessionPrefix(restoreId, oid)));
     const epochs = await writeHolders(client, taker, targets, holders);
     const held = targets.flatMap(({ oid, ordered }) => {
       const epoch = epochs.get(oid);
@@ -169,16 +169,18 @@ export function loadPrefix(restoreId: string, oid: number, ordinal: number): str
 }
 
 /**
- * Ends other sessions whose names begin so, and waits until they are gone.
+ * Ends other sessions whose names begin with one of these, and waits until they are gone.
  *
  * @returns how many there were
  */
-export async function endSessions(client: pg.Client, prefix: string): Promise<number> {
+export async function endSessions(client: pg.Client, ...prefixes: string[]): Promise<number> {
+  if (prefixes.length === 0) return 0;
   const { rows } = await client.query<{ ended: number }>(
     `select count(*) filter (where pg_terminate_backend(pid, 5000)) as ended
      from pg_stat_activity
-     where starts_with(application_name, $1) and datname = current_database() and pid <> pg_backend_pid()`,
-    [prefix],
+     where datname = current_database() and pid <> pg_backend_pid()
+       and exists (select from unnest($1::text[]) as prefix where starts_with(application_name, prefix))`,
+    [prefixes],
   );
   return rows[0]?.ended ?? 0;
 }

@@ -24,7 +24,7 @@ test('the workflows are those that a worker runs', () => {
 test('the activities are those that a worker runs', () => {
   // Made with nothing: their names are all that is asked for.
   const nothing = {} as Parameters<typeof createActivities>;
-  const activities = createActivities(nothing[0], nothing[1], false);
+  const activities = createActivities(nothing[0], nothing[1], false, nothing[3]);
   expect(told('activity')).toEqual(Object.keys(activities).sort());
 });
 

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readTarget } from '../../src/postgres/catalog.ts';
-import { analyzeTable, dropIndexes } from '../../src/postgres/indexes.ts';
+import { readTarget, readTargets } from '../../src/postgres/catalog.ts';
+import { analyzeTable, analyzeTables, dropIndexes } from '../../src/postgres/indexes.ts';
 import { type BuildProgress, rebuildIndexes } from '../../src/postgres/rebuild-indexes.ts';
 import { ensureSchema } from '../../src/postgres/schema.ts';
 import { openSession, type Session } from './session.ts';
@@ -200,4 +200,15 @@ test('statistics are made, or it is said why not', async () => {
   expect(await analyzeTable(client, target)).toEqual([]);
   const { rows } = await client.query(`select reltuples from pg_class where relname = 'counted'`);
   expect(rows).toEqual([{ reltuples: 1000 }]);
+  // Of many at once it is told of which one.
+  await client.query(`
+    create table owned_by_user as select generate_series(1, 50) as n;
+    alter table owned_by_user owner to "${user}"`);
+  const both = await readTargets(client, 'public', ['counted', 'owned_by_user']);
+  const notices = await analyzeTables(await session.open(user), both);
+  expect([...notices].map(([{ table }, said]) => [table, said])).toEqual([
+    ['counted', [expect.stringContaining('counted')]],
+  ]);
+  const { rows: made } = await client.query(`select reltuples from pg_class where relname = 'owned_by_user'`);
+  expect(made).toEqual([{ reltuples: 50 }]);
 });

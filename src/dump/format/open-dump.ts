@@ -119,7 +119,8 @@ async function gather(input: AsyncGenerator<Buffer>, atLeast: number): Promise<B
   return Buffer.concat(parts);
 }
 
-async function* continued(head: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+/** Puts a beginning that was taken back in front of the rest. */
+export async function* continued(head: Buffer, rest: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   if (head.length > 0) yield head;
   yield* rest;
 }

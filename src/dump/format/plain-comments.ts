@@ -11,6 +11,8 @@ export class PlainComments {
   /** Parts of the dump that have begun and not ended; what pg_dumpall writes has one for each database in its own. */
   readonly #open: string[] = [];
   #hasEnded = false;
+  /** Of the object that is announced next; only pg_restore and pg_dump with --verbose tell it. */
+  #dumpId: number | null = null;
 
   /** Whether the last line of the dump has come. */
   get isComplete(): boolean {
@@ -34,10 +36,14 @@ export class PlainComments {
   }
 
   #entry(text: string): TocEntry | null {
+    const numbered = /^ TOC entry (\d+) /.exec(text);
+    if (numbered !== null) this.#dumpId = Number(numbered[1]);
     const found = entry.exec(text);
     if (found === null) return null;
     const [, name = '', kind = '', schema, owner] = found;
-    const made = { dumpId: this.toc.length + 1, kind, schema: given(schema), name, owner: given(owner) };
+    const dumpId = this.#dumpId ?? this.toc.length + 1;
+    this.#dumpId = null;
+    const made = { dumpId, kind, schema: given(schema), name, owner: given(owner) };
     this.toc.push(made);
     return made;
   }

@@ -22,6 +22,9 @@ export interface PlainFacts {
   readonly toc: readonly TocEntry[];
 }
 
+/** How a plain dump is not whole whose last line has not come. */
+export const endMissing = 'the line that pg_dump ends with is missing';
+
 /**
  * Reads what pg_dump and pg_dumpall write as plain SQL while it streams by: what psql would act upon is looked at
  * before psql gets it, and rows are counted. Chunks may be cut anywhere; memory grows with the objects of the dump,
@@ -106,7 +109,8 @@ export class PlainScan {
     const { copying, comments, goesOn } = this.#found;
     if (copying !== null) return `it ends in the data of ${copying}`;
     if (this.#lexer.isOpen) return 'it ends in the middle of a statement';
-    if (!comments.isComplete) return 'the line that pg_dump ends with is missing';
+    if (!comments.isComplete) return endMissing;
+    if (this.#found.isRestricted) return 'the line `\\unrestrict` that it ends with is missing';
     return goesOn ? 'it goes on behind the line that pg_dump ends with' : null;
   }
 

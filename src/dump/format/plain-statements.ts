@@ -93,6 +93,11 @@ export class PlainStatements implements SqlSink {
     return this.#inserted === undefined;
   }
 
+  /** Whether a `\restrict` has not been ended by its `\unrestrict`. */
+  get isRestricted(): boolean {
+    return this.#restrictKey !== null;
+  }
+
   get standardStrings(): boolean {
     return this.settings.get('standard_conforming_strings') !== 'off';
   }

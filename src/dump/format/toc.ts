@@ -11,3 +11,11 @@ export interface TocEntry {
   /** Null where it has none, or the dump was made without owners. */
   readonly owner: string | null;
 }
+
+/**
+ * The numbers of the entries whose data lie in files of their own, by the output of `pg_restore --list`. All else of
+ * an entry is better taken from the script that pg_restore writes: here names with spaces cannot be told apart.
+ */
+export function entriesWithData(list: string): number[] {
+  return Array.from(list.matchAll(/^(\d+); \d+ \d+ TABLE DATA /gm), ([, dumpId]) => Number(dumpId));
+}

@@ -162,8 +162,7 @@ describe('a dump that is not whole', () => {
 
   test('is known wherever it is cut before its last line', () => {
     const bytes = Buffer.from(zoo);
-    const last =
-      bytes.indexOf('-- PostgreSQL database dump complete') + '-- PostgreSQL database dump complete'.length;
+    const last = bytes.lastIndexOf(key) + key.length;
     for (let at = last - 1; at > 0; at -= 3) {
       expect([at, scan(bytes.subarray(0, at)).cut]).not.toEqual([at, null]);
     }

@@ -1,0 +1,180 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { DumpRef } from '../../../src/contract/dump-request.ts';
+import { ThawError } from '../../../src/contract/thaw-error.ts';
+import { type ProvenDump, proveDump } from '../../../src/dump/format/prove.ts';
+import { tableName } from '../../../src/dump/format/table-name.ts';
+import { FolderStore } from '../../../src/store/folder-store.ts';
+import { clientPrograms, describeWithPrograms, pgDump } from '../../harness/client-programs.ts';
+import { asAdministrator, createTestDatabase, type TestDatabase } from '../../harness/postgres.ts';
+import { zooSql } from '../zoo.ts';
+
+const run = promisify(execFile);
+
+/** What a reader of plain dumps may stumble over. */
+const trapsSql = String.raw`
+create schema "traps;";
+create table "traps;"."a ""b; -- c" ("co;l" text default E'it''s \\ \'', "x\y" text, d integer[]);
+insert into "traps;"."a ""b; -- c" values ('\', '\!'), (E'line\n\\.\nline', '\.'), ('INSERT INTO x', null), ('COPY t FROM stdin;', '$$');
+create table "traps;".texts (line text);
+insert into "traps;".texts select 'INSERT INTO public.x VALUES (' || n from generate_series(1, 50) as n;
+create table "traps;".empty (a integer);
+create table "traps;".nothing ();
+insert into "traps;".nothing default values;
+create view "traps;".slices as select d[1:array_length(d, 1)] as e, d[1:2]::text as f, '\!'::text as g from "traps;"."a ""b; -- c";
+create function "traps;".plain(a integer) returns text language plpgsql as $$ begin /* ; ' */ return E'\' \\! ' || $_$ \! id $_$; end $$;
+create function "traps;".atomic(x integer) returns integer language sql
+  begin atomic select case when x > 1 then 2 end; insert into "traps;".empty values (1) returning a; end;
+comment on table "traps;".texts is E'COPY x FROM stdin;\n\\! id\n-- PostgreSQL database dump complete';
+select lo_from_bytea(0, convert_to(repeat('\.' || chr(10), 5000), 'UTF8')), lo_from_bytea(0, '\x00');
+`;
+
+const roles = ['thaw_prove_owner', 'thaw prove reader'];
+const rolesSql = `create role ${roles[0]}; create role "${roles[1]}";`;
+const grantsSql = `alter table shop.orders owner to ${roles[0]}; grant select (id), update (note) on shop.orders to "${roles[1]}" with grant option;`;
+
+const corrupt = { code: 'ArchiveCorrupt', hint: expect.stringContaining('earlier dump') };
+const signal = new AbortController().signal;
+let database: TestDatabase;
+let folder: string;
+/** Rows of each table as PostgreSQL counts them, named as dumps are told. */
+let serverVersion: string;
+let expected: Record<string, number>;
+
+async function save(key: string, bytes: Uint8Array): Promise<DumpRef> {
+  await writeFile(path.join(folder, key), bytes);
+  return { key, bytes: bytes.length, etag: '', modifiedAt: '', takenAt: null };
+}
+
+async function prove(key: string, bytes: Uint8Array): Promise<ProvenDump> {
+  const { etag: _, ...ref } = await save(key, bytes);
+  const store = new FolderStore({ kind: 'folder', path: folder, prefix: '' });
+  const { etag } = await store.open(key);
+  return proveDump(store, { ...ref, etag }, { env: { ...process.env, THAW_SPOOL_DIR: folder }, signal });
+}
+
+function rows({ tables }: ProvenDump): Record<string, number | null> {
+  return Object.fromEntries(tables.map(({ table, rows: count }) => [table, count]));
+}
+
+/** A directory that pg_dump made, as a tar. */
+async function tarOfDirectory(options: readonly string[], tarArgs: readonly string[]): Promise<Buffer> {
+  const directory = path.join(folder, 'd');
+  await pgDump(database, '--format=directory', `--file=${directory}`, ...options);
+  const { stdout } = await run('tar', ['-c', ...tarArgs], {
+    encoding: 'buffer',
+    maxBuffer: 2 ** 30,
+    cwd: folder,
+  });
+  await rm(directory, { recursive: true });
+  return stdout;
+}
+
+async function zstd(bytes: Buffer): Promise<Buffer> {
+  const child = run('zstd', ['-c', '-q'], { encoding: 'buffer', maxBuffer: 2 ** 30 });
+  child.child.stdin?.end(bytes);
+  return (await child).stdout;
+}
+
+describeWithPrograms('proving a dump', () => {
+  const dumps = new Map<string, Buffer>();
+
+  beforeAll(async () => {
+    folder = await mkdtemp(path.join(tmpdir(), 'thaw-prove-'));
+    database = await createTestDatabase('prove');
+    const client = await database.client();
+    await client.query(rolesSql);
+    await client.query(zooSql);
+    await client.query(trapsSql);
+    await client.query(grantsSql);
+    const version = await client.query<{ version: string }>(
+      "select split_part(current_setting('server_version'), ' ', 1) as version",
+    );
+    serverVersion = version.rows[0]?.version ?? '';
+    const { rows: counts } = await client.query<{ schema: string; name: string; count: string }>(
+      `select n.nspname as schema, c.relname as name,
+         (xpath('//c/text()', query_to_xml(format('select count(*) as c from only %I.%I', n.nspname, c.relname), false, true, '')))[1]::text as count
+       from pg_class c join pg_namespace n on n.oid = c.relnamespace
+       where c.relkind = 'r' and n.nspname in ('shop', 'traps;', 'Odd "Schema')`,
+    );
+    expected = Object.fromEntries(
+      counts.map(({ schema, name, count }) => [tableName(schema, name), Number(count)]),
+    );
+    for (const format of ['tar', 'custom', 'plain']) {
+      dumps.set(format, await pgDump(database, `--format=${format}`));
+      dumps.set(`${format} of INSERTs`, await pgDump(database, `--format=${format}`, '--inserts'));
+    }
+    dumps.set(
+      'plain of INSERTs of 7 rows',
+      await pgDump(database, '--rows-per-insert=7', '--column-inserts'),
+    );
+    dumps.set('plain with --create', await pgDump(database, '--create', '--clean'));
+    dumps.set('directory', await tarOfDirectory([], ['-C', 'd', '.']));
+    dumps.set('directory in a folder', await tarOfDirectory(['--compress=0'], ['d']));
+    dumps.set('directory of INSERTs', await tarOfDirectory(['--inserts'], ['--format=pax', '-C', 'd', '.']));
+    const members = ['-C', 'd', '--transform=s,^[.]/,,', 'toc.dat', '--exclude=toc.dat', '.'];
+    dumps.set('directory that begins as a tar of pg_dump', await tarOfDirectory([], members));
+  });
+
+  afterAll(async () => {
+    await database.drop();
+    await asAdministrator(`drop role ${roles[0]}; drop role "${roles[1]}"`);
+    await rm(folder, { recursive: true });
+  });
+
+  test('tells the same of every format in every wrapping, whatever its name says', async () => {
+    const plain = await prove('a.tar.gz', dumps.get('plain') as Buffer);
+    const objects = plain.toc.map(({ kind, schema, name, owner }) => [kind, schema, name, owner].join('|'));
+    for (const [name, bytes] of dumps) {
+      const wrapped = { none: bytes, gzip: gzipSync(bytes), zstd: await zstd(bytes) };
+      for (const [compression, dump] of Object.entries(wrapped)) {
+        const key = `${name}.${compression === 'gzip' ? 'tar' : 'sql.gz'}`;
+        const proven = await prove(key, dump);
+        const { proof } = proven;
+        expect([name, rows(proven)]).toEqual([name, expected]);
+        expect(proof).toMatchObject({
+          dump: { key, bytes: dump.length },
+          ...{ compression, format: name.split(' ')[0], bytes: bytes.length },
+          ...{ serverVersion: serverVersion, dumpVersion: clientPrograms().version },
+          ...{ tables: 13, rows: 131, extensions: ['citext', 'hstore'], roles: [database.user, ...roles] },
+        });
+        const isNamed = !/^plain(?! with)/.test(name);
+        expect([name, proof.database]).toEqual([name, isNamed ? database.name : null]);
+        expect(proof.notices).toHaveLength(name === 'plain with --create' ? 1 : 0);
+        const told = proven.toc.filter(({ kind }) => kind !== 'DATABASE');
+        expect(told.map(({ kind, schema, name, owner }) => [kind, schema, name, owner].join('|'))).toEqual(
+          expect.arrayContaining(objects),
+        );
+      }
+    }
+    // Nothing that the dumps were unpacked into is left.
+    expect((await readdir(folder)).filter((name) => name.startsWith('thaw-dump-'))).toEqual([]);
+  });
+
+  test('knows each that is cut short or damaged, at any place', async () => {
+    const random = fc.sample(fc.integer({ min: 0, max: 999 }), { numRuns: 6, seed: 7 }).map((n) => n / 1000);
+    for (const name of ['tar', 'custom', 'plain', 'directory']) {
+      const bytes = dumps.get(name) as Buffer;
+      const gzip = gzipSync(bytes);
+      for (const part of random) {
+        // Zeros and newlines at the end are more than it needs.
+        const cut = Math.floor(part * bytes.findLastIndex((byte) => byte !== 0 && byte !== 10));
+        await expect(prove(`cut at ${cut} ${name}`, bytes.subarray(0, cut))).rejects.toMatchObject(corrupt);
+        await expect(prove(`gzip of ${cut} ${name}`, gzipSync(bytes.subarray(0, cut)))).rejects.toMatchObject(
+          corrupt,
+        );
+        const at = Math.floor(part * gzip.length);
+        await expect(prove(`cut gzip at ${at} ${name}`, gzip.subarray(0, at))).rejects.toMatchObject(corrupt);
+        const flipped = Buffer.from(gzip);
+        flipped.writeUInt8((flipped[at] as number) ^ 0x10, at);
+        await expect(prove(`flipped at ${at} ${name}`, flipped)).rejects.toThrow(ThawError);
+      }
+    }
+  });
+});

@@ -57,12 +57,8 @@ async function apply(
 ): Promise<string[]> {
   const failure = await run(client, sql);
   if (failure === null) return [];
-  const instead = otherwise ? await run(client, otherwise) : failure;
-  return [
-    instead === null
-      ? `Carried over by ${otherwise}: ${what} (${failure}).`
-      : `Not carried over: ${what} (${failure}).`,
-  ];
+  const isDone = otherwise ? (await run(client, otherwise)) === null : false;
+  return [`Not carried over: ${what} (${failure})${isDone ? `; instead: ${otherwise}` : ''}.`];
 }
 
 /** Gives what PostgreSQL says against it; null: it is done. */

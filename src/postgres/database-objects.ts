@@ -218,7 +218,10 @@ async function readDefaultAcls(client: pg.Client): Promise<DefaultAcl[]> {
 async function readLabels(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query<{ label: string }>(
     `select format('%s %s, by %s', objtype, objname, provider) as label
-     from pg_seclabels where classoid not in ('pg_database'::regclass, 'pg_authid'::regclass, 'pg_tablespace'::regclass)
+     from pg_seclabels
+     -- of what the server has, that of this database alone concerns it
+     where classoid not in ('pg_database'::regclass, 'pg_authid'::regclass, 'pg_tablespace'::regclass)
+       or objoid = (select oid from pg_database where datname = current_database())
      order by 1`,
   );
   return rows.map(({ label }) => label);

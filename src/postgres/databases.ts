@@ -9,8 +9,8 @@ export interface DatabaseLikeness {
   readonly encoding: string;
   readonly collate: string;
   readonly ctype: string;
-  /** `pg_database.datlocprovider`: builtin, ICU, libc. */
-  readonly provider: 'b' | 'i' | 'c';
+  /** `pg_database.datlocprovider`: builtin, ICU, libc; null before version 15, where libc is the only one. */
+  readonly provider: 'b' | 'i' | 'c' | null;
   /** Locale of the builtin provider or of ICU; null with libc. */
   readonly locale: string | null;
   readonly icuRules: string | null;
@@ -37,7 +37,7 @@ export interface DatabaseRow extends DatabaseLikeness {
 const rowSql = `
   select d.oid, d.datname as name, pg_get_userbyid(d.datdba) as owner, pg_encoding_to_char(d.encoding) as encoding,
     d.datcollate as collate, d.datctype as ctype,
-    coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') as provider,
+    to_jsonb(d) ->> 'datlocprovider' as provider,
     coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale') as locale,
     to_jsonb(d) ->> 'daticurules' as "icuRules",
     case when d.dattablespace <> template.dattablespace then t.spcname end as tablespace,
@@ -82,8 +82,7 @@ function likenessOptions(like: Partial<DatabaseLikeness>): string[] {
   const literal = (option: string, value: string | null | undefined) =>
     value === null || value === undefined ? [] : [`${option} ${quoteLiteral(value)}`];
   const providers = {
-    // libc is the only one that versions before 15 know, and there cannot be named
-    c: [],
+    c: ['locale_provider libc'],
     i: ['locale_provider icu', ...literal('icu_locale', locale), ...literal('icu_rules', icuRules)],
     b: ['locale_provider builtin', ...literal('builtin_locale', locale)],
   };
@@ -92,7 +91,7 @@ function likenessOptions(like: Partial<DatabaseLikeness>): string[] {
     ...literal('encoding', encoding),
     ...literal('lc_collate', collate),
     ...literal('lc_ctype', ctype),
-    ...(provider === undefined ? [] : providers[provider]),
+    ...(provider ? providers[provider] : []),
     ...(tablespace ? [`tablespace ${quoteIdentifier(tablespace)}`] : []),
   ];
 }
@@ -135,16 +134,6 @@ export async function changeDatabaseOwner(client: pg.Client, name: string, owner
 /** Lets so many sessions of other users than superusers into a database; -1: any number. */
 export async function limitConnections(client: pg.Client, name: string, limit: number): Promise<void> {
   await alter(client, name, `alter database ${quoteIdentifier(name)} connection limit ${limit}`);
-}
-
-/** Who has given a database a security label. */
-export async function readDatabaseLabels(client: pg.Client, oid: number): Promise<string[]> {
-  const { rows } = await client.query<{ provider: string }>(
-    `select provider from pg_shseclabel
-     where classoid = 'pg_database'::regclass and objoid = $1 order by provider`,
-    [oid],
-  );
-  return rows.map(({ provider }) => provider);
 }
 
 /**

@@ -27,6 +27,13 @@ export class TestDatabases {
     return name;
   }
 
+  /** Connection string of a database, as superuser. */
+  url(database: string): string {
+    const url = new URL(this.#url);
+    url.pathname = `/${encodeURIComponent(database)}`;
+    return url.href;
+  }
+
   /** A session of Thaw, as superuser where no user is named. */
   async open(database = 'postgres', user?: string, applicationName = 'test'): Promise<pg.Client> {
     const { hostname, port, username } = this.#url;

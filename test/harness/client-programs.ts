@@ -36,7 +36,7 @@ export async function pgDump(database: TestDatabase, ...args: readonly string[])
 /** Runs a program of {@link clientPrograms} on a test's database and gives its output. */
 export async function runWithUrl(
   program: string,
-  database: TestDatabase,
+  database: Pick<TestDatabase, 'url'>,
   args: readonly string[],
 ): Promise<Buffer> {
   const { stdout } = await promisify(execFile)(program, [`--dbname=${database.url}`, ...args], {

@@ -14,9 +14,19 @@ import {
   type DatabaseRow,
   limitConnections,
   readDatabase,
-  readDatabaseLabels,
 } from '../../postgres/databases.ts';
 import { quoteIdentifier } from '../../postgres/identifier.ts';
+import type { DatabaseState } from './database-record.ts';
+
+/** Reads what {@link carryDatabase} carries. */
+export async function readState(client: pg.Client, live: DatabaseRow): Promise<DatabaseState> {
+  const { owner, encoding, collate, ctype, provider, locale, icuRules, tablespace } = live;
+  const { connectionLimit, comment, acl } = live;
+  return {
+    ...{ owner, encoding, collate, ctype, provider, locale, icuRules, tablespace },
+    ...{ connectionLimit, comment, acl, settings: await readSettings(client, live.name) },
+  };
+}
 
 /**
  * Gives a database what the live one has that no dump of it holds: owner, privileges, settings of the database
@@ -28,49 +38,42 @@ import { quoteIdentifier } from '../../postgres/identifier.ts';
  */
 export async function carryDatabase(
   client: pg.Client,
-  live: DatabaseRow | null,
+  live: DatabaseState | null,
   name: string,
   owner: string | null,
 ): Promise<string[]> {
   const wanted = owner ?? live?.owner ?? null;
   if (wanted !== null) await changeDatabaseOwner(client, name, wanted);
-  const fresh = await readDatabase(client, name);
-  if (fresh === null) return [];
-  if (live !== null) await limitConnections(client, name, live.connectionLimit);
-  const privileges = await carryPrivileges(client, live, fresh);
-  const settings = live === null ? [] : await carrySettings(client, live, fresh);
-  return [...privileges, ...settings, ...(live === null ? [] : await readLabels(client, live))];
+  const privileges = await carryPrivileges(client, live, name);
+  if (live === null) return privileges;
+  await limitConnections(client, name, live.connectionLimit);
+  const settings = settingStatements(name, await readSettings(client, name), live.settings);
+  return [...privileges, ...(await applyInTransaction(client, settings))];
 }
 
 async function carryPrivileges(
   client: pg.Client,
-  live: DatabaseRow | null,
-  fresh: DatabaseRow,
+  live: DatabaseState | null,
+  name: string,
 ): Promise<string[]> {
-  const { owner } = fresh;
-  const place = { on: `database ${quoteIdentifier(fresh.name)}`, owner };
-  const readBoth = async () => {
-    const now = (await readDatabase(client, fresh.name)) ?? fresh;
-    const source = live ?? { owner, acl: fresh.defaultAcl };
-    const acls = await readAcls(client, [now.acl, source.acl]);
-    const want = changeHands(acls.get(source.acl) ?? [], source.owner, owner);
-    return { have: acls.get(now.acl) ?? [], want };
-  };
-  const before = await readBoth();
-  const revokes = revokeStatements(place, surplus(before.have, before.want));
+  const before = await comparePrivileges(client, live, name);
+  const revokes = revokeStatements(before.place, surplus(before.have, before.want));
   const failures = await applyInTransaction(client, revokes);
-  const { have, want } = await readBoth();
-  const grants = grantStatements(place, shortfall(have, want, owner));
+  // Revoking takes along what was handed on, which may be wanted.
+  const { place, have, want } = await comparePrivileges(client, live, name);
+  const grants = grantStatements(place, shortfall(have, want, place.owner));
   return [...failures, ...(await applyInTransaction(client, grants))];
 }
 
-async function carrySettings(client: pg.Client, live: DatabaseRow, fresh: DatabaseRow): Promise<string[]> {
-  const have = await readSettings(client, fresh.name);
-  const want = await readSettings(client, live.name);
-  return applyInTransaction(client, settingStatements(fresh.name, have, want));
-}
-
-async function readLabels(client: pg.Client, live: DatabaseRow): Promise<string[]> {
-  const providers = await readDatabaseLabels(client, live.oid);
-  return providers.map((provider) => `Not carried over: the security label of the database, by ${provider}.`);
+async function comparePrivileges(client: pg.Client, live: DatabaseState | null, name: string) {
+  const fresh = await readDatabase(client, name);
+  if (fresh === null) throw new TypeError(`The database ${name} is gone.`);
+  const { owner } = fresh;
+  const source = live ?? { owner, acl: fresh.defaultAcl };
+  const acls = await readAcls(client, [fresh.acl, source.acl]);
+  return {
+    place: { on: `database ${quoteIdentifier(name)}`, owner },
+    have: acls.get(fresh.acl) ?? [],
+    want: changeHands(acls.get(source.acl) ?? [], source.owner, owner),
+  };
 }

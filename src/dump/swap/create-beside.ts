@@ -12,8 +12,9 @@ import {
 } from '../../postgres/databases.ts';
 import { quoteIdentifier } from '../../postgres/identifier.ts';
 import { inTransaction } from '../../postgres/transaction.ts';
+import { readState } from './carry-database.ts';
 import { newDatabaseName } from './database-names.ts';
-import { type DatabaseRecord, formatRecord, parseRecord } from './database-record.ts';
+import { formatRecord, type NewRecord, parseRecord } from './database-record.ts';
 import { repairLive } from './repair-live.ts';
 
 /** Which restore makes a database beside which live one. */
@@ -26,7 +27,8 @@ export interface BesideOrder {
 /**
  * Makes the empty database beside the live one that a restore loads: from template0, with the owner, encoding,
  * locale and tablespace of the live one, else as the server makes them. Nobody but its owner and superusers may
- * connect until it is swapped in. What an earlier attempt loaded is dropped.
+ * connect until it is swapped in. What an earlier attempt loaded is dropped. Its comment keeps what the live one
+ * is like, so that this may be dropped before the swap.
  *
  * @param client a session in the maintenance database
  * @param owner null: that of the live one, else the user
@@ -42,12 +44,14 @@ export async function createBeside(
 }
 
 async function create(client: pg.Client, order: BesideOrder, owner: string | null): Promise<string> {
-  await discardBeside(client, order);
+  const earlier = await discard(client, order);
   const name = newDatabaseName(order.database, order.restoreId);
   const live = await readDatabase(client, order.database);
+  const state = live === null ? (earlier?.state ?? null) : await readState(client, live);
   const asked: Partial<DatabaseLikeness> = owner === null ? {} : { owner };
-  await createDatabase(client, name, { ...live, ...asked });
-  const record: DatabaseRecord = { thaw: 'new', restore: order.restoreId, live: order.database, closed: [] };
+  await createDatabase(client, name, { ...state, ...asked });
+  const { restoreId: restore, database } = order;
+  const record: NewRecord = { thaw: 'new', restore, live: database, closed: [], state };
   await inTransaction(client, async () => {
     await commentOnDatabase(client, name, formatRecord(record));
     await closeToPublic(client, name);
@@ -67,18 +71,21 @@ export async function discardBeside(client: pg.Client, order: BesideOrder): Prom
   await administer(order.database, () => discard(client, order));
 }
 
-async function discard(client: pg.Client, order: BesideOrder): Promise<void> {
+/** Gives the record of the one that it dropped. */
+async function discard(client: pg.Client, order: BesideOrder): Promise<NewRecord | null> {
   await repairLive(client, order.database);
   const name = newDatabaseName(order.database, order.restoreId);
   const found = await readDatabase(client, name);
-  if (found === null) return;
+  if (found === null) return null;
   const record = parseRecord(found.comment);
+  const ours = record?.thaw === 'new' && record.restore === order.restoreId ? record : null;
   // One without a comment was made by an attempt that was killed the moment after.
-  if (found.comment !== null && (record?.thaw !== 'new' || record.restore !== order.restoreId)) {
+  if (found.comment !== null && ours === null) {
     throw new ThawError('TargetBusy', `The database ${name} is there already, and not of this restore.`, {
       object: name,
       hint: `Where nobody needs it, run: drop database ${quoteIdentifier(name)}; then restore again.`,
     });
   }
   await dropDatabase(client, name);
+  return ours;
 }

@@ -3,7 +3,7 @@ import type { DumpSwap } from '../../contract/dump-activities.ts';
 import { ThawError } from '../../contract/thaw-error.ts';
 import { withDatabaseLock } from '../../postgres/database-lock.ts';
 import { type DatabaseRow, readDatabase } from '../../postgres/databases.ts';
-import { carryDatabase } from './carry-database.ts';
+import { carryDatabase, readState } from './carry-database.ts';
 import { checkReplaceable } from './check-target.ts';
 import { parseRecord } from './database-record.ts';
 import { type Exchange, exchange, type Left } from './exchange.ts';
@@ -41,6 +41,7 @@ export async function swap(client: pg.Client, order: SwapOrder, signal?: AbortSi
     const live = await readDatabase(client, database);
     if ((live?.oid ?? null) !== order.liveOid) throw notTheSame(database);
     const { fresh, record } = await readFresh(client, order);
+    const state = live === null ? record.state : await readState(client, live);
     const change: Exchange = {
       name: database,
       leaving: live,
@@ -48,8 +49,8 @@ export async function swap(client: pg.Client, order: SwapOrder, signal?: AbortSi
       record,
       restoreId,
       keepOldSeconds,
-      prepare: () => carryDatabase(client, live, fresh.name, owner),
-      comment: live?.comment ?? null,
+      prepare: () => carryDatabase(client, state, fresh.name, owner),
+      comment: state?.comment ?? null,
     };
     return await exchange(client, change, either(lost, signal));
   });

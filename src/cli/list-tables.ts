@@ -1,6 +1,7 @@
 import { tablePrefix } from '../archive/key.ts';
 import { findDatabase } from '../config/database-config.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
+import { columns } from '../restore/columns.ts';
 import { formatBytes, formatCount } from '../restore/format.ts';
 import { openStore } from '../store/open-store.ts';
 import { anyTime } from '../validate/period.ts';
@@ -68,22 +69,12 @@ export function tableLines(tables: readonly TableSummary[], place: string): stri
       table.lastDay ?? '-',
     ]),
   ];
-  const isNumber = (column: number) => column >= names.length && column <= names.length + (withRows ? 2 : 1);
-  const widths = (cells[0] ?? []).map((_, column) =>
-    Math.max(...cells.map((row) => row[column]?.length ?? 0)),
-  );
+  const numeric = new Set(Array.from({ length: withRows ? 3 : 2 }, (_, place) => names.length + place));
   const archives = tables.reduce((sum, table) => sum + table.archives, 0);
   const frozen = tables.reduce((sum, table) => sum + table.frozen, 0);
   const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
   return [
-    ...cells.map((row) =>
-      row
-        .map((cell, column) =>
-          isNumber(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-        )
-        .join('  ')
-        .trimEnd(),
-    ),
+    ...columns(cells, numeric),
     `${formatCount(tables.length)} tables, ${formatCount(archives)} archives, ${formatBytes(bytes)} below ${place}`,
     ...(frozen === 0
       ? []

@@ -4,6 +4,7 @@ import { addApiCommand } from './command-api.ts';
 import { addConfigCommand } from './command-config.ts';
 import { addControlCommands } from './command-control.ts';
 import { addDevCommand } from './command-dev.ts';
+import { addDumpsCommand } from './command-dumps.ts';
 import { addExportCommand } from './command-export.ts';
 import { addListCommand } from './command-list.ts';
 import { addRejectsCommand } from './command-rejects.ts';
@@ -43,6 +44,7 @@ export function createProgram(context: CommandContext): Command {
     .addHelpText('after', more);
   addRestoreCommand(program, context);
   addListCommand(program, context);
+  addDumpsCommand(program, context);
   addShowCommand(program, context);
   addExportCommand(program, context);
   addValidateCommand(program, context);

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { DumpProof } from '../contract/dump-activities.ts';
-import type { DumpRef } from '../contract/dump-request.ts';
+import type { DumpPart, DumpRef } from '../contract/dump-request.ts';
 import type { DatabaseObject } from './dump-objects.ts';
 import { isoTime, readKept, writeKept } from './kept.ts';
 
@@ -21,11 +21,20 @@ export interface DumpMark {
   readonly provedAt: string | null;
   /** Version of the server that was dumped; null where that is not known. */
   readonly serverVersion: string | null;
-  /** When it was last restored and found to be what it says, ISO 8601; null: never. */
+  /** When it was last restored as a whole and found to be what it says, ISO 8601; null: never. */
   readonly verifiedAt: string | null;
 }
 
 const object = 'thaw.dump_proofs';
+
+/** A restore of a part tells nothing of the rest. */
+const wholeDump: Omit<DumpPart, 'clean'> = {
+  tables: [],
+  schemas: [],
+  sections: [],
+  dataOnly: false,
+  schemaOnly: false,
+};
 
 /**
  * Keeps what was found in a dump; what was found before is replaced.
@@ -86,10 +95,10 @@ export function readMarks(
      left join thaw.dump_proofs p on p.place = $1 and p.key = d.key and p.etag = d.etag
      left join lateral (
        select max(ended_at) as verified_at from thaw.dump_restores r
-       where r.key = d.key and r.etag = d.etag and r.state = 'completed'
-         and r.outcome -> 'report' ->> 'outcome' = 'verified'
+       where r.key = d.key and r.etag = d.etag and r.outcome -> 'report' ->> 'outcome' = 'verified'
+         and (r.request -> 'part') - 'clean' = $4::jsonb
      ) r on true
      order by d.place`,
-    [place, dumps.map(({ key }) => key), dumps.map(({ etag }) => etag)],
+    [place, dumps.map(({ key }) => key), dumps.map(({ etag }) => etag), JSON.stringify(wholeDump)],
   );
 }

@@ -172,11 +172,12 @@ test('restores are listed by service, the newest first and no more than asked fo
   expect((await ids(null, 2))[0]).toBe('third');
 });
 
-test('a dump is marked as verified by a completed restore of the same bytes that was found to be what it says', async () => {
-  const marked = ['good.dump', 'bad.dump', 'proved.dump', 'new.dump'].map((key) => dump(key));
-  const [good, bad, proved] = marked as [DumpRef, DumpRef, DumpRef];
+test('a dump is marked as verified by a restore of the same bytes, all of them, that was found to be what it says', async () => {
+  const marked = ['good.dump', 'bad.dump', 'proved.dump', 'part.dump'].map((key) => dump(key));
+  const cleaned = { ...request('m1'), part: { ...request('m1').part, clean: true } };
+  const [good, bad, proved, part] = marked as [DumpRef, DumpRef, DumpRef, DumpRef];
   await writeDumpRestore(client, {
-    request: request('m1'),
+    request: cleaned,
     state: 'completed',
     outcome: outcome('m1', good, 'verified'),
   });
@@ -185,13 +186,19 @@ test('a dump is marked as verified by a completed restore of the same bytes that
     state: 'failed',
     outcome: outcome('m2', bad, 'failed'),
   });
+  const some = { ...request('m3').part, dataOnly: true };
+  await writeDumpRestore(client, {
+    request: { ...request('m3'), part: some },
+    state: 'completed',
+    outcome: outcome('m3', part, 'verified'),
+  });
   await writeProof(client, place, { proof: proofOf(proved), tables: [], toc: null });
   const nothing = { provedAt: null, serverVersion: null, verifiedAt: null };
   expect(await readMarks(client, place, [...marked, { ...good, etag: 'replaced' }])).toEqual([
     { key: 'good.dump', etag: 'tag', ...nothing, verifiedAt: isoTime },
     { key: 'bad.dump', etag: 'tag', ...nothing },
     { key: 'proved.dump', etag: 'tag', ...nothing, provedAt: isoTime, serverVersion: '15.18' },
-    { key: 'new.dump', etag: 'tag', ...nothing },
+    { key: 'part.dump', etag: 'tag', ...nothing },
     { key: 'good.dump', etag: 'replaced', ...nothing },
   ]);
 });

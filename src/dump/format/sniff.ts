@@ -65,7 +65,8 @@ function formatOf(head: Buffer): DumpFormat | null {
   return header[1] === undefined ? 'plain' : 'cluster';
 }
 
-async function beginning(compression: DumpCompression, head: Buffer): Promise<Buffer> {
+/** What the beginning of an object unpacks to, as far as that goes: at least {@link sniffedBytes} where there are as many. */
+export async function beginning(compression: DumpCompression, head: Buffer): Promise<Buffer> {
   const parts: Buffer[] = [];
   let length = 0;
   try {

@@ -1,4 +1,5 @@
 import type { DatabaseFacts, DumpReport, TableRows } from '../../contract/dump-activities.ts';
+import { columns } from '../../restore/columns.ts';
 import { formatBytes, formatCount } from '../../restore/format.ts';
 
 const verdicts = {
@@ -18,7 +19,7 @@ export function reportLines({ outcome, checks, tables, before, after }: DumpRepo
     ...(tables.length === 0 ? [] : tableLines(tables)),
     ...(more > 0 ? [`  ... and ${formatCount(more)} more`] : []),
     'Checks:',
-    ...columns(checks.map((check) => [marks[check.outcome], check.name, check.detail])),
+    ...indented(columns(checks.map((check) => [marks[check.outcome], check.name, check.detail]))),
     `${verdicts[outcome]}: database ${after.database}`,
   ];
 }
@@ -36,23 +37,13 @@ function tableLines(tables: readonly TableRows[]): string[] {
     cell(after),
     dump !== null && after !== dump ? '<- differs from the dump' : '',
   ]);
-  return columns([['Table', 'Before', 'Dump', 'After', ''], ...rows], new Set([1, 2, 3]));
+  return indented(columns([['Table', 'Before', 'Dump', 'After', ''], ...rows], new Set([1, 2, 3])));
 }
 
 function cell(rows: number | null): string {
   return rows === null ? '-' : formatCount(rows);
 }
 
-/** Lines of cells under each other, indented. @param numeric columns that are aligned at their ends */
-function columns(lines: readonly (readonly string[])[], numeric: ReadonlySet<number> = new Set()): string[] {
-  const widths = (lines[0] ?? []).map((_, place) =>
-    Math.max(...lines.map((cells) => cells[place]?.length ?? 0)),
-  );
-  return lines.map((cells) => {
-    const padded = cells.map((text, place) => {
-      const width = widths[place] ?? 0;
-      return numeric.has(place) ? text.padStart(width) : text.padEnd(width);
-    });
-    return `  ${padded.join('  ').trimEnd()}`;
-  });
+function indented(lines: readonly string[]): string[] {
+  return lines.map((line) => `  ${line}`);
 }

@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { decidedLines } from '../src/bundle/import-log.ts';
-import { findTables, loadModels } from '../src/bundle/load-models.ts';
+import { findTables, type LoadModelsOptions, loadModels, needsStage } from '../src/bundle/load-models.ts';
 import { packGroups } from '../src/bundle/model-groups.ts';
 import type { ModelLoad } from '../src/bundle/model-load.ts';
 import { selectFiles } from '../src/bundle/selection.ts';
@@ -48,7 +48,7 @@ export function importModels(worker: BundleWorker): Activities['importModels'] {
       let whole = await sumDecidedFiles(client, request);
       let part = tallyOf(decided);
       await whileHolding(worker, request, client, [...own], async (prove) => {
-        const load = (pack: Groups) =>
+        const load = (pack: Groups, way: LoadModelsOptions['way']) =>
           inFencedTransaction(client, restoreId, async () => {
             await prove(new Set(pack.flat().map(({ target }) => target.rootOid)));
             // A table that somebody has locked holds up no other.
@@ -59,6 +59,7 @@ export function importModels(worker: BundleWorker): Activities['importModels'] {
               strategy,
               incremental,
               created,
+              way,
               log: (lines) => writeLog(worker, restoreId, lines),
               onRecords: (model, records) => {
                 progress.enter('copy', model);
@@ -92,17 +93,17 @@ type Groups = readonly (readonly ModelLoad[])[];
  */
 async function* loadPacks(
   packs: readonly Groups[],
-  load: (groups: Groups) => Promise<DecidedFile[]>,
+  load: (groups: Groups, way: LoadModelsOptions['way']) => Promise<DecidedFile[]>,
 ): AsyncGenerator<readonly DecidedFile[]> {
   const { cancellationSignal: signal } = Context.current();
   for (const pack of packs) {
     let loaded: readonly DecidedFile[] | null = null;
     try {
-      loaded = await load(pack);
+      loaded = await load(pack, 'straight');
     } catch (error) {
-      if (pack.length === 1 || signal.aborted) throw error;
+      if (signal.aborted || (pack.length === 1 && !needsStage(error))) throw error;
     }
     if (loaded !== null) yield loaded;
-    else for (const group of pack) yield await load([group]);
+    else for (const group of pack) yield await load([group], 'staged');
   }
 }

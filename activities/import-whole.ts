@@ -1,6 +1,6 @@
 import { findAltered, importDescribe } from '../src/bundle/import-describe.ts';
 import { decidedLines, madeLines, warning } from '../src/bundle/import-log.ts';
-import { findTables, loadModels } from '../src/bundle/load-models.ts';
+import { findTables, type LoadModelsOptions, loadModels, needsStage } from '../src/bundle/load-models.ts';
 import { groupFiles } from '../src/bundle/model-groups.ts';
 import { type Selection, selectModels } from '../src/bundle/selection.ts';
 import type { Activities } from '../src/contract/activities.ts';
@@ -97,23 +97,37 @@ async function importAll(
   await reportDescribed(worker.control.database, restoreId, countMade(made), false);
   const files = (await groupFiles(client, namespace, selection.files)).flat();
   const runReport = new RunReport(worker.control.database, restoreId, files.length);
-  let tally = emptyBundleTally;
-  await loadModels(client, [await findTables(client, namespace, files)], {
-    restoreId,
-    namespace,
-    strategy,
-    incremental,
-    created: new Set(made.filter(({ created }) => created).map(({ model }) => model)),
-    log,
-    onRecords: (model, records) => {
-      progress.enter('copy', model);
-      progress.move(0, records);
-    },
-    onLoaded: async (file) => {
-      tally = sumBundleTallies(tally, tallyOf([file]));
-      await runReport.importing(file.model, tally, false);
-    },
-  });
+  const loads = await findTables(client, namespace, files);
+  const load = async (way: LoadModelsOptions['way']) => {
+    let tally = emptyBundleTally;
+    await loadModels(client, [loads], {
+      restoreId,
+      namespace,
+      strategy,
+      incremental,
+      created: new Set(made.filter(({ created }) => created).map(({ model }) => model)),
+      way,
+      log,
+      onRecords: (model, records) => {
+        progress.enter('copy', model);
+        progress.move(0, records);
+      },
+      onLoaded: async (file) => {
+        tally = sumBundleTallies(tally, tallyOf([file]));
+        await runReport.importing(file.model, tally, false);
+      },
+    });
+  };
+  // Nobody waits for what is copied straight: it goes into tables that nobody else sees yet.
+  await client.query('savepoint straight');
+  try {
+    await load('straight');
+  } catch (error) {
+    if (!needsStage(error)) throw error;
+    await client.query('rollback to savepoint straight');
+    await load('staged');
+  }
+  await client.query('release savepoint straight');
 }
 
 /** Writes what was done or, of a dry run, what would be. */

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { BundleStrategy } from '../contract/run-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { LogLine } from '../control/logs.ts';
-import { StagedSink } from '../load/sink.ts';
+import { DirectSink, StagedSink } from '../load/sink.ts';
 import { writtenColumns } from '../load/written-columns.ts';
 import { type BundleScope, claimFiles, type DecidedFile, settleFiles } from '../postgres/bundle-ledger.ts';
 import { readTargets, type TargetTable } from '../postgres/catalog.ts';
@@ -22,6 +22,11 @@ export interface LoadModelsOptions extends BundleScope {
   readonly incremental: boolean;
   /** Models that this restore has made. */
   readonly created: ReadonlySet<string>;
+  /**
+   * `straight`: records of models that this restore has made are copied into their tables at once, which fails where
+   * one of them is there already; `staged` is the way for all cases.
+   */
+  readonly way: 'straight' | 'staged';
   /** Writes lines that are true whatever becomes of the transaction. */
   log(lines: readonly LogLine[]): Promise<void>;
   /** Called for records read, as they come. */
@@ -107,11 +112,51 @@ export async function loadModels(
   return decided;
 }
 
+/** Whether an error may be one of the way `straight` only: what PostgreSQL has against a record. */
+export function needsStage(error: unknown): boolean {
+  if (!(error instanceof ThawError) || error.sqlstate === undefined) return false;
+  return error.code === 'ConflictFound' || error.code === 'RowRejected';
+}
+
+type LoadedCounts = Pick<DecidedFile, 'inserted' | 'updated' | 'skipped' | 'sha256'>;
+
 async function loadModel(
+  client: pg.Client,
+  load: ModelLoad,
+  options: LoadModelsOptions,
+): Promise<LoadedCounts> {
+  const isNew = options.created.has(load.file.model);
+  return isNew && options.way === 'straight' && load.target.stagedOnly === null
+    ? copyStraight(client, load, options)
+    : mergeStaged(client, load, options);
+}
+
+async function copyStraight(
   client: pg.Client,
   { file, target }: ModelLoad,
   options: LoadModelsOptions,
-): Promise<Pick<DecidedFile, 'inserted' | 'updated' | 'skipped' | 'sha256'>> {
+): Promise<LoadedCounts> {
+  const { model } = file;
+  const columns = writtenColumns(target);
+  const sink = new DirectSink(client, target, columns);
+  try {
+    const { unknown, sha256, records } = await copyModel(file, columns, sink, (read) =>
+      options.onRecords(model, read),
+    );
+    await sink.flush();
+    await options.log([...unknown].map(([key, values]) => unknownField(model, key, values)));
+    return { sha256, inserted: records, updated: 0, skipped: 0 };
+  } catch (raw) {
+    await sink.abandon();
+    throw databaseError(raw, { object: `${target.schema}.${target.table}` });
+  }
+}
+
+async function mergeStaged(
+  client: pg.Client,
+  { file, target }: ModelLoad,
+  options: LoadModelsOptions,
+): Promise<LoadedCounts> {
   const { model } = file;
   const { strategy, log } = options;
   const columns = writtenColumns(target);

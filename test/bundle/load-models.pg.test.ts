@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openBundle } from '../../src/bundle/bundle.ts';
 import { importDescribe } from '../../src/bundle/import-describe.ts';
-import { findTables, type LoadModelsOptions, loadModels } from '../../src/bundle/load-models.ts';
+import { findTables, type LoadModelsOptions, loadModels, needsStage } from '../../src/bundle/load-models.ts';
 import type { BundleStrategy } from '../../src/contract/run-request.ts';
 import type { LogLine } from '../../src/control/logs.ts';
 import { inFencedTransaction } from '../../src/postgres/bundle-fence.ts';
@@ -60,6 +60,7 @@ interface How {
   readonly describe?: string | null;
   readonly incremental?: boolean;
   readonly withData?: boolean;
+  readonly way?: LoadModelsOptions['way'];
 }
 
 /** Makes what is missing and loads all files in one transaction. */
@@ -96,6 +97,7 @@ async function load(
     strategy,
     incremental: how.incremental ?? false,
     created: new Set(created),
+    way: how.way ?? 'staged',
     log: async (lines) => {
       log.push(...lines);
     },
@@ -125,38 +127,42 @@ function counts(decided: readonly DecidedFile[]): unknown {
 
 const error = (reason: unknown) => reason;
 
-test('values come back as the source system had them, ids and system columns too', async () => {
-  const record = {
-    id: id(1),
-    access_read: [id(7), id(8)],
-    access_edit: [],
-    created_at: '2025-01-19T10:00:00.123Z',
-    updated_at: '2025-01-19T10:00:01.000Z',
-    trashed_at: null,
-    name: 'Ann "A"\n',
-    age: 41,
-    tags: ['a', 'b,c', null, '"'],
-    extra: 'text',
-    sparkle: 1,
-  };
-  await load('upsert', { users: [record, { id: id(2), name: 'Bob', extra: { n: [1.1, '2'] } }] });
-  const found = await rows('users', 'id, access_read, created_at, name, age, tags, extra');
-  expect(found).toEqual([
-    [
-      id(1),
-      `{${id(7)},${id(8)}}`,
-      '2025-01-19 10:00:00.123',
-      'Ann "A"\n',
-      41,
-      ['a', 'b,c', null, '"'],
-      'text',
-    ],
-    [id(2), '{}', expect.any(String), 'Bob', null, null, { n: [1.1, '2'] }],
-  ]);
-  expect(log.map(({ level, message }) => [level, message])).toEqual([
-    ['warn', 'Field "sparkle" does not exist: 1 values were left out'],
-  ]);
-});
+test.each(['straight', 'staged'] as const)(
+  'values come back as the source system had them, ids and system columns too: %s',
+  async (way) => {
+    const record = {
+      id: id(1),
+      access_read: [id(7), id(8)],
+      access_edit: [],
+      created_at: '2025-01-19T10:00:00.123Z',
+      updated_at: '2025-01-19T10:00:01.000Z',
+      trashed_at: null,
+      name: 'Ann "A"\n',
+      age: 41,
+      tags: ['a', 'b,c', null, '"'],
+      extra: 'text',
+      sparkle: 1,
+    };
+    const files = { users: [record, { id: id(2), name: 'Bob', extra: { n: [1.1, '2'] } }] };
+    expect(counts(await load('upsert', files, { way }))).toEqual({ users: ['restored', 2, 0, 0, 0] });
+    const found = await rows('users', 'id, access_read, created_at, name, age, tags, extra');
+    expect(found).toEqual([
+      [
+        id(1),
+        `{${id(7)},${id(8)}}`,
+        '2025-01-19 10:00:00.123',
+        'Ann "A"\n',
+        41,
+        ['a', 'b,c', null, '"'],
+        'text',
+      ],
+      [id(2), '{}', expect.any(String), 'Bob', null, null, { n: [1.1, '2'] }],
+    ]);
+    expect(log.map(({ level, message }) => [level, message])).toEqual([
+      ['warn', 'Field "sparkle" does not exist: 1 values were left out'],
+    ]);
+  },
+);
 
 describe('a record whose id is there', () => {
   const there = [
@@ -259,6 +265,29 @@ describe('models that point at each other in a circle', () => {
     const reason = await load('upsert', { teams: [{ id: id(1), title: 'x', lead: id(4) }] }).catch(error);
     expect(reason).toMatchObject({ code: 'RowRejected', sqlstate: '23503' });
     expect(await rows('teams', 'id')).toEqual([]);
+  });
+});
+
+test('what is there twice cannot be copied straight, and is told so', async () => {
+  const files = {
+    teams: [{ id: id(1), title: 'x' }],
+    users: [
+      { id: id(2), name: 'a' },
+      { id: id(2), name: 'b' },
+    ],
+  };
+  const reason = await load('upsert', files, { way: 'straight' }).catch(error);
+  expect(reason).toMatchObject({ code: 'ConflictFound', sqlstate: '23505' });
+  expect(needsStage(reason)).toBe(true);
+  expect(await rows('teams', 'title')).toEqual([]);
+  const broken = await load('upsert', { users: '{"id":\n' }, { way: 'straight' }).catch(error);
+  expect(broken).toMatchObject({ code: 'ArchiveCorrupt' });
+  expect(needsStage(broken)).toBe(false);
+  // The restore that did not make them stages them, whatever way.
+  await load('upsert', { users: [{ id: id(2), name: 'old' }] });
+  expect(counts(await load('upsert', files, { way: 'straight' }))).toEqual({
+    teams: ['restored', 1, 0, 0, 0],
+    users: ['restored', 0, 1, 1, 0],
   });
 });
 

@@ -223,6 +223,39 @@ test('a model that cannot be loaded leaves those before it in, though they share
   expect(mended).toMatchObject({ status: 'completed', counts: { recordsImported: 2, recordsUpdated: 3 } });
 });
 
+test('records that are there twice come in once, in models that were just made too', async () => {
+  const record = (place: number, size: number) =>
+    `{"id":"00000000-0000-4000-8000-00000000000${place}","size":${size}}\n`;
+  const files = {
+    'describe.yaml': ['a', 'b']
+      .map((model) => `${model}:\n  fields:\n    size: { type: integer }\n`)
+      .join(''),
+    'a.jsonl': record(1, 1) + record(2, 1),
+    'b.jsonl': record(1, 1) + record(2, 2) + record(1, 3),
+  };
+  const outcomes: unknown[] = [];
+  for (const conflictStrategy of ['upsert', 'skip', 'replace', 'error'] as const) {
+    const namespace = `twice_${conflictStrategy}`;
+    const { status, error, counts } = await site.restore(files, { namespace, conflictStrategy });
+    const tables = await site.rows(`select from pg_tables where schemaname = '${namespace}'`);
+    const sizes = tables.length === 0 ? [] : await site.rows(`select size from ${namespace}.b order by id`);
+    outcomes.push([
+      conflictStrategy,
+      status,
+      error?.includes('ConflictFound') ?? error,
+      [counts.recordsImported, counts.recordsSkipped],
+      tables.length,
+      sizes.map(({ size }) => size),
+    ]);
+  }
+  expect(outcomes).toEqual([
+    ['upsert', 'completed', null, [4, 1], 2, [3, 2]],
+    ['skip', 'completed', null, [4, 1], 2, [1, 2]],
+    ['replace', 'completed', null, [4, 1], 2, [3, 2]],
+    ['error', 'failed', expect.anything(), [0, 0], 0, []],
+  ]);
+});
+
 test('tables of a bundle are taken, and one that another restore holds is refused', async () => {
   const files = { 'describe.yaml': slack['describe.yaml'] ?? '', 'users.jsonl': slack['users.jsonl'] ?? '' };
   const into = { namespace: 'taken', models: ['users'] };

@@ -2,8 +2,11 @@ import type { OpenedBundles } from '../src/bundle/opened-bundles.ts';
 import type { Activities } from '../src/contract/activities.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { cancelWorkflow } from './cancel-workflow.ts';
+import { chooseDump } from './choose-dump.ts';
 import { copyStageMerge } from './copy-stage-merge.ts';
 import { createTables } from './create-tables.ts';
+import { discardLoad } from './discard-load.ts';
+import { dropOldDatabase } from './drop-old-database.ts';
 import { fetchBundle } from './fetch-bundle.ts';
 import { finishBundle } from './finish-bundle.ts';
 import { finishTable } from './finish-table.ts';
@@ -12,16 +15,23 @@ import { importModels } from './import-models.ts';
 import { importWhole } from './import-whole.ts';
 import { inspectBundle } from './inspect-bundle.ts';
 import { listArchives } from './list-archives.ts';
+import { loadDump } from './load-dump.ts';
 import { migrateSchema } from './migrate-schema.ts';
+import { nameHolder } from './name-holder.ts';
 import { planRestore } from './plan-restore.ts';
 import { prepareTable } from './prepare-table.ts';
+import { proveDump } from './prove-dump.ts';
+import { recordDump } from './record-dump.ts';
 import { recordExtract } from './record-extract.ts';
 import { recordRestore } from './record-restore.ts';
 import { recordRun } from './record-run.ts';
 import { renewLease } from './renew-lease.ts';
+import { surveyDatabase } from './survey-database.ts';
+import { swapDatabase } from './swap-database.ts';
 import { tallyLedger } from './tally-ledger.ts';
 import { updateWatermark } from './update-watermark.ts';
 import { verifyArchives } from './verify-archives.ts';
+import { verifyDump } from './verify-dump.ts';
 import type { WorkerControl } from './worker-control.ts';
 import { writeAuditEvent } from './write-audit-event.ts';
 import { writeExtract } from './write-extract.ts';
@@ -62,6 +72,16 @@ export function createActivities(
     importWhole: importWhole(worker),
     finishBundle: finishBundle(worker),
     recordRun: recordRun(worker),
+    chooseDump: chooseDump(thaw, searchAttributes),
+    proveDump: proveDump(thaw),
+    surveyDatabase: surveyDatabase(thaw),
+    loadDump: loadDump(thaw),
+    verifyDump: verifyDump(thaw),
+    swapDatabase: swapDatabase(thaw),
+    discardLoad: discardLoad(thaw),
+    dropOldDatabase: dropOldDatabase(thaw),
+    recordDump: recordDump(thaw),
+    nameHolder: nameHolder(),
     writeExtract: writeExtract(thaw),
     recordExtract: recordExtract(control),
   };

@@ -35,7 +35,7 @@ const rules = {
   workflows: { values: ['src/contract', 'src/restore'], packages: pure },
   activities: { values: [...inner, 'src/config', 'src/load', 'src/control', 'src/bundle', 'src/dump'] },
   'src/stack': { values: ['src/contract', 'src/config', 'src/auth'] },
-  'src/client': { values: [...inner, 'src/config'], types: ['workflows'] },
+  'src/client': { values: [...inner, 'src/config', 'src/dump'], types: ['workflows'] },
   'src/preview': { values: [...inner, 'src/config', 'src/load', 'src/client'] },
   'src/api': {
     values: [

@@ -31,6 +31,7 @@ import { databaseWorkflowId, oldDatabaseWorkflowId, workflowTypes } from '../src
 import type { TableError } from '../src/contract/outcome.ts';
 import { isEnded, type RestoreState } from '../src/contract/progress.ts';
 import { isAboutDump } from '../src/restore/dump-faults.ts';
+import { isAllOrNothing, isRepeatable } from '../src/restore/dump-modes.ts';
 import { describeDump, dumpProgress } from '../src/restore/dump-progress.ts';
 import { Control, throwIfCancelled } from './control.ts';
 import type { dropOldDatabase } from './drop-old-database.ts';
@@ -39,7 +40,8 @@ import type { holdDatabase } from './hold-database.ts';
 import { SearchState } from './search-attributes.ts';
 
 /** The work on dumps; how long a worker may be silent is said by the request. */
-function activitiesOf({ heartbeatSeconds = 20 }: DumpRequest) {
+function activitiesOf(request: DumpRequest) {
+  const { heartbeatSeconds = 20 } = request;
   const retry = { initialInterval: '500ms', maximumInterval: '10s' } as const;
   const long = {
     startToCloseTimeout: '24h',
@@ -58,9 +60,13 @@ function activitiesOf({ heartbeatSeconds = 20 }: DumpRequest) {
     scheduleToCloseTimeout: '2 minutes',
     retry,
   });
-  const { proveDump, surveyDatabase, loadDump, verifyDump } = proxyActivities<DumpActivities>({
+  const { proveDump, surveyDatabase, verifyDump } = proxyActivities<DumpActivities>({
     ...long,
     retry: { ...retry, maximumAttempts: 12 },
+  });
+  const { loadDump } = proxyActivities<DumpActivities>({
+    ...long,
+    retry: { ...retry, maximumAttempts: isRepeatable(request) ? 12 : 1 },
   });
   const { swapDatabase, discardLoad, dropOldDatabase } = proxyActivities<DumpActivities>({
     ...long,
@@ -183,7 +189,7 @@ class DumpRun {
     const { restoreId, database } = this.#request;
     this.#plan = await this.#do('choose', () => this.#activities.chooseDump(this.#request));
     this.#dump = this.#plan.candidates[0] ?? null;
-    this.#notices.push(...this.#plan.notices);
+    this.#note(...this.#plan.notices);
     if (this.#plan.searchAttributes) {
       this.#searchState.register({ restoreId, database, state: this.#state() });
     }
@@ -196,7 +202,7 @@ class DumpRun {
       try {
         const proof = await this.#prove(dump);
         this.#proof = proof;
-        this.#notices.push(...proof.notices);
+        this.#note(...proof.notices);
         return;
       } catch (error) {
         const told = toTableError(error);
@@ -204,16 +210,19 @@ class DumpRun {
         this.#passedOver.push({ key: dump.key, reason: `${told.code}: ${told.message}` });
         const next = this.#candidates[place + 1];
         if (place >= this.#request.fallback || next === undefined) throw await this.#notGood(told, place);
-        this.#notices.push(`${dump.key} is not good (${told.message}); ${next.key} is taken in its place.`);
+        this.#note(`${dump.key} is not good (${told.message}); ${next.key} is taken in its place.`);
       }
     }
   }
 
   async survey(): Promise<void> {
-    this.#before = await this.#do('survey', async () => {
-      this.#notices.push(...(await this.#record('running')));
-      return this.#activities.surveyDatabase(this.#request);
+    const input = { request: this.#request, proof: this.#proofOrThrow };
+    const { before, notices } = await this.#do('survey', async () => {
+      this.#note(...(await this.#record('running')));
+      return this.#activities.surveyDatabase(input);
     });
+    this.#before = before;
+    this.#note(...notices);
   }
 
   async load(): Promise<void> {
@@ -223,7 +232,7 @@ class DumpRun {
       this.#hasBegunLoad = true;
       return this.#activities.loadDump(input);
     });
-    this.#notices.push(...this.#load.warnings);
+    this.#note(...this.#load.warnings);
   }
 
   async verify(): Promise<void> {
@@ -255,7 +264,7 @@ class DumpRun {
     this.#show();
     // A swap that was broken off may have been done all the same.
     this.#swap = await CancellationScope.nonCancellable(() => this.#activities.swapDatabase(input));
-    this.#notices.push(...this.#swap.notices);
+    this.#note(...this.#swap.notices);
   }
 
   fail(error: unknown): void {
@@ -268,7 +277,7 @@ class DumpRun {
     this.#show();
     if (this.#endState() === 'completed') await this.#keepOld();
     else if (this.#hasBegunLoad) await this.#discard();
-    this.#notices.push(...(await this.#record(this.#endState())));
+    this.#note(...(await this.#record(this.#endState())));
     this.#enter('finish');
     this.#phase = this.#endState();
     this.#outcome = this.#tell();
@@ -341,7 +350,7 @@ class DumpRun {
     if (keepOldSeconds === 0) {
       await this.#activities.dropOld(database).catch((error: unknown) => {
         this.#leftBehind = [old];
-        this.#notices.push(`${old} could not be dropped: ${toTableError(error).message}`);
+        this.#note(`${old} could not be dropped: ${toTableError(error).message}`);
       });
       return;
     }
@@ -359,16 +368,39 @@ class DumpRun {
 
   async #discard(): Promise<void> {
     const { database, mode } = this.#request;
+    if (mode === 'into-existing') {
+      this.#note(this.#leftIn(database));
+      return;
+    }
+    if (mode === 'recreate' && this.#load !== null) {
+      // The live database is gone: what was loaded is worth more than nothing.
+      this.#leftBehind = [this.#load.database];
+      this.#note(
+        `${database} was dropped before the load, as asked for. What was loaded is in ${this.#load.database}: ` +
+          'look at it, and rename it where it will do.',
+      );
+      return;
+    }
     try {
       const { leftBehind, notices } = await this.#activities.discardLoad(this.#request);
       this.#leftBehind = leftBehind;
-      this.#notices.push(...notices);
+      this.#note(...notices);
     } catch (error) {
       const { message } = toTableError(error);
-      if (mode !== 'into-existing')
-        this.#leftBehind = [this.#load?.database ?? `the new database beside ${database}`];
-      this.#notices.push(`What was loaded could not be removed: ${message}`);
+      this.#leftBehind = [this.#load?.database ?? `the new database beside ${database}`];
+      this.#note(`What was loaded could not be removed: ${message}`);
     }
+  }
+
+  /** What a load that came to no good end has left in a database that was there before. */
+  #leftIn(database: string): string {
+    if (this.#load !== null) return `${database} holds what was loaded: it is not taken back.`;
+    // Of a worker that was lost nobody knows whether it had committed.
+    const isKnown = this.cancelled || this.#error?.code !== 'DatabaseUnavailable';
+    const isAll = this.#proof !== null && isAllOrNothing(this.#request, this.#proof);
+    return isAll && isKnown
+      ? `${database} is as it was.`
+      : `${database} may hold what was loaded until then.`;
   }
 
   /** Writes how the restore stands; what hinders that hinders nothing else. */
@@ -398,6 +430,11 @@ class DumpRun {
       message: `${who} holds database ${database}: workflow ${workflowId} is running.`,
       hint: 'Wait for it (`thaw watch`), or cancel it.',
     });
+  }
+
+  /** What was said before is not said again. */
+  #note(...notices: readonly string[]): void {
+    this.#notices.push(...notices.filter((notice) => !this.#notices.includes(notice)));
   }
 
   /** Writes down how long the step before took. */

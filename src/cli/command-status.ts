@@ -1,23 +1,28 @@
 import type { Command } from 'commander';
+import { findRecordedDump, listRecordedDumps } from '../client/recorded-dump.ts';
 import {
   findRecordedRestore,
   listRecordedRestores,
   type RecordedRestores,
 } from '../client/recorded-restore.ts';
 import { findDatabase } from '../config/database-config.ts';
-import { configPath } from '../config/environment.ts';
-import { loadConfig } from '../config/load-config.ts';
+import { withDotenv } from '../config/dotenv.ts';
+import { environmentServices } from '../config/environment-services.ts';
+import { loadServices } from '../config/load-services.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
+import type { DumpOutcome } from '../contract/dump-activities.ts';
 import type { RestoreOutcome } from '../contract/outcome.ts';
 import type { RestoreProgress } from '../contract/progress.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import type { StoredDumpRestore } from '../postgres/dump-records.ts';
 import type { StoredRestore } from '../postgres/restores.ts';
 import type { CommandContext } from './context.ts';
+import { dumpRecordLines, dumpStatusLines } from './dump-lines.ts';
 import { type TemporalFlags, withConfig, withTemporal } from './flags.ts';
 import type { Printer } from './printer.ts';
 import { progressLine } from './progress-line.ts';
 import { recordLines, statusLines } from './status-lines.ts';
-import { findTemporal, restoresOf } from './temporal.ts';
+import { dumpsOf, findTemporal, restoresOf } from './temporal.ts';
 
 interface StatusFlags extends TemporalFlags {
   readonly config?: string;
@@ -31,7 +36,7 @@ const listed = 20;
 const examples = `
 Examples:
     thaw status --config config.yaml                          the latest restores
-    thaw status 20260104-052021-abc123
+    thaw status 20260104-052021-abc123                        of archives or of a dump
     thaw status 20260104-052021-abc123 --config config.yaml --json
 `;
 
@@ -54,11 +59,18 @@ export function addStatusCommand(program: Command, context: CommandContext): voi
 }
 
 async function list(flags: StatusFlags, { env, printer }: CommandContext): Promise<void> {
-  const config = await loadConfig(configPath(flags.config, env).value, env);
-  const found = await listRecordedRestores(config, env, onlyDatabase(config, flags), listed);
-  sayUnanswered(found, printer);
-  if (flags.json === true) printer.line(JSON.stringify({ restores: found.restores }));
-  else for (const line of recordLines(found.restores)) printer.line(line);
+  const config = await loadServices(flags.config, env);
+  const only = onlyDatabase(config, flags);
+  const found = await listRecordedRestores(config, env, only, listed);
+  const dumps = await listRecordedDumps(config, env, only, listed);
+  for (const each of [found, dumps]) sayUnanswered(each, printer);
+  if (flags.json === true) {
+    printer.line(JSON.stringify({ restores: found.restores, dumps: dumps.restores }));
+    return;
+  }
+  const lines = [...dumpRecordLines(dumps.restores)];
+  if (found.restores.length > 0 || lines.length === 0) lines.unshift(...recordLines(found.restores));
+  for (const line of lines) printer.line(line);
 }
 
 async function show(restoreId: string, flags: StatusFlags, context: CommandContext): Promise<void> {
@@ -66,8 +78,19 @@ async function show(restoreId: string, flags: StatusFlags, context: CommandConte
   const inTemporal = await askTemporal(restoreId, flags, context);
   const status = inTemporal ?? (await askDatabases(restoreId, flags, context));
   if (flags.json === true) printer.line(JSON.stringify(status));
-  else
-    for (const line of 'seconds' in status ? statusLines(status) : runningLines(status)) printer.line(line);
+  else for (const line of linesOf(status)) printer.line(line);
+}
+
+/** What is known of a restore of archives or of a dump, running or ended. */
+type Status = RestoreProgress | RestoreOutcome | StoredRestore | DumpOutcome | StoredDumpRestore;
+
+function linesOf(status: Status): string[] {
+  if ('passedOver' in status) return dumpStatusLines(status);
+  if ('seconds' in status) return statusLines(status);
+  if (!('request' in status)) return runningLines(status);
+  return 'service' in status.request
+    ? dumpRecordLines([status as StoredDumpRestore])
+    : recordLines([status as StoredRestore]);
 }
 
 /** What Temporal tells; null where it is not there, does not know the restore or has lost its outcome. */
@@ -75,14 +98,17 @@ async function askTemporal(
   restoreId: string,
   flags: StatusFlags,
   { env }: CommandContext,
-): Promise<RestoreProgress | RestoreOutcome | null> {
+): Promise<RestoreProgress | RestoreOutcome | DumpOutcome | null> {
   const temporal = await findTemporal(flags, env);
   if (temporal === null) return null;
   try {
     const restores = restoresOf(temporal);
     const standing = await restores.standing(restoreId);
-    if (standing === 'running') return await restores.progress(restoreId);
-    return standing === 'ended' ? await restores.outcome(restoreId).catch(() => null) : null;
+    if (standing === 'unknown') return null;
+    const dumps = dumpsOf(temporal);
+    const kind = (await dumps.isDump(restoreId)) ? dumps : restores;
+    if (standing === 'running') return await kind.progress(restoreId);
+    return await kind.outcome(restoreId).catch(() => null);
   } finally {
     await temporal.close();
   }
@@ -92,22 +118,23 @@ async function askDatabases(
   restoreId: string,
   flags: StatusFlags,
   { env, printer }: CommandContext,
-): Promise<RestoreOutcome | StoredRestore> {
+): Promise<Status> {
   const unknown = (hint: string) =>
     new ThawError('InputInvalid', `no restore ${restoreId} is known`, { object: restoreId, hint });
-  if (!flags.config && !env.THAW_CONFIG) {
+  if (!flags.config && !env.THAW_CONFIG && environmentServices(await withDotenv(env)).services.length === 0) {
     throw unknown('Name the configuration with --config to look in the target databases, too.');
   }
-  const config = await loadConfig(configPath(flags.config, env).value, env);
-  const found = await findRecordedRestore(config, env, restoreId, onlyDatabase(config, flags));
-  sayUnanswered(found, printer);
-  const [restore] = found.restores;
-  if (restore === undefined) throw unknown('See `thaw status` without an id for the latest ones.');
-  return restore.outcome ?? restore;
+  const config = await loadServices(flags.config, env);
+  const only = onlyDatabase(config, flags);
+  const found = await findRecordedRestore(config, env, restoreId, only);
+  const dumps = await findRecordedDump(config, env, restoreId, only);
+  const restore = found.restores[0] ?? dumps.restores[0];
+  if (restore !== undefined) return restore.outcome ?? restore;
+  for (const each of [found, dumps]) sayUnanswered(each, printer);
+  throw unknown('See `thaw status` without an id for the latest ones.');
 }
 
-function runningLines(status: RestoreProgress | StoredRestore): string[] {
-  if ('request' in status) return recordLines([status]);
+function runningLines(status: RestoreProgress): string[] {
   return [
     `Restore ${status.restoreId} of ${status.database}`,
     progressLine(status),
@@ -118,10 +145,13 @@ function runningLines(status: RestoreProgress | StoredRestore): string[] {
 }
 
 function onlyDatabase(config: ThawConfig, flags: StatusFlags): string | null {
-  return flags.database === undefined ? null : findDatabase(config, flags.database).name;
+  const { database } = flags;
+  if (database === undefined) return null;
+  const isService = config.services.some(({ connection }) => connection.name === database);
+  return isService ? database : findDatabase(config, database).name;
 }
 
-function sayUnanswered({ unanswered }: RecordedRestores, printer: Printer): void {
+function sayUnanswered({ unanswered }: Pick<RecordedRestores, 'unanswered'>, printer: Printer): void {
   for (const { database, error } of unanswered) {
     printer.aside(
       `${database} could not be asked: ${error instanceof Error ? error.message : String(error)}`,

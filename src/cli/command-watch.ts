@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import type { CommandContext } from './context.ts';
+import { dumpExitCode, dumpLines } from './dump-lines.ts';
 import { exitCodeOf, exitCodes } from './exit-code.ts';
 import { type TemporalFlags, withTemporal } from './flags.ts';
 import { followRestore } from './follow.ts';
 import { Interrupt } from './interrupt.ts';
 import { progressView } from './progress-view.ts';
 import { summaryLines } from './summary.ts';
-import { requireTemporal, restoresOf } from './temporal.ts';
+import { dumpsOf, requireTemporal, restoresOf } from './temporal.ts';
 
 interface WatchFlags extends TemporalFlags {
   readonly json?: boolean;
@@ -41,14 +42,26 @@ async function watch(
   const temporal = await requireTemporal(flags, env);
   const interrupt = new Interrupt();
   try {
-    const outcome = await followRestore(restoresOf(temporal), restoreId, {
-      view: progressView(printer, flags.json === true),
+    const isJson = flags.json === true;
+    const follow = {
+      view: progressView(printer, isJson),
       silence: 'Nobody answers: is a worker running?',
       signal: interrupt.signal,
-    });
+    };
+    const tell = (outcome: unknown, lines: readonly string[]) => {
+      if (isJson) printer.line(JSON.stringify(outcome));
+      else for (const line of lines) printer.line(line);
+    };
+    const dumps = dumpsOf(temporal);
+    if (await dumps.isDump(restoreId)) {
+      const outcome = await followRestore(dumps, restoreId, follow);
+      if (outcome === null) return exitCodes.interrupted;
+      tell(outcome, dumpLines(outcome));
+      return dumpExitCode(outcome);
+    }
+    const outcome = await followRestore(restoresOf(temporal), restoreId, follow);
     if (outcome === null) return exitCodes.interrupted;
-    if (flags.json === true) printer.line(JSON.stringify(outcome));
-    else for (const line of summaryLines(outcome)) printer.line(line);
+    tell(outcome, summaryLines(outcome));
     return exitCodeOf(outcome);
   } finally {
     interrupt.release();

@@ -1,9 +1,12 @@
-import type { Extent, RestoreProgress } from '../contract/progress.ts';
+import type { DumpProgress } from '../contract/dump-activities.ts';
+import { type Extent, isEnded, type RestoreProgress } from '../contract/progress.ts';
+import { isDumpProgress } from '../restore/dump-progress.ts';
 import { formatBytes, formatCount } from '../restore/format.ts';
 
 /** Progress in one line: `running  412/1,035 archives  412,000 rows  61,200 rows/s  ETA 12 s`. */
 export function progressLine(progress: RestoreProgress): string {
   const { tally } = progress;
+  if (isDumpProgress(progress)) return dumpLine(progress);
   if (progress.state === 'queued' || progress.state === 'planning') return progress.state;
   const { inserted, updated, skipped } = tally.rows;
   const parts = [
@@ -16,6 +19,17 @@ export function progressLine(progress: RestoreProgress): string {
     ...(tally.archives.failed === 0 ? [] : [`${formatCount(tally.archives.failed)} failed`]),
   ];
   return parts.join('  ');
+}
+
+/** `running  load  argus_20231201_020000.sql.gz  12 MB of 40 MB`: what there is to count differs by step. */
+function dumpLine({ state, reason, step, dump, bytes }: DumpProgress): string {
+  const isCounted = bytes.done > 0 && (step === 'prove' || step === 'load');
+  return [
+    state.replaceAll('_', ' ') + (reason === null ? '' : ` (${reason})`),
+    ...(isEnded(state) ? [] : [step]),
+    ...(dump === null ? [] : [dump.key]),
+    ...(isCounted ? [`${formatBytes(bytes.done)} of ${formatBytes(bytes.total ?? bytes.done)}`] : []),
+  ].join('  ');
 }
 
 /** How much of a restore is done, from 0 to 1, by bytes; 0 while nobody knows how much there is. */

@@ -1,6 +1,7 @@
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { DumpClient } from '../client/dump-client.ts';
 import { RestoreClient } from '../client/restore-client.ts';
 import { temporalSettings } from '../client/temporal-connection.ts';
 import { resolveSetting, stateDir } from '../config/environment.ts';
@@ -103,6 +104,11 @@ export async function requireTemporal(flags: TemporalFlags, env: NodeJS.ProcessE
 /** What starts restores and asks about them, in a Temporal server. */
 export function restoresOf(temporal: Temporal, taskQueue: string = defaultTaskQueue): RestoreClient {
   return new RestoreClient(temporal.client, taskQueue);
+}
+
+/** The same of dumps. */
+export function dumpsOf(temporal: Temporal, taskQueue: string = defaultTaskQueue): DumpClient {
+  return new DumpClient(temporal.client, taskQueue);
 }
 
 /** The task queue that workers of a cluster listen on. */

@@ -66,6 +66,13 @@ export interface DatabaseFacts {
   readonly estimated: number;
 }
 
+/** What was found where a dump is to go, before anything is touched. */
+export interface SurveyedTarget {
+  /** Null where the database is not there yet. */
+  readonly before: DatabaseFacts | null;
+  readonly notices: readonly string[];
+}
+
 /** What a load brought. */
 export interface DumpLoad {
   /** The database that was loaded: a new one beside the live one, or the live one itself. */
@@ -166,8 +173,11 @@ export interface DumpActivities {
   chooseDump(request: DumpRequest): Promise<DumpPlan>;
   /** Reads a dump to its end: whole, usable by this server, with what it needs. Keeps what it found. */
   proveDump(input: { readonly request: DumpRequest; readonly dump: DumpRef }): Promise<DumpProof>;
-  /** Writes down what the live database is before anything is touched; null where there is none. */
-  surveyDatabase(request: DumpRequest): Promise<DatabaseFacts | null>;
+  /** Writes down what the live database is, and sees that it may be replaced and that its server can take the dump. */
+  surveyDatabase(input: {
+    readonly request: DumpRequest;
+    readonly proof: DumpProof;
+  }): Promise<SurveyedTarget>;
   /** Makes the new database where the mode asks for it, and loads. */
   loadDump(input: { readonly request: DumpRequest; readonly proof: DumpProof }): Promise<DumpLoad>;
   /** Looks at what was loaded. */

@@ -6,6 +6,7 @@ import type {
   DumpStep,
 } from '../contract/dump-activities.ts';
 import type { DumpRef, DumpRequest } from '../contract/dump-request.ts';
+import type { RestoreProgress } from '../contract/progress.ts';
 import { clip } from './clip.ts';
 import { formatBytes, formatCount } from './format.ts';
 import { type RestoreHead, sumProgress } from './progress.ts';
@@ -47,6 +48,11 @@ export function dumpProgress(
     mode,
     ...standing,
   };
+}
+
+/** Whether a progress is that of a restore of a dump. */
+export function isDumpProgress(progress: RestoreProgress): progress is DumpProgress {
+  return 'step' in progress;
 }
 
 /** What the Temporal UI shows of a restore of a dump, in Markdown. */

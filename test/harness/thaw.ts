@@ -57,6 +57,8 @@ export interface TestPlaces {
   readonly watermark?: Readonly<Record<string, unknown>>;
   /** `defaults.audit_trail_storage_type` of the configuration. */
   readonly auditTrail?: StorageType;
+  /** `services` of the configuration. */
+  readonly services?: readonly Readonly<Record<string, unknown>>[];
   /** Variables of the worker. */
   readonly env?: NodeJS.ProcessEnv;
 }
@@ -157,6 +159,7 @@ function configOf(database: TestDatabase, bucket: TestBucket, places: TestPlaces
   return JSON.stringify({
     version: '1.0',
     restore_watermark: places.watermark ?? {},
+    services: places.services ?? [],
     defaults: { audit_trail_storage_type: places.auditTrail ?? 's3' },
     s3: {
       endpoint: places.s3Endpoint ?? bucket.endpoint,

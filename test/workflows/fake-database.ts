@@ -14,6 +14,7 @@ import type {
   VerifyArchivesInput,
 } from '../../src/contract/activities.ts';
 import type { BundleActivities } from '../../src/contract/bundle-activities.ts';
+import type { DumpActivities } from '../../src/contract/dump-activities.ts';
 import type { ErrorCode } from '../../src/contract/error-code.ts';
 import type { ExtractActivities } from '../../src/contract/extract-request.ts';
 import type { ArchiveFailure } from '../../src/contract/outcome.ts';
@@ -61,7 +62,7 @@ export class FakeDatabase {
   inFlight = 0;
   mostInFlight = 0;
 
-  activities(): Omit<Activities, keyof BundleActivities | keyof ExtractActivities> {
+  activities(): Omit<Activities, keyof BundleActivities | keyof DumpActivities | keyof ExtractActivities> {
     return {
       createTables: async () => {},
       planRestore: async (): Promise<RestorePlan> => {

@@ -41,7 +41,7 @@ export class FakeDumps {
       },
       surveyDatabase: async () => {
         await this.#do('survey', 'survey');
-        return factsOf('argus_db');
+        return { before: factsOf('argus_db'), notices: [] };
       },
       loadDump: async ({ request }) => {
         await this.#do('load', 'load');

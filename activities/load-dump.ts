@@ -1,0 +1,52 @@
+import type { DumpActivities } from '../src/contract/dump-activities.ts';
+import type { DumpRequest } from '../src/contract/dump-request.ts';
+import { loadDumpInto } from '../src/dump/load/load.ts';
+import { createBeside } from '../src/dump/swap/create-beside.ts';
+import type { ThawContext } from '../src/load/thaw-context.ts';
+import { withDatabaseLock } from '../src/postgres/database-lock.ts';
+import { allowConnections, createDatabase, dropDatabase, readDatabase } from '../src/postgres/databases.ts';
+import { isAllOrNothing } from '../src/restore/dump-modes.ts';
+import { bytesInto, type DumpTools, withDumpTools } from './dump-tools.ts';
+
+/** Makes the new database where the mode asks for it, and loads. What an earlier attempt loaded there is dropped first. */
+export function loadDump(thaw: ThawContext): DumpActivities['loadDump'] {
+  return ({ request, proof }) =>
+    withDumpTools(thaw, request, async (tools) => {
+      const { service, connection, env, signal, progress, withStore } = tools;
+      const begun = performance.now();
+      const isCluster = proof.format === 'cluster';
+      const database = isCluster ? service.maintenance : await makeDatabase(tools, request);
+      progress.enter('copy', proof.dump.key);
+      const { part, options, jobs, allowErrors, restoreId } = request;
+      const count = bytesInto(progress);
+      const { warnings } = await withStore((store) =>
+        loadDumpInto({
+          ...{ restoreId, store, proof, connection: connection(database), part, options, jobs, allowErrors },
+          oneTransaction: isAllOrNothing(request, proof),
+          cluster: isCluster,
+          ...{ env, signal, onProgress: ({ bytes }) => count(bytes) },
+        }),
+      );
+      return { database, seconds: (performance.now() - begun) / 1000, warnings };
+    });
+}
+
+/** The database to load: beside the live one, in its place, or the one that is there. */
+function makeDatabase({ inMaintenance }: DumpTools, request: DumpRequest): Promise<string> {
+  const { database, restoreId, owner, mode } = request;
+  return inMaintenance((client) =>
+    withDatabaseLock(client, { database, restoreId }, async () => {
+      if (mode !== 'into-existing') {
+        const name = await createBeside(client, { database, restoreId }, owner);
+        // Under its own name it would be open to all while it is half loaded.
+        if (mode === 'recreate') await dropDatabase(client, database);
+        return name;
+      }
+      if ((await readDatabase(client, database)) === null) {
+        await createDatabase(client, database, owner === null ? null : { owner });
+        await allowConnections(client, database, true);
+      }
+      return database;
+    }),
+  );
+}

@@ -1,0 +1,92 @@
+import { serviceFingerprint } from '../config/fingerprint.ts';
+import { findService } from '../config/services.ts';
+import type { ThawConfig } from '../config/thaw-config.ts';
+import type { DumpChoice, DumpMode, DumpPart, DumpRequest } from '../contract/dump-request.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+import { checkPart, isPart, parseRestoreOptions } from '../dump/tools/restore-options.ts';
+
+/** A restore of a dump as somebody asks for it: by command line, API or environment. */
+export interface DumpInput {
+  /** Null: the only one that is configured, or the default one. */
+  readonly service: string | null;
+  readonly choice: DumpChoice;
+  /** Null: `swap`, and for a part `into-existing`. */
+  readonly mode: DumpMode | null;
+  readonly into: string | null;
+  readonly create: boolean;
+  readonly owner: string | null;
+  readonly part: DumpPart;
+  /** As `RESTORE_OPTIONS` has them. */
+  readonly restoreOptions: string;
+  readonly fallback: number;
+  readonly keepOldSeconds: number;
+  readonly jobs: number | null;
+  readonly allowErrors: boolean;
+  readonly checks: readonly string[];
+  readonly checkUrls: readonly string[];
+}
+
+/** Seconds that the old database is kept where nothing is said: a day. */
+export const defaultKeepOldSeconds = 86_400;
+
+/** All of a dump. */
+export const wholeDump: DumpPart = {
+  tables: [],
+  schemas: [],
+  sections: [],
+  dataOnly: false,
+  schemaOnly: false,
+  clean: false,
+};
+
+/**
+ * The request that asks for it.
+ *
+ * @throws ThawError `InputInvalid`: no such service, options of pg_restore that are not allowed, or a part that
+ * is to replace a database
+ */
+export function toDumpRequest(
+  input: DumpInput,
+  config: ThawConfig,
+  restoreId: string,
+  heartbeatSeconds: number,
+): DumpRequest {
+  const service = findService(config, input.service);
+  const { host, port, name } = service.connection;
+  const asked = parseRestoreOptions(input.restoreOptions);
+  const part = bothParts(input.part, asked.part);
+  checkPart(part, 'the part of the dump');
+  const { choice, into, create, owner, fallback, keepOldSeconds, allowErrors, checks, checkUrls } = input;
+  return {
+    ...{ restoreId, service: service.name, fingerprint: serviceFingerprint(service) },
+    ...{ server: `${host}:${port}`, database: into ?? name },
+    ...{ choice, into, create, owner, part, options: asked.options, fallback, keepOldSeconds },
+    mode: modeOf(input.mode, asked.isPart || isPart(part)),
+    jobs: input.jobs ?? asked.jobs,
+    ...{ allowErrors, checks, checkUrls, heartbeatSeconds },
+  };
+}
+
+function modeOf(asked: DumpMode | null, isForPart: boolean): DumpMode {
+  if (!isForPart) return asked ?? 'swap';
+  if (asked === null || asked === 'into-existing') return 'into-existing';
+  throw new ThawError(
+    'InputInvalid',
+    `A part of a dump never replaces a database, and mode ${asked} would have it do so.`,
+    {
+      object: asked,
+      hint: 'Leave the mode out, and the part goes into the database that is there; or restore the whole dump.',
+    },
+  );
+}
+
+function bothParts(one: DumpPart, other: DumpPart): DumpPart {
+  return {
+    tables: [...new Set([...one.tables, ...other.tables])],
+    schemas: [...new Set([...one.schemas, ...other.schemas])],
+    sections: [...new Set([...one.sections, ...other.sections])],
+    dataOnly: one.dataOnly || other.dataOnly,
+    schemaOnly: one.schemaOnly || other.schemaOnly,
+    clean: one.clean || other.clean,
+  };
+}

@@ -1,0 +1,169 @@
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { wholeDump } from '../../src/client/dump-input.ts';
+import { until } from '../fault/until.ts';
+import { describeWithPrograms, pgDump } from '../harness/client-programs.ts';
+import { createDumpSite, type DumpSite } from './dump-site.ts';
+import { zooSql } from './zoo.ts';
+
+let site: DumpSite;
+/** The live database as it was dumped. */
+let content: string;
+/** What happened to it since. */
+let damaged: string;
+
+describeWithPrograms('a restore of a dump', () => {
+  beforeAll(async () => {
+    site = await createDumpSite('flow');
+    await site.query(zooSql);
+    content = await site.content();
+    await site.put('argus_20250101_020000.sql.gz', gzipSync(await pgDump(site.live, '--no-owner', '-x')));
+    await site.put('tar.tar.gz', gzipSync(await pgDump(site.live, '--format=tar')));
+    await site.put('custom.dump', await pgDump(site.live, '--format=custom'));
+  }, 120_000);
+
+  beforeEach(async () => {
+    await site.query(`
+      drop table if exists shop.carts;
+      delete from shop.orders;
+      create table if not exists public.junk (a integer)`);
+    damaged = await site.content();
+  });
+
+  afterAll(() => site.close());
+
+  test('takes the place of the live database by a dump of its folder, and keeps that one', async () => {
+    const outcome = await site.restore();
+    expect(outcome).toMatchObject({
+      ...{ state: 'completed', mode: 'swap', error: null, leftBehind: [], passedOver: [] },
+      dump: { key: 'argus_20250101_020000.sql.gz', takenAt: expect.any(String) },
+      proof: { format: 'plain', compression: 'gzip' },
+      report: { outcome: 'verified' },
+    });
+    expect(await site.content()).toBe(content);
+    const old = outcome.old?.name ?? '';
+    expect(await site.databases()).toEqual([site.live.name, old]);
+    expect(await site.content(old)).toBe(damaged);
+    const rows = (outcome.report?.tables ?? []).find(({ table }) => table === 'shop.orders');
+    expect(rows).toMatchObject({ before: 0, dump: 15, after: 15 });
+    await site.query(`drop database "${old}"`, 'postgres');
+  });
+
+  test('of a tar.gz in S3 goes beside the live database under a name of its own', async () => {
+    const { thaw } = site;
+    const service = thaw.database.name;
+    const key = `archives/dumps/${service}-2025-12-12T08-42-31-456Z.tar.gz`;
+    await thaw.bucket.put(key, gzipSync(await pgDump(site.live, '--format=tar', '--no-owner', '-x')));
+    const into = `${site.live.name}_look`;
+    const asked = { service, into, keepOldSeconds: 0 };
+    expect(await site.restore(asked)).toMatchObject({
+      state: 'failed',
+      error: { code: 'TargetMissing', message: `There is no database ${into}.` },
+    });
+    expect(await site.restore({ ...asked, create: true })).toMatchObject({
+      ...{ state: 'completed', database: into, old: null, dump: { key } },
+      proof: { format: 'tar', compression: 'gzip' },
+      report: { outcome: 'verified', before: null },
+    });
+    expect(await site.content(into)).toBe(damaged);
+    await site.query(`drop database "${into}"`, 'postgres');
+    expect(await site.databases()).toEqual([site.live.name]);
+  });
+
+  test('in place drops the live database first; one that fails then says that it is gone', async () => {
+    const choice = { kind: 'key', key: 'custom.dump' } as const;
+    const outcome = await site.restore({ choice, mode: 'recreate' });
+    expect(outcome).toMatchObject({ state: 'completed', old: null, leftBehind: [] });
+    expect(await site.content()).toBe(content);
+    expect(await site.databases()).toEqual([site.live.name]);
+
+    const checks = ['select count(*) = 16 from shop.orders'];
+    const failed = await site.restore({ choice, mode: 'recreate', checks });
+    expect(failed).toMatchObject({ state: 'failed', error: { code: 'VerificationFailed' } });
+    expect(failed.notices).toContainEqual(
+      expect.stringContaining(`${site.live.name} was dropped before the load, as asked for.`),
+    );
+    expect(await site.databases()).toEqual(failed.leftBehind);
+    // What was loaded may be all that is left.
+    const [fresh] = failed.leftBehind;
+    await site.query(`alter database "${fresh}" rename to "${site.live.name}"`, 'postgres');
+    expect(await site.content()).toBe(content);
+  });
+
+  test('of a part goes into the database that is there, and never in place of it', async () => {
+    const choice = { kind: 'key', key: 'tar.tar.gz' } as const;
+    const part = { ...wholeDump, tables: ['shop.orders'], dataOnly: true };
+    const outcome = await site.restore({ choice, part });
+    expect(outcome).toMatchObject({ state: 'completed', mode: 'into-existing', old: null, error: null });
+    expect(await site.query('select count(*)::int as rows from shop.orders')).toEqual([{ rows: 15 }]);
+    expect(await site.query("select to_regclass('shop.carts') as carts")).toEqual([{ carts: null }]);
+    // The same again breaks its key, and is taken back.
+    const again = await site.restore({ choice, part });
+    expect(again).toMatchObject({ state: 'failed', error: { code: 'DumpRejected' }, leftBehind: [] });
+    expect(again.notices).toContain(`${site.live.name} is as it was.`);
+    expect(await site.query('select count(*)::int as rows from shop.orders')).toEqual([{ rows: 15 }]);
+    expect(() => site.request({ choice, part, mode: 'swap' })).toThrow(
+      'A part of a dump never replaces a database, and mode swap would have it do so.',
+    );
+  });
+
+  test('that is not what its dump says, or not good, leaves everything as it was', async () => {
+    const checks = ['select count(*) = 15 from shop.orders', 'select false'];
+    const failed = await site.restore({ checks });
+    expect(failed).toMatchObject({
+      ...{ state: 'failed', old: null, leftBehind: [] },
+      report: { outcome: 'failed' },
+      error: { code: 'VerificationFailed', message: expect.stringContaining('check 2') },
+    });
+    const whole = gzipSync(await pgDump(site.live));
+    await site.put('argus_20250102_020000.sql.gz', whole.subarray(0, whole.length - 20));
+    const cut = await site.restore();
+    expect(cut).toMatchObject({
+      state: 'failed',
+      error: {
+        code: 'ArchiveCorrupt',
+        hint: expect.stringContaining('argus_20250101_020000.sql.gz'),
+      },
+    });
+    expect(await site.content()).toBe(damaged);
+    expect(await site.databases()).toEqual([site.live.name]);
+
+    const outcome = await site.restore({ fallback: 1, keepOldSeconds: 0 });
+    expect(outcome).toMatchObject({
+      ...{ state: 'completed', dump: { key: 'argus_20250101_020000.sql.gz' } },
+      passedOver: [{ key: 'argus_20250102_020000.sql.gz' }],
+    });
+    expect(await site.content()).toBe(content);
+  });
+
+  test('that is cancelled while it loads leaves nothing behind, and one paused so goes on', async () => {
+    // The load waits for as long as the test wants: a function that the check of a table calls.
+    const slow = `create function public.slow() returns boolean language sql as 'select pg_sleep(0.2) is not null';
+      create table public.waits (a integer check (slow()));`;
+    const database = `${site.live.name}_slow`;
+    await site.query(`create database "${database}"`, 'postgres');
+    await site.query(`${slow} alter table public.waits disable trigger all; `, database);
+    await site.query(`insert into public.waits select generate_series(1, 20)`, database);
+    await site.put('argus_20250103_020000.sql', Buffer.from(await site.content(database)));
+    await site.query(`drop database "${database}"`, 'postgres');
+
+    const request = site.request();
+    await site.dumps.start(request);
+    await until('loading', async () => {
+      const { step, bytes } = await site.dumps.progress(request.restoreId);
+      return step === 'load' && bytes.done > 0;
+    });
+    expect(await site.databases()).toHaveLength(2);
+    await site.thaw.restores.pause(request.restoreId, 'wait', true);
+    await until('paused', async () => (await site.dumps.progress(request.restoreId)).state === 'paused');
+    await site.thaw.restores.resume(request.restoreId);
+    await until('loading again', async () => {
+      const { step, state, bytes } = await site.dumps.progress(request.restoreId);
+      return step === 'load' && state === 'running' && bytes.done > 0;
+    });
+    await site.thaw.restores.cancel(request.restoreId, null);
+    expect(await site.dumps.outcome(request.restoreId)).toMatchObject({ state: 'cancelled', leftBehind: [] });
+    expect(await site.databases()).toEqual([site.live.name]);
+    expect(await site.content()).toBe(damaged);
+  });
+});

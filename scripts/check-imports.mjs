@@ -22,7 +22,7 @@ const rules = {
   'src/auth': { values: ['src/contract'] },
   'src/http': { values: ['src/contract'] },
   'src/notify': { values: ['src/contract', 'src/http'] },
-  'src/store': { values: ['src/contract'], types: ['src/config'] },
+  'src/store': { values: ['src/contract', 'src/config'] },
   'src/postgres': { values: ['src/contract', 'src/config'], types: ['src/archive'] },
   'src/load': { values: [...inner, 'src/config'] },
   'src/validate': { values: [...inner, 'src/config', 'src/load'] },

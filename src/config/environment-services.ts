@@ -3,8 +3,8 @@ import { type SslMode, truthOf } from './config.ts';
 import { isPort, parseDatabaseUrl } from './database-url.ts';
 import { defaultMaintenance } from './services.ts';
 import { parseSslMode, sslModeReason } from './ssl-mode.ts';
-import { endpoint, environmentRegion } from './store-config.ts';
-import type { S3Credentials, S3StoreConfig, ServiceConfig, StoreConfig } from './thaw-config.ts';
+import { endpoint, environmentCredentials, environmentRegion } from './store-config.ts';
+import type { S3StoreConfig, ServiceConfig, StoreConfig } from './thaw-config.ts';
 
 /** What an environment says of services, and everything that is wrong in it. */
 export interface EnvironmentServices {
@@ -133,7 +133,8 @@ function bucketOf(env: NodeJS.ProcessEnv, faults: string[]): S3StoreConfig | nul
     region: regionOf(env, url),
     pathStyle: pathStyleOf(env, faults),
     encryption: null,
-    credentials: credentialsOf(env),
+    // Kept with the store, since a `.env` file may hold them.
+    credentials: environmentCredentials(env),
   };
 }
 
@@ -149,17 +150,6 @@ function pathStyleOf({ AWS_S3_FORCE_PATH_STYLE: word }: NodeJS.ProcessEnv, fault
   const truth = truthOf(word);
   if (truth === undefined) faults.push(`AWS_S3_FORCE_PATH_STYLE: must be true or false (got "${word}")`);
   return truth ?? false;
-}
-
-/** Kept with the store, since a `.env` file may hold them; null: profiles and roles, as ever. */
-function credentialsOf(env: NodeJS.ProcessEnv): S3Credentials | null {
-  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = env;
-  if (!AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) return null;
-  return {
-    accessKeyId: AWS_ACCESS_KEY_ID,
-    secretAccessKey: AWS_SECRET_ACCESS_KEY,
-    ...(AWS_SESSION_TOKEN ? { sessionToken: AWS_SESSION_TOKEN } : {}),
-  };
 }
 
 function sslModeOf({ PGSSLMODE: word }: NodeJS.ProcessEnv, faults: string[]): SslMode {

@@ -53,6 +53,17 @@ export function environmentRegion(env: NodeJS.ProcessEnv): string {
   return env.AWS_REGION || env.AWS_DEFAULT_REGION || 'us-east-1';
 }
 
+/** The access key of the environment; null: profiles and roles, as ever. */
+export function environmentCredentials(env: NodeJS.ProcessEnv): S3Credentials | null {
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = env;
+  if (!AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) return null;
+  return {
+    accessKeyId: AWS_ACCESS_KEY_ID,
+    secretAccessKey: AWS_SECRET_ACCESS_KEY,
+    ...(AWS_SESSION_TOKEN ? { sessionToken: AWS_SESSION_TOKEN } : {}),
+  };
+}
+
 /** A set one beats the environment; an explicit "" is AWS whatever the environment says. */
 export function endpoint(configured: string | undefined, env: NodeJS.ProcessEnv): string | null {
   const url = configured ?? (env.AWS_ENDPOINT_URL_S3 || env.AWS_ENDPOINT_URL || '');

@@ -2,7 +2,8 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
-import type { S3Credentials, S3StoreConfig } from '../config/thaw-config.ts';
+import { environmentCredentials } from '../config/store-config.ts';
+import type { S3StoreConfig } from '../config/thaw-config.ts';
 
 /** Lanes times archives read ahead, and the metadata beside them. */
 const mostSockets = 64;
@@ -42,14 +43,4 @@ export function makeS3Client(config: S3StoreConfig, env: NodeJS.ProcessEnv, agen
       throwOnRequestTimeout: true,
     }),
   });
-}
-
-function environmentCredentials(env: NodeJS.ProcessEnv): S3Credentials | null {
-  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = env;
-  if (!AWS_ACCESS_KEY_ID || !AWS_SECRET_ACCESS_KEY) return null;
-  return {
-    accessKeyId: AWS_ACCESS_KEY_ID,
-    secretAccessKey: AWS_SECRET_ACCESS_KEY,
-    ...(AWS_SESSION_TOKEN ? { sessionToken: AWS_SESSION_TOKEN } : {}),
-  };
 }

@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os';
 import type { DumpPart } from '../../contract/dump-request.ts';
-import { ThawError } from '../../contract/thaw-error.ts';
-import { type OpenedDump, openDump } from '../format/open-dump.ts';
+import { openDump } from '../format/open-dump.ts';
 import { parsePartTable } from '../tools/part-table.ts';
 import { type ProgramEnd, runProgram } from '../tools/run-program.ts';
 import type { DumpToLoad } from './dump-to-load.ts';
 import type { LoadPlace } from './load-place.ts';
+import { provedBytes } from './proved-bytes.ts';
 import { spoolDump } from './spool.ts';
 
 /**
@@ -22,23 +22,31 @@ export async function loadArchive(load: DumpToLoad, place: LoadPlace): Promise<P
     signal,
     onBytes: (bytes) => onProgress?.({ stage, bytes }),
   });
-  if (dump.format !== proof.format) throw changed(key);
-  return isStreamed ? stream(load, place, dump) : fromFile(load, place, dump);
+  const chunks = provedBytes(dump, proof);
+  return isStreamed ? stream(load, place, chunks) : fromFile(load, place, chunks);
 }
 
-async function stream(load: DumpToLoad, place: LoadPlace, dump: OpenedDump): Promise<ProgramEnd> {
+async function stream(
+  load: DumpToLoad,
+  place: LoadPlace,
+  chunks: AsyncIterable<Buffer>,
+): Promise<ProgramEnd> {
   return runProgram({
     ...program(load, place),
     args: baseArguments(load, place),
-    input: dump.chunks,
+    input: chunks,
     // pg_restore ends before the last blocks, and only the end tells whether the wrapping is whole. Where a
     // part is restored, it may end long before.
     readInputToEnd: isWhole(load.part),
   });
 }
 
-async function fromFile(load: DumpToLoad, place: LoadPlace, dump: OpenedDump): Promise<ProgramEnd> {
-  const file = await spoolDump(place.folder, dump, load.proof.bytes);
+async function fromFile(
+  load: DumpToLoad,
+  place: LoadPlace,
+  chunks: AsyncIterable<Buffer>,
+): Promise<ProgramEnd> {
+  const file = await spoolDump(place.folder, chunks, load.proof);
   load.onProgress?.({ stage: 'load', bytes: load.proof.dump.bytes });
   const isSingle = load.oneTransaction || load.options.includes('--single-transaction');
   const jobs = isSingle ? 1 : (load.jobs ?? availableParallelism());
@@ -80,10 +88,4 @@ export function partArguments(part: DumpPart): string[] {
 
 function isWhole({ tables, schemas, sections, schemaOnly }: DumpPart): boolean {
   return tables.length + schemas.length + sections.length === 0 && !schemaOnly;
-}
-
-function changed(key: string): ThawError {
-  return new ThawError('ArchiveChanged', `${key} is another dump than the one that was proved.`, {
-    object: key,
-  });
 }

@@ -4,9 +4,9 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract } from 'tar-stream';
+import type { DumpProof } from '../../contract/dump-activities.ts';
 import { ThawError } from '../../contract/thaw-error.ts';
 import { formatBytes } from '../../restore/format.ts';
-import type { OpenedDump } from '../format/open-dump.ts';
 
 /** The files of a dump in directory format that pg_restore reads. */
 const member = /^(?:toc\.dat|(?:\d+|blob_\d+)\.dat(?:\.(?:gz|lz4|zst))?|blobs(?:_\d+)?\.toc)$/;
@@ -15,20 +15,23 @@ const member = /^(?:toc\.dat|(?:\d+|blob_\d+)\.dat(?:\.(?:gz|lz4|zst))?|blobs(?:
 const reserve = 64 * 2 ** 20;
 
 /**
- * Writes a dump into a private folder as pg_restore needs it: a custom one as a file, one in directory format
- * as the folder that it was.
+ * Writes the decompressed bytes of a dump into a private folder as pg_restore needs them: a custom dump as a
+ * file, one in directory format as the folder that it was.
  *
- * @param bytes how much it needs there
  * @returns the path of file or folder
  * @throws ThawError `ConfigInvalid` where there is not enough space; `ArchiveCorrupt` and what the store throws
  */
-export async function spoolDump(folder: string, dump: OpenedDump, bytes: number): Promise<string> {
+export async function spoolDump(
+  folder: string,
+  chunks: AsyncIterable<Uint8Array>,
+  { format, bytes }: DumpProof,
+): Promise<string> {
   const { bavail, bsize } = await statfs(folder);
   if (bavail * bsize < bytes + reserve) throw noSpace(folder, bytes);
   const target = path.join(folder, 'dump');
   try {
-    if (dump.format === 'directory') await unpack(dump.chunks, target);
-    else await write(dump.chunks, target);
+    if (format === 'directory') await unpack(chunks, target);
+    else await write(chunks, target);
   } catch (error) {
     throw (error as NodeJS.ErrnoException).code === 'ENOSPC' ? noSpace(folder, bytes) : error;
   }

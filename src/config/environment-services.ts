@@ -92,7 +92,16 @@ function urlService(
   faults: string[],
 ): ServiceConfig | null {
   const isRelative = !env.RESTORE_DATABASE_URL && /^postgres(?:ql)?:/.test(env.DATABASE_URL ?? '');
-  const name = isRelative ? 'DATABASE_URL' : 'RESTORE_DATABASE_URL';
+  return serviceOfUrl(isRelative ? 'DATABASE_URL' : 'RESTORE_DATABASE_URL', env, dumps, sslMode, faults);
+}
+
+function serviceOfUrl(
+  name: string,
+  env: NodeJS.ProcessEnv,
+  dumps: StoreConfig | null,
+  sslMode: SslMode,
+  faults: string[],
+): ServiceConfig | null {
   const url = env[name];
   if (!url) return null;
   const connection = parseDatabaseUrl(url, sslMode);
@@ -108,6 +117,17 @@ function urlService(
     filePrefix: env.BACKUP_FILE_PREFIX || defaultPrefix,
     isDefault: true,
   };
+}
+
+/** The service of a variable that holds a URL; its dumps lie where those of `RESTORE_DATABASE_URL` do. */
+export function databaseUrlService(
+  env: NodeJS.ProcessEnv,
+  variable: string,
+): { readonly service: ServiceConfig | null; readonly faults: readonly string[] } {
+  const faults: string[] = [];
+  const dumps = bucketOf(env, faults) ?? folderOf(env);
+  const sslMode = sslModeOf(env, faults);
+  return { service: serviceOfUrl(variable, env, dumps, sslMode, faults), faults };
 }
 
 function folderOf({ BACKUP_DIR }: NodeJS.ProcessEnv): StoreConfig | null {
@@ -131,10 +151,12 @@ function bucketOf(env: NodeJS.ProcessEnv, faults: string[]): S3StoreConfig | nul
     bucket,
     prefix: (env.BUCKET_SUBFOLDER ?? '').replace(/^\/+|\/+$/g, ''),
     region: regionOf(env, url),
-    pathStyle: pathStyleOf(env, faults),
+    // As the S3 tool has it, virtual hosts count where nothing is said, also of other stores than AWS.
+    pathStyle: truthIn(env, 'AWS_S3_FORCE_PATH_STYLE', faults),
     encryption: null,
     // Kept with the store, since a `.env` file may hold them.
     credentials: environmentCredentials(env),
+    ...(truthIn(env, 'SUPPORT_OBJECT_LOCK', faults) ? { contentMd5: true as const } : {}),
   };
 }
 
@@ -144,11 +166,11 @@ function regionOf(env: NodeJS.ProcessEnv, url: string | null): string {
   return region === 'auto' && url === null ? environmentRegion(env) : region;
 }
 
-/** As the S3 tool has it, virtual hosts count where nothing is said, also of other stores than AWS. */
-function pathStyleOf({ AWS_S3_FORCE_PATH_STYLE: word }: NodeJS.ProcessEnv, faults: string[]): boolean {
+function truthIn(env: NodeJS.ProcessEnv, name: string, faults: string[]): boolean {
+  const word = env[name];
   if (!word) return false;
   const truth = truthOf(word);
-  if (truth === undefined) faults.push(`AWS_S3_FORCE_PATH_STYLE: must be true or false (got "${word}")`);
+  if (truth === undefined) faults.push(`${name}: must be true or false (got "${word}")`);
   return truth ?? false;
 }
 

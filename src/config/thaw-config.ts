@@ -65,6 +65,8 @@ export interface S3StoreConfig {
   readonly encryption: 'AES256' | 'aws:kms' | CustomerKey | null;
   /** Keys that stand in the file; null: environment, then the default chain. */
   readonly credentials: S3Credentials | null;
+  /** Whether what is put carries its MD5, as buckets with object lock ask for. @default false */
+  readonly contentMd5?: true;
 }
 
 /** A folder of the same layout as the bucket. */

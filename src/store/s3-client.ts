@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
@@ -23,7 +24,7 @@ export function makeAgents(): Agents {
 /** A client of the AWS SDK for the configured bucket. */
 export function makeS3Client(config: S3StoreConfig, env: NodeJS.ProcessEnv, agents: Agents): S3Client {
   const credentials = config.credentials ?? environmentCredentials(env);
-  return new S3Client({
+  const client = new S3Client({
     region: config.region,
     ...(config.endpoint === null ? {} : { endpoint: config.endpoint }),
     // The configuration has decided by now; otherwise the SDK would look into the environment once more.
@@ -43,4 +44,30 @@ export function makeS3Client(config: S3StoreConfig, env: NodeJS.ProcessEnv, agen
       throwOnRequestTimeout: true,
     }),
   });
+  if (config.contentMd5 === true) addContentMd5(client);
+  return client;
+}
+
+/** What puts bytes into a bucket whose objects have a retention period. */
+const putting = new Set(['PutObjectCommand', 'UploadPartCommand']);
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html: parts of an upload are no exception. */
+function addContentMd5(client: S3Client): void {
+  client.middlewareStack.add(
+    (next, { commandName = '' }) =>
+      (args) => {
+        const { request } = args;
+        if (putting.has(commandName) && isRequest(request) && request.body instanceof Uint8Array) {
+          request.headers['content-md5'] = createHash('md5').update(request.body).digest('base64');
+        }
+        return next(args);
+      },
+    { step: 'build', name: 'contentMd5' },
+  );
+}
+
+function isRequest(
+  value: unknown,
+): value is { readonly headers: Record<string, string>; readonly body: unknown } {
+  return typeof value === 'object' && value !== null && 'headers' in value && 'body' in value;
 }

@@ -1,6 +1,6 @@
 import { type DumpPart, type DumpSection, dumpSections } from '../../contract/dump-request.ts';
-import { ThawError } from '../../contract/thaw-error.ts';
 import { partTableText } from './part-table.ts';
+import { longForm, optionFault, type ProgramOption, type Refused, readOptions } from './program-options.ts';
 import { shellWords } from './shell-words.ts';
 
 /** What options of pg_restore ask for. */
@@ -16,25 +16,18 @@ export interface RestoreOptions {
 }
 
 /** What becomes of an option: it says which part, it is passed on, or it is refused for a reason. */
-type Meaning = 'part' | 'pass' | 'jobs' | { readonly refused: string };
+type Meaning = 'part' | 'pass' | 'jobs';
 
-interface Option {
-  readonly name: string;
-  readonly short?: string;
-  readonly value?: true;
-  readonly meaning: Meaning;
-}
-
-const ofService: Meaning = {
+const ofService: Refused = {
   refused: 'the database is that of the service: name it there, or give --into',
 };
-const oneTable: Meaning = { refused: 'only tables, schemas and sections can be selected' };
+const oneTable: Refused = { refused: 'only tables, schemas and sections can be selected' };
 
 /**
  * Every option of pg_restore that means something here; none else is accepted, since one that a later
  * pg_restore has may write files. https://www.postgresql.org/docs/current/app-pgrestore.html
  */
-const known: readonly Option[] = [
+const known: readonly ProgramOption<Meaning>[] = [
   { name: 'data-only', short: 'a', meaning: 'part' },
   { name: 'schema-only', short: 's', meaning: 'part' },
   { name: 'clean', short: 'c', meaning: 'part' },
@@ -95,12 +88,6 @@ const known: readonly Option[] = [
 /** Options of pg_restore that take the whole dump, but not the whole of it. */
 const leavesOut = 'exclude-schema';
 
-/** An option as it was given. */
-interface Given {
-  readonly option: Option;
-  readonly value: string;
-}
-
 /**
  * Reads options of pg_restore as `RESTORE_OPTIONS` has them: words as on a command line, run by no shell.
  *
@@ -113,10 +100,7 @@ export function parseRestoreOptions(text: string, name = 'RESTORE_OPTIONS'): Res
 
 /** As {@link parseRestoreOptions}, of words. */
 export function readRestoreOptions(words: readonly string[], name = 'RESTORE_OPTIONS'): RestoreOptions {
-  const given = readWords(words, name);
-  for (const { option } of given) {
-    if (typeof option.meaning === 'object') throw fault(name, option, option.meaning.refused);
-  }
+  const given = readOptions(words, known, { program: 'pg_restore', name });
   const has = (option: string) => given.some((one) => one.option.name === option);
   const values = (option: string) =>
     given.filter((one) => one.option.name === option).map((one) => one.value);
@@ -128,7 +112,7 @@ export function readRestoreOptions(words: readonly string[], name = 'RESTORE_OPT
     schemaOnly: has('schema-only'),
     clean: has('clean'),
   };
-  if (has('if-exists') && !part.clean) throw fault(name, '--if-exists', 'it needs --clean');
+  if (has('if-exists') && !part.clean) throw optionFault(name, '--if-exists', 'it needs --clean');
   checkPart(part, name);
   const jobs = values('jobs').map((text) => readJobs(text, name));
   const passed = given.filter(({ option }) => option.meaning === 'pass').map(longForm);
@@ -148,73 +132,18 @@ export function isPart(part: DumpPart): boolean {
 
 /** @throws ThawError `InputInvalid` for what pg_restore does not do together */
 export function checkPart(part: DumpPart, name: string): void {
-  if (part.dataOnly && part.schemaOnly) throw fault(name, '--data-only', 'it contradicts --schema-only');
-  if (part.dataOnly && part.clean) throw fault(name, '--clean', 'it contradicts --data-only');
-}
-
-function readWords(words: readonly string[], name: string): Given[] {
-  const given: Given[] = [];
-  const rest = [...words];
-  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
-    if (word.includes('\0')) throw fault(name, 'a word', 'it has a NUL character');
-    if (/^--[^=]/.test(word)) given.push(readLong(word, rest, name));
-    else if (/^-[^-]/.test(word)) given.push(...readShort(word.slice(1), rest, name));
-    else throw fault(name, word || 'an empty word', 'it is no option; the dump is named elsewhere');
-  }
-  return given;
-}
-
-function readLong(word: string, rest: string[], name: string): Given {
-  const [, long = '', inline] = /^--([^=]+)(?:=(.*))?$/s.exec(word) ?? [];
-  const option = known.find((one) => one.name === long);
-  if (option === undefined) throw fault(name, `--${long}`, 'pg_restore has it not, or not here');
-  if (option.value) return { option, value: inline ?? nextValue(option, rest, name) };
-  if (inline !== undefined) throw fault(name, option, 'it takes no value');
-  return { option, value: '' };
-}
-
-/** Several in one word, as in `-cO`; the first that takes a value takes the rest of the word, as in `-j4`. */
-function readShort(letters: string, rest: string[], name: string): Given[] {
-  const given: Given[] = [];
-  for (let at = 0; at < letters.length; at += 1) {
-    const letter = letters.charAt(at);
-    const option = known.find((one) => one.short === letter);
-    if (option === undefined) throw fault(name, `-${letter}`, 'pg_restore has it not, or not here');
-    if (option.value) {
-      const inline = letters.slice(at + 1);
-      given.push({ option, value: inline === '' ? nextValue(option, rest, name) : inline });
-      break;
-    }
-    given.push({ option, value: '' });
-  }
-  return given;
-}
-
-function nextValue(option: Option, rest: string[], name: string): string {
-  const value = rest.shift();
-  if (value === undefined) throw fault(name, option, 'it needs a value');
-  return value;
+  if (part.dataOnly && part.schemaOnly)
+    throw optionFault(name, '--data-only', 'it contradicts --schema-only');
+  if (part.dataOnly && part.clean) throw optionFault(name, '--clean', 'it contradicts --data-only');
 }
 
 function readSection(text: string, name: string): DumpSection {
   const section = dumpSections.find((one) => one === text);
-  if (section === undefined) throw fault(name, '--section', `it is one of ${dumpSections.join(', ')}`);
+  if (section === undefined) throw optionFault(name, '--section', `it is one of ${dumpSections.join(', ')}`);
   return section;
 }
 
 function readJobs(text: string, name: string): number {
-  if (!/^[1-9]\d{0,2}$/.test(text)) throw fault(name, '--jobs', 'it is a number from 1 to 999');
+  if (!/^[1-9]\d{0,2}$/.test(text)) throw optionFault(name, '--jobs', 'it is a number from 1 to 999');
   return Number(text);
-}
-
-function longForm({ option, value }: Given): string {
-  return option.value ? `--${option.name}=${value}` : `--${option.name}`;
-}
-
-function fault(name: string, option: Option | string, reason: string): ThawError {
-  const called = typeof option === 'string' ? option : `--${option.name}`;
-  return new ThawError('InputInvalid', `${name}: ${called}: ${reason}`, {
-    object: name,
-    hint: 'Leave it out. docs/dumps.md lists the options of pg_restore that can be given.',
-  });
 }

@@ -16,8 +16,11 @@ const longest = 500;
 const head =
   /^(?:(?:\S*\/)?(?:pg_restore|pg_dump|psql): |psql:\S*:(\d+): |(?=(?:ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|LOG|DEBUG): ))(?:(error|warning|hint|detail): )?(.*)$/;
 
-/** What the server says, wherever it stands in a message; psql puts the SQLSTATE before it. */
-const fromServer = /^(.*?)(ERROR|FATAL|PANIC|WARNING|NOTICE|INFO|LOG|DEBUG): {1,2}(?:([0-9A-Z]{5}): )?(.*)$/;
+/**
+ * What the server says, wherever it stands in a message: its severity, in the language of the server and with
+ * two spaces behind it, and the SQLSTATE, where psql tells it.
+ */
+const fromServer = /^(.*?)([\p{Lu}\p{Lo}]+): {2}(?:([0-9A-Z]{5}): )?(.*)$/u;
 
 /** Messages of the server that quote names of objects, never values of a row. */
 const aboutObjects = [
@@ -92,16 +95,20 @@ export class ProgramMessages {
 }
 
 function begun(severity: string | undefined, line: string | undefined, text: string) {
-  const said = fromServer.exec(text)?.[2];
-  if (severity === 'error' || (said !== undefined && /^(?:ERROR|FATAL|PANIC)$/.test(said))) {
-    return { severity: 'error' as const, line, text };
+  const error = { severity: 'error' as const, line, text };
+  const warning = { severity: 'warning' as const, line, text };
+  if (severity !== undefined) return severity === 'error' ? error : severity === 'warning' ? warning : null;
+  const [, , said, sqlstate] = fromServer.exec(text) ?? [];
+  if (said !== undefined) {
+    if (said === 'WARNING' || sqlstate?.startsWith('01')) return warning;
+    const isError =
+      sqlstate === undefined ? /^(?:ERROR|FATAL|PANIC)$/.test(said) : !sqlstate.startsWith('00');
+    return isError ? error : null;
   }
-  if (severity === 'warning' || said === 'WARNING') return { severity: 'warning' as const, line, text };
-  if (severity !== undefined || said !== undefined) return null;
   // psql's own complaints name a line of the input and no severity, those about options neither.
   const isComplaint =
     line !== undefined || /^(?:unrecognized|invalid) option|\brequires? an argument/.test(text);
-  return isComplaint ? { severity: 'error' as const, line, text } : null;
+  return isComplaint ? error : null;
 }
 
 function scrubbed(
@@ -119,6 +126,6 @@ function scrubbed(
 function serverWords(said: string, sqlstate: string | null, isOfFunction: boolean): string {
   if (isOfFunction || sqlstate?.startsWith('P0')) return 'a function of the database raised an error';
   if (aboutObjects.some((pattern) => pattern.test(said))) return said;
-  const [plain = ''] = said.split(/["'«“‘]|: |0x/);
+  const [plain = ''] = said.split(/["'«»„“”‘’「]|: |0x/);
   return plain.length < said.length ? `${plain.trimEnd()} …` : said;
 }

@@ -1,0 +1,107 @@
+import { expect, test } from 'vitest';
+import { PlainFilter, type PlainFilterOptions } from '../../../src/dump/load/plain-filter.ts';
+
+const all: PlainFilterOptions = {
+  restrict: true,
+  settings: ['transaction_timeout'],
+  transactions: true,
+  roles: new Set(['postgres', 'my "app"']),
+};
+
+const dump = `--
+-- PostgreSQL database dump
+--
+
+\\restrict abc123
+SET statement_timeout = 0;
+SET transaction_timeout = 0;
+CREATE ROLE postgres;
+ALTER ROLE postgres WITH SUPERUSER PASSWORD 'SCRAM';
+CREATE ROLE other;
+ALTER ROLE "my ""app""" WITH LOGIN;
+CREATE FUNCTION f() RETURNS void LANGUAGE sql AS $$
+BEGIN;
+COMMIT;
+SET transaction_timeout = 0;
+$$;
+COPY public.t (a) FROM stdin;
+BEGIN;
+COMMIT;
+CREATE ROLE postgres;
+\\.
+
+BEGIN;
+SELECT 'x
+COMMIT;
+';
+COMMIT;
+
+--
+-- PostgreSQL database dump complete
+--
+
+\\unrestrict abc123
+`;
+
+/** The same, with empty lines for what goes. */
+function without(...lines: readonly string[]): string {
+  // Only those at the top count: what stands in function, data and string comes behind them or between.
+  const top = dump.split('\n');
+  for (const [index, line] of top.entries()) {
+    const isInside = (index >= 12 && index <= 14) || (index >= 17 && index <= 19) || index === 24;
+    if (lines.includes(line) && !isInside) top[index] = '';
+  }
+  return top.join('\n');
+}
+
+function filtered(text: string, size: number, options: PlainFilterOptions = all): string {
+  const filter = new PlainFilter('x.sql', options);
+  const bytes = Buffer.from(text);
+  const parts: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += size) parts.push(...filter.push(bytes.subarray(at, at + size)));
+  const { rest, facts } = filter.end();
+  expect(facts.cut).toBeNull();
+  return Buffer.concat([...parts, ...rest]).toString();
+}
+
+test.each([1, 2, 3, 7, 16, 100, 10_000])(
+  'takes out what must go, and nothing else, in chunks of %d',
+  (size) => {
+    expect(filtered(dump, size)).toBe(
+      without(
+        '\\restrict abc123',
+        '\\unrestrict abc123',
+        'SET transaction_timeout = 0;',
+        'CREATE ROLE postgres;',
+        "ALTER ROLE postgres WITH SUPERUSER PASSWORD 'SCRAM';",
+        'ALTER ROLE "my ""app""" WITH LOGIN;',
+        'BEGIN;',
+        'COMMIT;',
+      ),
+    );
+  },
+);
+
+test('leaves everything where nothing has to go', () => {
+  const none = { restrict: false, settings: [], transactions: false, roles: new Set<string>() };
+  expect(filtered(dump, 50, none)).toBe(dump);
+});
+
+test.each([
+  'begin;',
+  'commit work;',
+  'BEGIN; COMMIT;',
+  'rollback;',
+  'START TRANSACTION;',
+  "prepare transaction 'x';",
+])('refuses %j within the one transaction', (statement) => {
+  const text = dump.replace('SET statement_timeout = 0;', statement);
+  expect(() => filtered(text, 64)).toThrow('x.sql begins or ends transactions of its own.');
+  expect(filtered(text, 64, { ...all, transactions: false })).toContain(statement);
+});
+
+test('gives nothing of a chunk that the scanner refuses', () => {
+  const filter = new PlainFilter('x.sql', all);
+  expect(Buffer.concat(filter.push(Buffer.from('select 1;\n'))).toString()).toBe('select 1;\n');
+  expect(() => filter.push(Buffer.from('select 2;\n\\! id\n'))).toThrow('x.sql: line 3');
+});

@@ -3,7 +3,7 @@ import { ThawError } from '../../contract/thaw-error.ts';
 import type { ArchiveStore } from '../../store/object-store.ts';
 import { headerBytes, readArchiveHeader } from '../format/archive-header.ts';
 import { PlainComments } from '../format/plain-comments.ts';
-import { beginning, sniffCompression, sniffContent } from '../format/sniff.ts';
+import { sniffDump } from '../format/sniff.ts';
 
 /** What the beginning of a dump tells. */
 export interface DumpHead {
@@ -50,13 +50,11 @@ async function headOf(
 ): Promise<DumpHead> {
   try {
     const head = await read(store, dump, signal);
-    const compression = sniffCompression(head);
-    const content = compression === 'none' ? head : await beginning(compression, head);
-    const { format, foreign } = sniffContent(content);
+    const { compression, format, foreign, content } = await sniffDump(head);
     return {
       compression,
       format,
-      foreign: foreign?.what ?? null,
+      foreign,
       serverVersion: format === null ? null : versionIn(content, format),
     };
   } catch (error) {

@@ -22,6 +22,10 @@ export interface DumpedRows {
   readonly rows: number | null;
 }
 
+interface CountedRows extends DumpedRows {
+  rows: number | null;
+}
+
 /** Encodings whose characters may hold the byte of a backslash; no server has them, only `pg_dump --encoding`. */
 const clientEncodings =
   /^(?:BIG5|GB18030|GBK|JOHAB|SHIFT_?JIS(?:_?2004)?|MSKANJI|SJIS|UHC|WIN(?:936|949|950))$/i;
@@ -48,7 +52,9 @@ export class PlainStatements implements SqlSink {
   goesOn = false;
   /** The table whose data are about to come. */
   copying: string | null = null;
-  readonly #rows = new Map<string, DumpedRows>();
+  readonly #rows = new Map<string, CountedRows>();
+  /** Of {@link PlainStatements.#rows}: the table that came last. */
+  #last: CountedRows | null = null;
   /** The table whose data were announced and did not come yet: none may come where it has no rows. */
   #announced: string | null = null;
   #tokens: SqlToken[] = [];
@@ -72,10 +78,19 @@ export class PlainStatements implements SqlSink {
 
   #add(table: string, rows: number | null): void {
     this.#announced = null;
+    // INSERTs come in long runs for one table.
+    if (this.#last?.table !== table || this.#last.database !== this.#database) {
+      this.#last = this.#rowsOf(table);
+    }
+    const { rows: before } = this.#last;
+    this.#last.rows = before === null || rows === null ? null : before + rows;
+  }
+
+  #rowsOf(table: string): CountedRows {
     const id = JSON.stringify([this.#database, table]);
-    const known = this.#rows.get(id)?.rows;
-    const sum = known === null || rows === null ? null : (known ?? 0) + rows;
-    this.#rows.set(id, { database: this.#database, table, rows: sum });
+    const known = this.#rows.get(id) ?? { database: this.#database, table, rows: 0 };
+    this.#rows.set(id, known);
+    return known;
   }
 
   token(token: SqlToken, depth: number): boolean {

@@ -12,6 +12,8 @@ export interface SniffedDump {
   readonly format: DumpFormat | null;
   /** What it is instead, a noun with its article such as `an OpenPGP message`; null for a dump. */
   readonly foreign: string | null;
+  /** The beginning of what it unpacks to; empty where nothing does. */
+  readonly content: Buffer;
 }
 
 /** So many bytes, decompressed, tell every format: zstd gives the first of them only with a block of 128 KiB. */
@@ -33,8 +35,16 @@ export async function sniffDump(head: Uint8Array): Promise<SniffedDump> {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.length);
   const compression = sniffCompression(bytes);
   const content = compression === 'none' ? bytes : await beginning(compression, bytes);
+  if (content === null) {
+    return {
+      compression,
+      format: null,
+      foreign: `${compression} that cannot be read`,
+      content: Buffer.alloc(0),
+    };
+  }
   const { format, foreign } = sniffContent(content);
-  return { compression, format, foreign: foreign?.what ?? null };
+  return { compression, format, foreign: foreign?.what ?? null, content };
 }
 
 /** Tells what an object is wrapped in by its first four bytes. */
@@ -65,8 +75,11 @@ function formatOf(head: Buffer): DumpFormat | null {
   return header[1] === undefined ? 'plain' : 'cluster';
 }
 
-/** What the beginning of an object unpacks to, as far as that goes: at least {@link sniffedBytes} where there are as many. */
-export async function beginning(compression: DumpCompression, head: Buffer): Promise<Buffer> {
+/**
+ * What the beginning of an object unpacks to, as far as that goes: at least {@link sniffedBytes} where there are as
+ * many. Null where nothing comes out of the wrapping.
+ */
+async function beginning(compression: DumpCompression, head: Buffer): Promise<Buffer | null> {
   const parts: Buffer[] = [];
   let length = 0;
   try {
@@ -76,8 +89,9 @@ export async function beginning(compression: DumpCompression, head: Buffer): Pro
       if (length >= sniffedBytes) break;
     }
   } catch (error) {
-    // It is cut short, as a beginning is.
+    // It is cut short, as a beginning is. Of what is damaged nothing may have come out.
     if (!(error instanceof Damage)) throw error;
+    if (length === 0) return null;
   }
   return Buffer.concat(parts);
 }

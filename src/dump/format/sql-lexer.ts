@@ -67,6 +67,7 @@ for (let byte = 0; byte < 256; byte += 1) {
   else if (/[\n'"$;:\\/-]/.test(char)) classes[byte] = special;
 }
 
+const isAscii = /^[ -~]*$/;
 const newline = 0x0a;
 const quote = 0x27;
 const doubleQuote = 0x22;
@@ -285,7 +286,7 @@ export class SqlLexer {
   #word(bytes: Buffer, at: number, end: number): void {
     this.#touch();
     if (this.#depth > 0 && !this.#wantsInner) return;
-    const text = bytes.toString('utf8', at, end).replace(/[A-Z]+/g, (upper) => upper.toLowerCase());
+    const text = wordText(bytes, at, end);
     if (this.#depth === 0) this.#countBlocks(text);
     if (this.#words.length < 4) this.#words.push(text);
     this.#token('word', text);
@@ -331,10 +332,15 @@ export class SqlLexer {
       this.#text += bytes.toString('latin1', from, Math.min(to, from + captured));
   }
 
+  /** Taken as bytes, since a character may be cut by the end of a chunk. */
+  #captured(): string {
+    const text = this.#text;
+    return isAscii.test(text) ? text : Buffer.from(text, 'latin1').toString('utf8');
+  }
+
   #close(kind: 'string' | 'name'): void {
     this.#state = sql;
-    // Taken as bytes, since a character may be cut by the end of a chunk.
-    this.#token(kind, Buffer.from(this.#text, 'latin1').toString('utf8'));
+    if (this.#depth === 0 || this.#wantsInner) this.#token(kind, this.#captured());
   }
 
   #quoted(bytes: Buffer, from: number, mark: number, kind: 'string' | 'name'): number {
@@ -482,6 +488,13 @@ function endOfWord(bytes: Buffer, at: number): number {
   let end = at + 1;
   while (end < bytes.length && (isOfTag(bytes[end] as number) || bytes[end] === dollar)) end += 1;
   return end;
+}
+
+/** A word in lower case, of which PostgreSQL does the same with letters of ASCII only. */
+function wordText(bytes: Buffer, from: number, to: number): string {
+  const text = bytes.toString('latin1', from, to);
+  if (isAscii.test(text)) return text.toLowerCase();
+  return bytes.toString('utf8', from, to).replace(/[A-Z]+/g, (upper) => upper.toLowerCase());
 }
 
 /** psql ends a comment at a carriage return as well. */

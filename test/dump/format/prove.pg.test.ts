@@ -39,7 +39,7 @@ const roles = ['thaw_prove_owner', 'thaw prove reader'];
 const rolesSql = `create role ${roles[0]}; create role "${roles[1]}";`;
 const grantsSql = `alter table shop.orders owner to ${roles[0]}; grant select (id), update (note) on shop.orders to "${roles[1]}" with grant option;`;
 
-const corrupt = { code: 'ArchiveCorrupt', hint: expect.stringContaining('earlier dump') };
+const corrupt = { code: 'ArchiveCorrupt' };
 const signal = new AbortController().signal;
 let database: TestDatabase;
 let folder: string;

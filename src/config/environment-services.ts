@@ -31,10 +31,12 @@ export function environmentServices(env: NodeJS.ProcessEnv): EnvironmentServices
   const faults: string[] = [];
   const folder = folderOf(env);
   const bucket = bucketOf(env, faults);
-  const sslMode = sslModeOf(env, faults);
   const names = new Set(Object.keys(env).flatMap((name) => (isSet(env, name) ? serviceOf(name) : [])));
+  // Whoever names no service here is not bothered by its faults.
+  const isNamed = names.size > 0 || Boolean(env[urlVariable(env)]);
+  const sslMode = isNamed ? sslModeOf(env, faults) : 'prefer';
   const named = [...names].sort().map((name) => namedService(name, env, folder ?? bucket, sslMode, faults));
-  const byUrl = urlService(env, bucket ?? folder, sslMode, faults);
+  const byUrl = serviceOfUrl(urlVariable(env), env, bucket ?? folder, sslMode, faults);
   return { services: byUrl === null ? named : [...named, byUrl], faults };
 }
 
@@ -84,17 +86,6 @@ function namedService(
   };
 }
 
-/** `DATABASE_URL` counts as the relatives have it, but it is set for many other things, too. */
-function urlService(
-  env: NodeJS.ProcessEnv,
-  dumps: StoreConfig | null,
-  sslMode: SslMode,
-  faults: string[],
-): ServiceConfig | null {
-  const isRelative = !env.RESTORE_DATABASE_URL && /^postgres(?:ql)?:/.test(env.DATABASE_URL ?? '');
-  return serviceOfUrl(isRelative ? 'DATABASE_URL' : 'RESTORE_DATABASE_URL', env, dumps, sslMode, faults);
-}
-
 function serviceOfUrl(
   name: string,
   env: NodeJS.ProcessEnv,
@@ -128,6 +119,12 @@ export function databaseUrlService(
   const dumps = bucketOf(env, faults) ?? folderOf(env);
   const sslMode = sslModeOf(env, faults);
   return { service: serviceOfUrl(variable, env, dumps, sslMode, faults), faults };
+}
+
+/** `DATABASE_URL` is set for many other things, too: it counts beside `S3_BUCKET`, as the relatives have both. */
+function urlVariable({ RESTORE_DATABASE_URL, DATABASE_URL = '', S3_BUCKET }: NodeJS.ProcessEnv): string {
+  const isRelative = !RESTORE_DATABASE_URL && S3_BUCKET && /^postgres(?:ql)?:/.test(DATABASE_URL);
+  return isRelative ? 'DATABASE_URL' : 'RESTORE_DATABASE_URL';
 }
 
 function folderOf({ BACKUP_DIR }: NodeJS.ProcessEnv): StoreConfig | null {

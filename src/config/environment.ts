@@ -31,7 +31,7 @@ export const environmentVariables = {
   THAW_SPOOL_DIR: 'Where dumps lie that pg_restore needs as files. Default: the folder for temporary files.',
   PGSSLMODE: 'TLS to PostgreSQL, where config.yaml does not say.',
   BACKUP_DIR: 'Folder of the dumps of services that NAME_DB_HOST, _PORT, _USER, _PASSWORD and _NAME tell.',
-  RESTORE_DATABASE_URL: 'Database that dumps are restored into; DATABASE_URL after it.',
+  RESTORE_DATABASE_URL: 'Database that dumps are restored into; DATABASE_URL after it, beside S3_BUCKET.',
   AWS_S3_BUCKET: 'Bucket of its dumps; S3_BUCKET after it.',
   AWS_S3_REGION: 'Region of that bucket, or auto; S3_REGION after it.',
   AWS_S3_ENDPOINT: 'Its store, where that is not AWS; S3_ENDPOINT after it.',

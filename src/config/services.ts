@@ -39,11 +39,12 @@ export function findService(config: ThawConfig, name: string | null): ServiceCon
   );
 }
 
-/** The services of sources, the strongest first: of one name, the first counts. */
+/** The services of sources, the strongest first: of one name, the first counts, as the default one too where another is. */
 export function strongestFirst(...sources: readonly (readonly ServiceConfig[])[]): ServiceConfig[] {
   const byName = new Map<string, ServiceConfig>();
   for (const service of sources.flat()) {
-    if (!byName.has(service.name)) byName.set(service.name, service);
+    const known = byName.get(service.name) ?? service;
+    byName.set(service.name, service.isDefault ? { ...known, isDefault: true } : known);
   }
   return [...byName.values()];
 }

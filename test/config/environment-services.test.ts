@@ -124,7 +124,9 @@ test('its relatives are told by their own variables, where its own are not set',
     },
   ]);
   expect(environmentServices({ ...tool, DATABASE_URL: 'postgres://u:p@h:1/other' }).services).toHaveLength(1);
-  expect(environmentServices({ DATABASE_URL: 'mysql://u:p@h/shop' })).toEqual({ services: [], faults: [] });
+  const none = { services: [], faults: [] };
+  expect(environmentServices({ DATABASE_URL: 'mysql://u:p@h/shop', S3_BUCKET: 'b' })).toEqual(none);
+  expect(environmentServices({ DATABASE_URL: 'postgres://localhost', PGSSLMODE: 'strong' })).toEqual(none);
 });
 
 test('each kind takes the place of the other where its own is not set', () => {

@@ -206,6 +206,8 @@ test('services of the file beat those of the environment, which beat databases o
     ['d', 'other'],
   ]);
   expect(config.databases).toHaveLength(1);
+  // The one that the URL names is the default one, whoever configures it.
+  expect(findService(config, null).connection.host).toBe('db1');
 });
 
 test('faults of the environment are told, each on a line', async () => {

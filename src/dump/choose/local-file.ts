@@ -42,7 +42,8 @@ export async function* filesBeside(
   path: string,
   isAsked: (name: string) => boolean,
 ): AsyncGenerator<ObjectInfo, void, undefined> {
-  const folder = dirname(await realFile(path));
+  const real = await realFile(path);
+  const folder = dirname(real);
   const entries = await readdir(folder, { withFileTypes: true });
   for (const { name } of entries.filter((entry) => entry.isFile() && isAsked(entry.name))) {
     try {
@@ -50,7 +51,7 @@ export async function* filesBeside(
       const { mtime } = await stat(join(folder, name));
       yield { key: name, bytes, etag, modifiedAt: mtime.toISOString(), storageClass: null };
     } catch (error) {
-      if (basename(path) === name || !(error instanceof ThawError)) throw error;
+      if (basename(real) === name || !(error instanceof ThawError)) throw error;
     }
   }
 }

@@ -8,6 +8,8 @@ export function beforeTime(text: string): string {
   const [, year, month, day, hour, minute, second = '00', zone = ''] = time.exec(text) ?? [];
   const clock = hour === undefined ? '23:59:59.999' : `${hour}:${minute}:${second}`;
   const at = new Date(`${year}-${month}-${day}T${clock}${zone}`);
-  if (year !== undefined && !Number.isNaN(at.getTime())) return at.toISOString();
+  // 30 February would be taken for the first days of March.
+  const isDay = new Date(`${year}-${month}-${day}T00:00Z`).getUTCDate() === Number(day);
+  if (isDay && !Number.isNaN(at.getTime())) return at.toISOString();
   throw new InvalidArgumentError('It must be a time such as 2026-01-04T05:20:21Z, or a day.');
 }

@@ -12,6 +12,7 @@ import {
   dumpSections,
 } from '../contract/dump-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import { beforeTime } from './before-time.ts';
 import {
   collect,
   type LogFlags,
@@ -64,7 +65,7 @@ export function withDumpFlags(command: Command): Command {
     .option(
       '--before <time>',
       'the newest one that is not later; a day alone is included, without zone it is local time',
-      timeText,
+      beforeTime,
     )
     .addOption(
       new Option('--fallback <n>', 'where it is not good, so many earlier ones are tried')
@@ -197,17 +198,6 @@ function modeOf({ mode, inPlace }: DumpFlags): DumpMode | null {
 
 function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
-}
-
-/** `2026-01-04`, `2026-01-04T05:20:21Z`, `20260104_052021`. */
-const time = /^(\d{4})-?(\d\d)-?(\d\d)(?:[T_ ](\d\d):?(\d\d)(?::?(\d\d)(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?$/;
-
-function timeText(text: string): string {
-  const [, year, month, day, hour, minute, second = '00', zone = ''] = time.exec(text) ?? [];
-  const clock = hour === undefined ? '23:59:59.999' : `${hour}:${minute}:${second}`;
-  const at = new Date(`${year}-${month}-${day}T${clock}${zone}`);
-  if (year !== undefined && !Number.isNaN(at.getTime())) return at.toISOString();
-  throw new InvalidArgumentError('It must be a time such as 2026-01-04T05:20:21Z, or a day.');
 }
 
 function keepTime(text: string): number {

@@ -126,6 +126,7 @@ class DumpRun {
   readonly #activities: ReturnType<typeof activitiesOf>;
   readonly #control: Control;
   readonly #startedAt = new Date();
+  #endedAt: number | null = null;
   readonly #searchState = new SearchState(false, null);
   #phase: RestoreState = 'planning';
   #step: DumpStep = 'choose';
@@ -277,6 +278,7 @@ class DumpRun {
     this.#show();
     if (this.#endState() === 'completed') await this.#keepOld();
     else if (this.#hasBegunLoad) await this.#discard();
+    this.#endedAt = Date.now();
     this.#note(...(await this.#record(this.#endState())));
     this.#enter('finish');
     this.#phase = this.#endState();
@@ -491,7 +493,7 @@ class DumpRun {
       leftBehind: this.#leftBehind,
       notices: this.#notices,
       error: this.#error,
-      seconds: (Date.now() - this.#startedAt.getTime()) / 1000,
+      seconds: ((this.#endedAt ?? Date.now()) - this.#startedAt.getTime()) / 1000,
     };
   }
 

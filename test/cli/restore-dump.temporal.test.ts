@@ -1,0 +1,151 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { oldDatabaseWorkflowId, restoreWorkflowId } from '../../src/contract/names.ts';
+import { createDumpSite, type DumpSite } from '../dump/dump-site.ts';
+import { until } from '../fault/until.ts';
+import { describeWithPrograms, pgDump } from '../harness/client-programs.ts';
+import { ThawCommand } from './thaw-command.ts';
+import { thawHere } from './thaw-here.ts';
+
+let site: DumpSite;
+let folder: string;
+let env: NodeJS.ProcessEnv;
+/** Without any Temporal given. */
+let alone: NodeJS.ProcessEnv;
+let file: string;
+let content: string;
+let damaged: string;
+
+const thaw = (...args: string[]) => thawHere(args, env);
+
+describeWithPrograms('thaw restore-dump', () => {
+  beforeAll(async () => {
+    site = await createDumpSite('clidump');
+    folder = await mkdtemp(path.join(tmpdir(), 'thaw-cli-dump-'));
+    const config = path.join(folder, 'config.json');
+    await writeFile(config, site.thaw.configText);
+    const { TEMPORAL_ADDRESS: _, TEMPORAL_NAMESPACE: __, ...rest } = process.env;
+    alone = { ...rest, THAW_CONFIG: config, THAW_STATE_DIR: folder };
+    const { address, taskQueue } = site.thaw.temporal;
+    env = { ...alone, TEMPORAL_ADDRESS: address, THAW_TASK_QUEUE: taskQueue };
+    await site.query(
+      'create table users (id integer primary key); insert into users select generate_series(1, 7)',
+    );
+    content = await site.content();
+    file = path.join(site.folder, 'argus_20250101_020000.sql.gz');
+    await site.put(path.basename(file), gzipSync(await pgDump(site.live)));
+    await site.query('delete from users where id > 5');
+    damaged = await site.content();
+  }, 120_000);
+
+  afterAll(async () => {
+    await site.close();
+    await rm(folder, { recursive: true });
+  });
+
+  test('asks first, and does nothing where nobody is there to answer', async () => {
+    const { exitCode, stderr } = await thaw('restore-dump', file, 'argus');
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain(
+      `InputInvalid: ${site.live.name} on ${site.live.host}:${site.live.port} is replaced by ${file}; ` +
+        'what it holds now is kept under another name for a while. Nobody is there to confirm it.',
+    );
+    const back = await thaw('swap-back', 'argus');
+    expect(back).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Nobody is there') });
+    expect(await site.content()).toBe(damaged);
+  });
+
+  test('restores a file into a service, tells how, is in the list, and is undone by swap-back', async () => {
+    const end = await thaw('restore-dump', file, 'argus', '--yes');
+    expect(end).toMatchObject({ exitCode: 0, stderr: '' });
+    expect(await site.content()).toBe(content);
+    const [, restoreId = ''] = /^Restore (\S+)$/m.exec(end.stdout) ?? [];
+    expect(end.stdout).toMatch(/^ *public\.users +5 +7 +7$/m);
+    expect(end.stdout).toContain(`Restored ${site.live.name} from argus_20250101_020000.sql.gz (plain, `);
+    const [, old = ''] =
+      /^The old database is kept as (\S+) until .*: thaw swap-back argus$/m.exec(end.stdout) ?? [];
+    expect(await site.databases()).toEqual([site.live.name, old]);
+
+    const status = await thaw('status', restoreId, '--json');
+    const watched = await thaw('watch', restoreId, '--json');
+    expect(JSON.parse(status.stdout)).toMatchObject({ restoreId, state: 'completed', old: { name: old } });
+    expect(JSON.parse(watched.stdout)).toEqual(JSON.parse(status.stdout));
+    const list = await thaw('status');
+    expect(list.stdout).toMatch(
+      new RegExp(`^${restoreId} .* completed +${site.live.name} \\(argus, swap\\)  argus_20250101`, 'm'),
+    );
+    // Once Temporal has forgotten it, the server of the database tells.
+    const unknown = { ...alone, THAW_STATE_DIR: path.join(folder, 'nowhere') };
+    const later = await thawHere(['status', restoreId, '--json'], unknown);
+    expect(JSON.parse(later.stdout)).toEqual(JSON.parse(status.stdout));
+
+    const back = await thaw('swap-back', 'argus', '--yes', '--json');
+    expect(JSON.parse(back.stdout)).toMatchObject({ database: site.live.name, from: old });
+    expect(await site.content()).toBe(damaged);
+    const { old: kept } = JSON.parse(back.stdout) as { old: string };
+    expect(await site.content(kept)).toBe(content);
+    await site.query(`drop database "${kept}"`, 'postgres');
+    // Its timer will find that it is live again.
+    const { host, port } = site.live;
+    const dropping = site.thaw.client.workflow.getHandle(oldDatabaseWorkflowId(`${host}:${port}`, old));
+    expect((await dropping.describe()).status.name).toBe('RUNNING');
+  });
+
+  test('takes the newest, starts it without waiting, and is paused, resumed and cancelled by its id', async () => {
+    await site.thaw.stopWorker();
+    const flags = ['--latest', '--yes', '--detach', '--json'];
+    const { exitCode, stdout } = await thaw('restore-dump', 'argus', ...flags);
+    expect(exitCode).toBe(0);
+    const { restoreId } = JSON.parse(stdout) as { restoreId: string };
+    // The same command joins it.
+    expect(JSON.parse((await thaw('restore-dump', 'argus', ...flags)).stdout)).toMatchObject({ restoreId });
+    const handle = site.thaw.client.workflow.getHandle(restoreWorkflowId(restoreId));
+    await handle.signal('pause', 'lunch', false);
+    await site.thaw.startWorker();
+    await until('paused', async () => (await site.dumps.progress(restoreId)).state === 'paused');
+    const paused = await thaw('status', restoreId);
+    expect(paused.stdout).toContain('paused (lunch)  choose');
+    expect((await thaw('resume', restoreId)).exitCode).toBe(0);
+    await thaw('pause', restoreId, '--now');
+    expect((await thaw('cancel', restoreId)).exitCode).toBe(0);
+    const watched = await thaw('watch', restoreId);
+    expect(watched).toMatchObject({ exitCode: 130 });
+    expect(watched.stdout).toContain(`${site.live.name} is as it was.`);
+    expect(await site.content()).toBe(damaged);
+    expect(await site.databases()).toEqual([site.live.name]);
+  });
+
+  test('ends with 3 for a dump that is not good', async () => {
+    const cut = path.join(folder, 'cut.sql');
+    await writeFile(cut, (await pgDump(site.live)).subarray(0, -60));
+    const end = await thaw('restore-dump', 'argus', cut, '--yes');
+    expect(end.exitCode).toBe(3);
+    expect(end.stdout).toContain('NOT GOOD: cut.sql: ArchiveCorrupt:');
+    expect(await site.content()).toBe(damaged);
+  });
+
+  test('goes on where it was when it was killed and the same command is given again, with a server of its own', async () => {
+    await site.query(`
+      create function slow() returns boolean language sql as 'select pg_sleep(0.3) is not null';
+      create table waits (a integer);
+      insert into waits select generate_series(1, 10);
+      alter table waits add check (slow()) not valid`);
+    const dump = path.join(folder, 'slow.sql');
+    await writeFile(dump, await pgDump(site.live));
+    const before = await site.content();
+    await site.query('drop table waits; drop function slow');
+    const args = ['restore-dump', dump, 'argus', '--yes', '--keep-old', '0', '--json'];
+    const first = new ThawCommand(args, alone);
+    await until('it loads', async () => (await site.databases()).length === 2, 60_000);
+    first.kill('SIGKILL');
+    await first.ended();
+    const end = await new ThawCommand(args, alone).ended();
+    expect(end).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('begun before, goes on') });
+    expect(JSON.parse(end.stdout)).toMatchObject({ state: 'completed', old: null, leftBehind: [] });
+    expect(await site.content()).toBe(before);
+    expect(await site.databases()).toEqual([site.live.name]);
+  }, 180_000);
+});

@@ -1,6 +1,7 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { wholeDump } from '../../src/client/dump-input.ts';
+import { thawHere } from '../cli/thaw-here.ts';
 import { until } from '../fault/until.ts';
 import { describeWithPrograms, pgDump } from '../harness/client-programs.ts';
 import { createDumpSite, type DumpSite } from './dump-site.ts';
@@ -47,6 +48,12 @@ describeWithPrograms('a restore of a dump', () => {
     const rows = (outcome.report?.tables ?? []).find(({ table }) => table === 'shop.orders');
     expect(rows).toMatchObject({ before: 0, dump: 15, after: 15 });
     await site.query(`drop database "${old}"`, 'postgres');
+    const { host, port, user, password } = site.live;
+    const env = { ARGUS_DB_HOST: host, ARGUS_DB_PORT: `${port}`, ARGUS_DB_USER: user };
+    const service = { ...env, ARGUS_DB_PASSWORD: password, BACKUP_DIR: site.folder };
+    expect(JSON.parse((await thawHere(['dumps', 'argus', '--json'], service)).stdout)).toMatchObject({
+      dumps: [{ key: outcome.dump?.key, verifiedAt: expect.any(String), provedAt: expect.any(String) }],
+    });
   });
 
   test('of a tar.gz in S3 goes beside the live database under a name of its own', async () => {

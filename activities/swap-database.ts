@@ -5,7 +5,6 @@ import { swap } from '../src/dump/swap/swap.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { withDatabase } from '../src/postgres/connect-database.ts';
 import { dumpSessionPrefix } from '../src/postgres/database-lock.ts';
-import { readDatabase } from '../src/postgres/databases.ts';
 import { type DumpTools, withDumpTools } from './dump-tools.ts';
 
 /**
@@ -19,18 +18,14 @@ export function swapDatabase(thaw: ThawContext): DumpActivities['swapDatabase'] 
       // One that is recreated is gone by now.
       const liveOid = mode === 'recreate' ? null : (before?.oid ?? null);
       const order = { database, restoreId, fresh: load.database, liveOid, owner, keepOldSeconds };
-      return tools.inMaintenance(async (client) => {
-        const isDone = (await readDatabase(client, load.database)) === null;
-        const live = liveOid === null ? null : database;
-        const notCarried = isDone ? [] : await carry(tools, { live, fresh: load.database, owner, restoreId });
-        const done = await swap(client, order, tools.signal);
-        return { ...done, notices: [...notCarried, ...done.notices] };
-      });
+      const carry = (live: string | null) =>
+        carryObjects(tools, { live, fresh: load.database, owner, restoreId });
+      return tools.inMaintenance((client) => swap(client, order, { carry, signal: tools.signal }));
     });
 }
 
 /** Carries over what belongs to objects, in sessions that are closed before the swap would end them. */
-function carry(
+function carryObjects(
   { connection, env, signal }: DumpTools,
   order: {
     readonly live: string | null;

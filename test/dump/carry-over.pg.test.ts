@@ -12,6 +12,9 @@ import { rightsSql, type ZooRoles, zooObjects, zooRights } from './rights-zoo.ts
 let server: TestDatabases;
 let roles: ZooRoles;
 
+/** For tests that have no objects to carry over, or have done it. */
+const nothingCarried = { carry: async () => [] };
+
 beforeAll(async () => {
   server = new TestDatabases();
   roles = {
@@ -95,7 +98,7 @@ test('the database itself has the privileges, settings and limits of the live on
     grant create on database ${q(fresh)} to ${a} with grant option`);
   const live = await readDatabase(client, database);
   const order = { database, restoreId, fresh, liveOid: live?.oid ?? null, keepOldSeconds: 60 };
-  expect((await swap(client, { ...order, owner: null })).notices).toEqual([]);
+  expect((await swap(client, { ...order, owner: null }, nothingCarried)).notices).toEqual([]);
   expect(await state(database)).toEqual(wanted);
   expect(wanted.owner).toBe(roles.owner);
   await expect(server.open(database, roles.app)).rejects.toThrow('permission denied');
@@ -129,7 +132,7 @@ test("an owner who is no superuser carries over what is its own and its members'
   expect(goods).toContain(`SELECT to ${r} by ${l} grantable`);
   const live = await readDatabase(client, database);
   const order = { database, restoreId, fresh, liveOid: live?.oid ?? null, owner: null, keepOldSeconds: 0 };
-  expect((await swap(client, order)).notices).toEqual([]);
+  expect((await swap(client, order, nothingCarried)).notices).toEqual([]);
   const now = await readDatabase(client, database);
   expect(await databaseAcl(now?.oid)).toEqual(await databaseAcl(live?.oid));
   await server.admin(`revoke ${a}, ${l} from ${o}`);
@@ -158,7 +161,7 @@ test("an owner that is named has everything that is not built in; what was the o
   expect(lines[3]).not.toContain(a);
   const live = await readDatabase(client, database);
   const order = { database, restoreId, fresh, liveOid: live?.oid ?? null, keepOldSeconds: 0 };
-  await swap(client, { ...order, owner: roles.lead });
+  await swap(client, { ...order, owner: roles.lead }, nothingCarried);
   expect(await readDatabase(client, database)).toMatchObject({ owner: roles.lead });
 });
 

@@ -24,6 +24,16 @@ export interface SwapOrder {
   readonly keepOldSeconds: number;
 }
 
+/** What else a swap goes by. */
+export interface SwapTools {
+  /**
+   * Carries over what is in the live database (null: there is none), as `carryOver` does; its sessions have to be
+   * closed by then. Called once all that a swap needs is there, and again by an attempt that follows.
+   */
+  readonly carry: (live: string | null) => Promise<readonly string[]>;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
  * Makes a loaded database the live one, and keeps the one that was it under a dated name. An attempt that finds
  * it done does nothing; one that finds it half done begins by opening the live database again.
@@ -31,7 +41,11 @@ export interface SwapOrder {
  * @param client a session in the maintenance database, named by `dumpSessionPrefix`
  * @throws ThawError as {@link checkReplaceable} and {@link exchange}; the live database is then as it was
  */
-export async function swap(client: pg.Client, order: SwapOrder, signal?: AbortSignal): Promise<DumpSwap> {
+export async function swap(
+  client: pg.Client,
+  order: SwapOrder,
+  { carry, signal }: SwapTools,
+): Promise<DumpSwap> {
   const { database, restoreId, owner, keepOldSeconds } = order;
   return withDatabaseLock(client, { database, restoreId }, async (lost) => {
     const done = await swapDone(client, order);
@@ -41,6 +55,7 @@ export async function swap(client: pg.Client, order: SwapOrder, signal?: AbortSi
     const live = await readDatabase(client, database);
     if ((live?.oid ?? null) !== order.liveOid) throw notTheSame(database);
     const { fresh, record } = await readFresh(client, order);
+    const carried = await carry(live === null ? null : database);
     const state = live === null ? record.state : await readState(client, live);
     const change: Exchange = {
       name: database,
@@ -52,7 +67,8 @@ export async function swap(client: pg.Client, order: SwapOrder, signal?: AbortSi
       prepare: () => carryDatabase(client, state, fresh.name, owner),
       comment: state?.comment ?? null,
     };
-    return await exchange(client, change, either(lost, signal));
+    const { notices, ...left } = await exchange(client, change, either(lost, signal));
+    return { ...left, notices: [...carried, ...notices] };
   });
 }
 
@@ -79,7 +95,7 @@ export async function swapBack(
     await repairLive(client, database);
     const last = (await listOld(client)).find(({ record }) => record.live === database);
     // An earlier attempt has done it, and its answer was lost.
-    if (last?.record.restore === restoreId) return { from: last.record.replacedBy, ...left(last) };
+    if (last?.record.restore === restoreId) return { from: last.record.replacedBy, ...leftBy(last) };
     const coming = last === undefined ? null : await readDatabase(client, last.name);
     if (last === undefined || coming === null) {
       throw new ThawError('TargetMissing', `No old database of ${database} is kept.`, {
@@ -109,12 +125,12 @@ async function swapDone(client: pg.Client, order: SwapOrder): Promise<DumpSwap |
   const old = (await listOld(client)).find(
     ({ record }) => record.live === order.database && record.restore === order.restoreId,
   );
-  if (old !== undefined) return { ...left(old), notices: [] };
+  if (old !== undefined) return { ...leftBy(old), notices: [] };
   const made = order.liveOid === null && (await readDatabase(client, order.database)) !== null;
   return made ? { old: null, dropAt: null, notices: [] } : null;
 }
 
-function left({ name, record }: KeptDatabase): Left {
+function leftBy({ name, record }: KeptDatabase): Left {
   return { old: name, dropAt: record.dropAt };
 }
 

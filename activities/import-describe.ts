@@ -14,7 +14,7 @@ import { type MadeCounts, reportDescribed } from './run-report.ts';
 export function importDescribe(worker: BundleWorker): Activities['importDescribe'] {
   return async (request) =>
     withBundleTools(worker, request, async ({ bundle, client, progress }) => {
-      const selection = selectModels(bundle, request);
+      const selection = await selectModels(bundle, request);
       const { restoreId, createModels, namespace } = request;
       await ensureSchema(client);
       const altered = await findAltered(client, namespace, selection.models);

@@ -28,7 +28,7 @@ export function importWhole(worker: BundleWorker): Activities['importWhole'] {
       const { dryRun, namespace } = request;
       const { client, bundle } = tools;
       await ensureSchema(client);
-      const selection = selectModels(bundle, request);
+      const selection = await selectModels(bundle, request);
       // A dry run leaves nothing, no mark that it holds a table either.
       if (dryRun)
         return inOneTransaction(worker, request, tools, { selection, held: null, prove: async () => {} });

@@ -26,7 +26,7 @@ export function inspectBundle(worker: BundleWorker, searchAttributes: boolean): 
       });
     }
     return withBundle(worker, request, async (bundle, progress) => {
-      const selection = selectModels(bundle, request);
+      const selection = await selectModels(bundle, request);
       const { models, files } = selection;
       const contents = {
         models: models.length,

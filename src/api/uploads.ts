@@ -103,7 +103,7 @@ async function bundleOf(sent: SpooledFile, spool: Spool): Promise<SpooledFile> {
     const bundle = await openBundle(await openFile(file.path));
     try {
       // What is wrong with it is told to who sends it.
-      bundle.readDescription();
+      await bundle.readDescription();
     } finally {
       await bundle.close();
     }

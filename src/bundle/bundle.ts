@@ -25,7 +25,7 @@ export interface ModelFile {
 /** A bundle that was opened: nothing of its data has been read. */
 export interface Bundle {
   /** Parses `describe.yaml`, which takes seconds for thousands of models; null where there is none. @throws ThawError `InputInvalid` */
-  readDescription(): BundleDescription | null;
+  readDescription(): Promise<BundleDescription | null>;
   readonly manifest: BundleManifest | null;
   /** In the order of their names. */
   readonly files: readonly ModelFile[];
@@ -65,7 +65,7 @@ async function readBundle(entries: readonly BundleEntry[], close: () => Promise<
     throw badBundle('it holds neither describe.yaml nor {model}.jsonl', 'Send the ZIP of an extract.');
   }
   return {
-    readDescription: () => (description === null ? null : readOnce(description)),
+    readDescription: async () => (description === null ? null : readOnce(description)),
     manifest: parsed,
     files: files.sort((a, b) => (a.name < b.name ? -1 : 1)),
     close,
@@ -75,10 +75,10 @@ async function readBundle(entries: readonly BundleEntry[], close: () => Promise<
 const descriptions = new WeakMap<WholeEntry, WeakRef<BundleDescription>>();
 
 /** That of thousands of models is large, and soon done with: it is remembered as long as there is room. */
-function readOnce(description: WholeEntry): BundleDescription {
+async function readOnce(description: WholeEntry): Promise<BundleDescription> {
   const known = descriptions.get(description)?.deref();
   if (known !== undefined) return known;
-  const read = parseDescription(description.text);
+  const read = await parseDescription(description.text);
   descriptions.set(description, new WeakRef(read));
   return read;
 }

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { badBundle } from './bundle-error.ts';
@@ -140,15 +141,50 @@ const knownOfModel: ReadonlySet<string> = new Set([
  * @throws ThawError `InputInvalid` for what is not YAML or not of that form, names that are none of a model or
  *   field, and types that are not known
  */
-export function parseDescription(text: string): BundleDescription {
-  const result = description.safeParse(yaml(text) ?? {});
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    throw badBundle(`describe.yaml: ${placeOf(issue?.path ?? [])}: ${issue?.message}`);
-  }
+export async function parseDescription(text: string): Promise<BundleDescription> {
+  const models = new Map<string, DescribedModel>();
   const warnings: string[] = [];
-  const models = Object.entries(result.data).map(([name, each]) => describedModel(name, each, warnings));
-  return { models, warnings };
+  for (const part of partsOf(text)) {
+    for (const [name, each] of parsePart(part)) {
+      if (models.has(name)) throw notYaml();
+      models.set(name, describedModel(name, each, warnings));
+    }
+    // One of thousands of models takes many seconds, in which others, heartbeats too, have to have their turn.
+    await setImmediate();
+  }
+  return { models: [...models.values()], warnings };
+}
+
+function parsePart(text: string): [string, z.output<typeof model>][] {
+  const result = description.safeParse(yaml(text) ?? {});
+  if (result.success) return Object.entries(result.data);
+  const [issue] = result.error.issues;
+  throw badBundle(`describe.yaml: ${placeOf(issue?.path ?? [])}: ${issue?.message}`);
+}
+
+/** Characters that are parsed at one go, which takes some tenths of a second. */
+const partLength = 64 * 1024;
+
+/**
+ * Parts of a description that can be parsed one after another: where each line that is not indented is the plain key
+ * of a model, or a comment, a model ends before the next one. Else the whole.
+ */
+function partsOf(text: string): string[] {
+  const lines = text.split('\n');
+  if (!lines.every((line) => /^(\r?$|[ #]|\w+:(\s|$))/.test(line))) return [text];
+  const parts: string[] = [];
+  let part: string[] = [];
+  let length = 0;
+  for (const line of lines) {
+    if (length > partLength && /^\w/.test(line)) {
+      parts.push(part.join('\n'));
+      part = [];
+      length = 0;
+    }
+    part.push(line);
+    length += line.length;
+  }
+  return [...parts, part.join('\n')];
 }
 
 function describedModel(name: string, each: z.output<typeof model>, warnings: string[]): DescribedModel {
@@ -233,6 +269,10 @@ function yaml(text: string): unknown {
     // Aliases could multiply a small file into a large one; bundles have none.
     return parse(text, { maxAliasCount: 0, uniqueKeys: true, schema: 'core' });
   } catch {
-    throw badBundle('describe.yaml is not valid YAML');
+    throw notYaml();
   }
+}
+
+function notYaml(): Error {
+  return badBundle('describe.yaml is not valid YAML');
 }

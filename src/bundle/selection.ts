@@ -24,8 +24,11 @@ export function selectFiles(
 }
 
 /** Chooses what of a bundle was asked for; what the source system keeps for itself is never among it. */
-export function selectModels(bundle: Bundle, request: Pick<BundleRequest, 'include' | 'models'>): Selection {
-  const description = bundle.readDescription();
+export async function selectModels(
+  bundle: Bundle,
+  request: Pick<BundleRequest, 'include' | 'models'>,
+): Promise<Selection> {
+  const description = await bundle.readDescription();
   const described = description?.models ?? [];
   const isWanted = wantedModels(request);
   const names = new Set([...described.map(({ name }) => name), ...bundle.files.map(({ model }) => model)]);

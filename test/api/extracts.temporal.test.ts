@@ -100,7 +100,7 @@ test('an extract is saved, run once at a time, and its bundle downloaded until i
   expect(bundle.files.map(({ model, records }) => ({ model, records }))).toEqual([
     { model: 'tasks', records: 1000 },
   ]);
-  expect(bundle.readDescription()?.models.map(({ name }) => name)).toEqual(['tasks']);
+  expect((await bundle.readDescription())?.models.map(({ name }) => name)).toEqual(['tasks']);
   expect((await ended(runId)).download_count).toBe(1);
   expect((await send(`/api/data/extracts/${id}`)).json.data).toMatchObject({
     total_runs: 1,

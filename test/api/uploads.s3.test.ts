@@ -146,7 +146,7 @@ describe('a bundle', () => {
       const stored = await bucket.get(`archives/.thaw/uploads/${json.data.id}.zip`);
       expect(createHash('sha256').update(stored).digest('hex')).toBe(json.data.sha256);
       const bundle = await openBundle(bytesOf(Buffer.from(stored)));
-      expect(bundle.readDescription()?.models.map(({ name }) => name)).toEqual(['users']);
+      expect((await bundle.readDescription())?.models.map(({ name }) => name)).toEqual(['users']);
       expect(bundle.files.map(({ name, bytes }) => ({ name, bytes }))).toEqual([
         { name: 'users.jsonl', bytes: 9 },
       ]);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { openBundle } from '../../src/bundle/bundle.ts';
+import { parseDescription } from '../../src/bundle/describe.ts';
 import { openZip } from '../../src/bundle/zip.ts';
 import { bytesOf, makeZip, replaced, type ZipContent } from './zip-writer.ts';
 
@@ -89,17 +90,20 @@ describe('a bundle', () => {
       ],
     });
     expect(
-      bundle.readDescription()?.models.map(({ name, fields }) => [name, fields.map((field) => field.name)]),
+      (await bundle.readDescription())?.models.map(({ name, fields }) => [
+        name,
+        fields.map((field) => field.name),
+      ]),
     ).toEqual([
       ['users', ['email', 'age', 'tags', 'team']],
       ['teams', ['title']],
     ]);
-    const [email, age, tags, team] = bundle.readDescription()?.models[0]?.fields ?? [];
+    const [email, age, tags, team] = (await bundle.readDescription())?.models[0]?.fields ?? [];
     expect(email).toMatchObject({ type: 'text', required: true, unique: true, enumValues: null });
     expect(age).toMatchObject({ type: 'integer', minimum: '0', maximum: '150', defaultValue: '18' });
     expect(tags?.type).toBe('text[]');
     expect(team?.relationship).toEqual({ type: 'owned', model: 'teams', field: 'id', cascadeDelete: true });
-    expect(bundle.readDescription()?.warnings).toEqual([
+    expect((await bundle.readDescription())?.warnings).toEqual([
       'describe.yaml: users.email: "sparkle" is not known',
     ]);
   });
@@ -110,7 +114,7 @@ describe('a bundle', () => {
       'export-2025-01-19/sub/x.jsonl': '',
     });
     expect(bundle.files.map(({ model }) => model)).toEqual(['users']);
-    expect([bundle.readDescription(), bundle.manifest]).toEqual([null, null]);
+    expect([await bundle.readDescription(), bundle.manifest]).toEqual([null, null]);
   });
 
   it('of zip64 is read', async () => {
@@ -172,6 +176,34 @@ describe('what is damaged is told', () => {
         expect(error, `byte ${at}`).toMatchObject({ code: 'InputInvalid' });
       }
     }
+  });
+});
+
+describe('a description of thousands of models', () => {
+  const models = Array.from(
+    { length: 3000 },
+    (_, place) => `m${place}:\n  # of it\n  fields: { size: { type: integer },\n    title: {} }\n`,
+  );
+
+  it('is parsed in parts, as if it were parsed whole, and others have their turn meanwhile', async () => {
+    let turns = 0;
+    const timer = setInterval(() => {
+      turns += 1;
+    }, 0);
+    const parts = await parseDescription(`# all\n${models.join('')}`);
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(1);
+    // A line of another form at its beginning is enough.
+    expect(await parseDescription(`---\n${models.join('')}`)).toEqual(parts);
+    expect(parts.models.map(({ name }) => name)).toEqual(models.map((_, place) => `m${place}`));
+  });
+
+  it.each([
+    ['a model that is there twice', `${models.join('')}m1: {}\n`],
+    ['a line that is no YAML', `${models.join('')}x: { fields: {\n`],
+    ['a line that belongs to nothing', `${models.join('')}x:\n  fields: {\ny: 1 } }\n`],
+  ])('is refused for %s', async (_, text) => {
+    await expect(parseDescription(text)).rejects.toThrow('describe.yaml is not valid YAML');
   });
 });
 

@@ -31,8 +31,8 @@ function options(restoreId: string, namespace: string, rest: Partial<DescribeOpt
   };
 }
 
-function describeYaml(text: string) {
-  return parseDescription(text).models;
+async function describeYaml(text: string) {
+  return (await parseDescription(text)).models;
 }
 
 /** Name, type, default and whether it must have a value, of each column. */
@@ -75,7 +75,7 @@ teams:
 `;
 
 test('models become tables with columns, rules and foreign keys, in circles too', async () => {
-  const warnings = await importDescribe(client, describeYaml(shop), options('first', 'Tenant A'));
+  const warnings = await importDescribe(client, await describeYaml(shop), options('first', 'Tenant A'));
   expect(await columnsOf('"Tenant A".users')).toEqual([
     'id uuid not null default gen_random_uuid()',
     `access_read uuid[] default '{}'::uuid[]`,
@@ -134,7 +134,7 @@ test('models become tables with columns, rules and foreign keys, in circles too'
 
 test('only what is missing is added, and it is known whose work it is', async () => {
   await client.query('create schema tenant_b; create table tenant_b.users (id uuid primary key, email int)');
-  await importDescribe(client, describeYaml(shop), options('second', 'tenant_b'));
+  await importDescribe(client, await describeYaml(shop), options('second', 'tenant_b'));
   expect((await columnsOf('tenant_b.users')).slice(0, 3)).toEqual([
     'id uuid not null',
     'email integer',
@@ -146,8 +146,8 @@ test('only what is missing is added, and it is known whose work it is', async ()
     ['users', false, 7],
   ]);
   const before = await constraintsOf('tenant_b.users');
-  await importDescribe(client, describeYaml(shop), options('second', 'tenant_b'));
-  await importDescribe(client, describeYaml(shop), options('third', 'tenant_b'));
+  await importDescribe(client, await describeYaml(shop), options('second', 'tenant_b'));
+  await importDescribe(client, await describeYaml(shop), options('third', 'tenant_b'));
   expect(await constraintsOf('tenant_b.users')).toEqual(before);
   expect(await readMade(client, { restoreId: 'second', namespace: 'tenant_b' })).toEqual(made);
   expect(await readMade(client, { restoreId: 'third', namespace: 'tenant_b' })).toEqual([]);
@@ -157,8 +157,8 @@ test('what cannot be made is told in words of the description, and leaves nothin
   await client.query(
     'create schema tenant_c; create table tenant_c.old (id int); insert into tenant_c.old values (1)',
   );
-  const refused = (yaml: string, rest: Partial<DescribeOptions> = {}) =>
-    importDescribe(client, describeYaml(yaml), options('fourth', 'tenant_c', rest)).catch(
+  const refused = async (yaml: string, rest: Partial<DescribeOptions> = {}) =>
+    importDescribe(client, await describeYaml(yaml), options('fourth', 'tenant_c', rest)).catch(
       (reason: unknown) => reason,
     );
   expect(await refused('a: { fields: { x: { type: integer, default_value: many } } }')).toMatchObject({
@@ -191,7 +191,7 @@ test('220 models are made in several transactions', async () => {
   const seen: number[] = [];
   await importDescribe(
     client,
-    describeYaml(yaml.join('\n')),
+    await describeYaml(yaml.join('\n')),
     options('many', 'tenant_d', { onProgress: (models) => seen.push(models) }),
   );
   expect(seen).toEqual([100, 200, 220]);

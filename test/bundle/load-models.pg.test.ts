@@ -83,7 +83,7 @@ async function load(
     ),
   );
   const scope = { restoreId, namespace };
-  await importDescribe(client, bundle.readDescription()?.models ?? [], {
+  await importDescribe(client, (await bundle.readDescription())?.models ?? [], {
     ...scope,
     createModels: true,
     withData: how.withData ?? true,

@@ -56,8 +56,9 @@ test('a model more costs a few queries more, and the catalog is read for many at
     bytesOf(await makeZip({ ...Object.fromEntries(records), 'describe.yaml': describeYaml() })),
   );
   const scope = { restoreId: 'many', namespace: 'many' };
+  const { models: given = [] } = (await bundle.readDescription()) ?? {};
   const described = await queriesOf(() =>
-    importDescribe(client, bundle.readDescription()?.models ?? [], {
+    importDescribe(client, given, {
       ...scope,
       createModels: true,
       withData: true,
@@ -114,7 +115,7 @@ test('of many models, the one that cannot be made is told, and none of its trans
   );
   const bundle = await openBundle(bytesOf(await makeZip({ 'describe.yaml': yaml })));
   const scope = { restoreId: 'wrong', namespace: 'wrong' };
-  const making = importDescribe(client, bundle.readDescription()?.models ?? [], {
+  const making = importDescribe(client, (await bundle.readDescription())?.models ?? [], {
     ...scope,
     createModels: true,
     withData: true,
@@ -137,5 +138,5 @@ test('of many models, the one that cannot be made is told, and none of its trans
 test('files are chosen without a look at the description', async () => {
   const bundle = await openBundle(bytesOf(await makeZip({ 'a.jsonl': '', 'describe.yaml': '{' })));
   expect(selectFiles(bundle, { include: ['data'], models: null }).map(({ model }) => model)).toEqual(['a']);
-  expect(() => bundle.readDescription()).toThrow('describe.yaml is not valid YAML');
+  await expect(bundle.readDescription()).rejects.toThrow('describe.yaml is not valid YAML');
 });

@@ -50,7 +50,7 @@ test('what one activity has opened the next one uses, and small files need no re
   const bundles = new OpenedBundles(store);
   const read = () =>
     bundles.use(source, signal, async (bundle) => {
-      bundle.readDescription();
+      await bundle.readDescription();
       return textOf(bundle, 'a');
     });
   expect(await read()).toBe('{"id":1}\n');

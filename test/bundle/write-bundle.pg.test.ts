@@ -96,7 +96,7 @@ test('tables are written as models, to the last bit, with checksums and counts t
 
 test('the description has the rules that an import makes, and what it has no words for is told', async () => {
   const { bundle, result } = await written();
-  const [teams, users] = bundle.readDescription()?.models ?? [];
+  const [teams, users] = (await bundle.readDescription())?.models ?? [];
   expect(teams).toMatchObject({
     name: 'teams',
     description: 'Who works together',
@@ -117,7 +117,7 @@ test('the description has the rules that an import makes, and what it has no wor
     at: { type: 'timestamp', defaultValue: 'now()' },
     serial: { type: 'bigint', required: true },
   });
-  expect(bundle.readDescription()?.warnings).toEqual([]);
+  expect((await bundle.readDescription())?.warnings).toEqual([]);
   expect(result.notices).toEqual([
     'users.bytes: bytea is described as text',
     'users.place: point is described as text',
@@ -129,7 +129,7 @@ test('the description has the rules that an import makes, and what it has no wor
 test('only what is chosen is written', async () => {
   const { bundle } = await written({ models: ['teams'], include: ['data'] });
   expect(bundle.files.map(({ name }) => name)).toEqual(['teams.jsonl']);
-  expect(bundle.readDescription()).toBeNull();
+  expect(await bundle.readDescription()).toBeNull();
   for (const models of [['teams', 'nobody'], ['restore_runs'], ['Odd Name']]) {
     const error = await written({ models }).catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'TargetMissing' });

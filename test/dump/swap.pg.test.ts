@@ -243,6 +243,17 @@ test('what it is made with is that of the live one', async () => {
   expect((await failure(server.open(database, other))).code).toBe('PermissionDenied');
 });
 
+test('a locale of ICU goes over, where the server has ICU', async (context) => {
+  const [icu] = await server.admin(`select 1 from pg_collation where collprovider = 'i' limit 1`);
+  if (icu === undefined) return context.skip('this server was built without ICU');
+  const database = server.name('icu');
+  await root.query(
+    `create database ${q(database)} template template0 encoding 'UTF8' locale_provider icu icu_locale 'und-u-ks-level2'`,
+  );
+  const fresh = await createBeside(root, { database, restoreId: `icu-${server.mark}` }, null);
+  expect(await readDatabase(root, fresh)).toMatchObject({ provider: 'i', locale: 'und-u-ks-level2' });
+});
+
 test('everything in the way is told by name before anything is touched', async () => {
   const database = server.name('tied');
   await root.query(`create database ${q(database)}`);

@@ -1,6 +1,7 @@
 import type { OpenedBundles } from '../src/bundle/opened-bundles.ts';
 import type { Activities } from '../src/contract/activities.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
+import { backUpDatabase } from './back-up-database.ts';
 import { cancelWorkflow } from './cancel-workflow.ts';
 import { chooseDump } from './choose-dump.ts';
 import { copyStageMerge } from './copy-stage-merge.ts';
@@ -82,6 +83,7 @@ export function createActivities(
     dropOldDatabase: dropOldDatabase(thaw),
     recordDump: recordDump(thaw),
     nameHolder: nameHolder(),
+    backUpDatabase: backUpDatabase(thaw),
     writeExtract: writeExtract(thaw),
     recordExtract: recordExtract(control),
   };

@@ -75,15 +75,20 @@ export function bytesInto(progress: LoadProgress): (bytes: number) => void {
   };
 }
 
-function serviceOf(
+/**
+ * The service of a request.
+ *
+ * @throws ThawError `ConfigInvalid` where this worker's configuration of it is another one
+ */
+export function serviceOf(
   config: ThawContext['config'],
-  { service: name, fingerprint }: DumpRequest,
+  { service: name, fingerprint }: Pick<DumpRequest, 'service' | 'fingerprint'>,
 ): ServiceConfig {
   const service = findService(config, name);
   if (serviceFingerprint(service) === fingerprint) return service;
   throw new ThawError(
     'ConfigInvalid',
-    `This worker's configuration of service ${name} is not the one that the restore was asked for with.`,
+    `This worker's configuration of service ${name} is not the one that was asked for with.`,
     {
       object: name,
       hint: 'Give the worker and whoever asks the same host, port, database, user and place of dumps, or task queues of their own.',

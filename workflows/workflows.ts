@@ -3,6 +3,7 @@
  * bundle, and hence the one file that only exports.
  */
 // biome-ignore-start lint/performance/noBarrelFile: the bundler takes one entry file
+export { backupDump } from './backup-dump.ts';
 export { dropOldDatabase } from './drop-old-database.ts';
 export { extractBundle } from './extract-bundle.ts';
 export { holdDatabase } from './hold-database.ts';

@@ -14,6 +14,7 @@ export const workflowTypes = {
   restoreDump: 'restoreDump',
   holdDatabase: 'holdDatabase',
   dropOldDatabase: 'dropOldDatabase',
+  backupDump: 'backupDump',
 } as const;
 
 /** Search attributes, all of type Keyword; a worker registers them when it starts. */
@@ -47,6 +48,11 @@ export function loadWorkflowId(tableWorkflowId: string, restoreId: string, what:
 /** Workflow id of what holds a database while a dump is restored into it: the visible lock. `server` is `host:port`. */
 export function databaseWorkflowId(server: string, database: string): string {
   return `database/${encodeName(server)}/${encodeName(database)}`;
+}
+
+/** Workflow id of a backup of a database; one that a schedule starts has the time behind it. */
+export function backupWorkflowId(server: string, database: string): string {
+  return `backup/${encodeName(server)}/${encodeName(database)}`;
 }
 
 /** Workflow id of what drops the old database of a swap in time. */

@@ -13,6 +13,7 @@ import type {
   RestorePlan,
   VerifyArchivesInput,
 } from '../../src/contract/activities.ts';
+import type { BackupActivities } from '../../src/contract/backup-request.ts';
 import type { BundleActivities } from '../../src/contract/bundle-activities.ts';
 import type { DumpActivities } from '../../src/contract/dump-activities.ts';
 import type { ErrorCode } from '../../src/contract/error-code.ts';
@@ -62,7 +63,10 @@ export class FakeDatabase {
   inFlight = 0;
   mostInFlight = 0;
 
-  activities(): Omit<Activities, keyof BundleActivities | keyof DumpActivities | keyof ExtractActivities> {
+  activities(): Omit<
+    Activities,
+    keyof BackupActivities | keyof BundleActivities | keyof DumpActivities | keyof ExtractActivities
+  > {
     return {
       createTables: async () => {},
       planRestore: async (): Promise<RestorePlan> => {

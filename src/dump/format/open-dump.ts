@@ -28,6 +28,8 @@ export interface OpenDumpOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called with the bytes of the object that have come so far. */
   readonly onBytes?: ((bytes: number) => void) | undefined;
+  /** Called with those bytes themselves. */
+  readonly onChunk?: ((chunk: Uint8Array) => void) | undefined;
 }
 
 /**
@@ -42,7 +44,7 @@ export async function openDump(
   options: OpenDumpOptions = {},
 ): Promise<OpenedDump> {
   const body = await store.open(key, { etag: options.etag, signal: options.signal });
-  const source = counted(body.chunks, options.onBytes);
+  const source = counted(body.chunks, options);
   const raw = await gather(source, 6);
   const compression = sniffCompression(raw);
   const content = decompressed(compression, continued(raw, source));
@@ -96,12 +98,13 @@ async function* checked(
 
 async function* counted(
   chunks: AsyncIterable<Uint8Array>,
-  onBytes: OpenDumpOptions['onBytes'],
+  { onBytes, onChunk }: OpenDumpOptions,
 ): AsyncGenerator<Buffer> {
   let bytes = 0;
   for await (const chunk of chunks) {
     bytes += chunk.length;
     onBytes?.(bytes);
+    onChunk?.(chunk);
     yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
   }
 }

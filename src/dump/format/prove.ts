@@ -3,7 +3,10 @@ import path from 'node:path';
 import { Damage } from '../../archive/damage.ts';
 import type { DumpProof } from '../../contract/dump-activities.ts';
 import type { DumpRef } from '../../contract/dump-request.ts';
+import { ThawError } from '../../contract/thaw-error.ts';
 import type { ArchiveStore } from '../../store/object-store.ts';
+import { readManifest } from '../backup/manifest.ts';
+import { ManifestCheck } from '../backup/manifest-check.ts';
 import { withPrivateFolder } from '../tools/private-folder.ts';
 import { type ArchiveHeader, headerBytes, readArchiveHeader } from './archive-header.ts';
 import { type ArchiveReading, readList, readScript } from './archive-script.ts';
@@ -34,14 +37,16 @@ export interface ProvenDump {
 const maxRoles = 100;
 const maxExtensions = 100;
 
-type Facts = PlainFacts & { readonly database: string | null };
+/** What the content of a dump tells, its wrapping taken off. */
+export type ContentFacts = PlainFacts & { readonly database: string | null };
 
 /**
  * Reads a dump to its end: every wrapping by its checksums, tars and directories member by member, custom ones
  * through pg_restore, plain ones as psql would read them up to their last line. Rows are counted on the way; nothing
  * is put on disk but the table of contents of tars and directories.
  *
- * @throws ThawError `ArchiveCorrupt` for what is no dump or not whole; `InputInvalid` for what has to be decrypted or
+ * @throws ThawError `ArchiveCorrupt` for what is no dump or not whole; `ChecksumMismatch` and `CountMismatch` for what
+ * is not what the manifest beside it says; `InputInvalid` for what has to be decrypted or
  * unpacked first, and for what psql would act upon; `ConfigInvalid` where there is no pg_restore that can read it;
  * errors of the store
  */
@@ -50,38 +55,54 @@ export async function proveDump(
   dump: DumpRef,
   { env, signal, onBytes }: ProveOptions,
 ): Promise<ProvenDump> {
-  const opened = await openDump(store, dump.key, { etag: dump.etag, signal, onBytes });
+  const manifest = await manifestOf(store, dump.key, signal);
+  const opened = await openDump(store, dump.key, {
+    etag: dump.etag,
+    signal,
+    onBytes,
+    onChunk: (chunk) => manifest.check?.take(chunk),
+  });
   const { format, compression } = opened;
   let bytes = 0;
   const chunks = watched(opened.chunks, (chunk) => {
     bytes += chunk.length;
   });
   const reading = { object: dump.key, env, signal };
-  const facts = await factsOf(format, chunks, reading);
+  const facts = await readContent(format, chunks, reading);
   if (facts.cut !== null) throw corruptDump(dump.key, facts.cut);
   const { serverVersion, dumpVersion, database, tables, toc } = facts;
+  manifest.check?.compare(tables);
   const rows = tables.reduce<number | null>((sum, table) => plus(sum, table.rows), 0);
   const proof: DumpProof = {
     ...{ dump, format, compression, serverVersion, dumpVersion, database, bytes, rows },
     tables: tables.length,
     extensions: facts.extensions.slice(0, maxExtensions),
     roles: facts.roles.slice(0, maxRoles),
-    notices: noticesOf(dump.key, format, facts),
+    notices: [...manifest.notices, ...noticesOf(dump.key, format, facts)],
   };
   return { proof, tables, toc };
 }
 
-function factsOf(
+/**
+ * Reads the content of a dump to its end.
+ *
+ * @throws ThawError as {@link proveDump} does
+ */
+export function readContent(
   format: DumpProof['format'],
   chunks: AsyncGenerator<Buffer>,
   reading: Omit<ArchiveReading, 'header'>,
-): Promise<Facts> {
+): Promise<ContentFacts> {
   if (format === 'custom') return ofCustom(chunks, reading);
   if (format === 'tar' || format === 'directory') return ofTar(chunks, reading);
   return ofPlain(chunks, reading.object, format === 'cluster');
 }
 
-async function ofPlain(chunks: AsyncIterable<Buffer>, object: string, isCluster: boolean): Promise<Facts> {
+async function ofPlain(
+  chunks: AsyncIterable<Buffer>,
+  object: string,
+  isCluster: boolean,
+): Promise<ContentFacts> {
   const scan = new PlainScan(object);
   for await (const chunk of chunks) scan.push(chunk);
   const facts = scan.end();
@@ -91,7 +112,7 @@ async function ofPlain(chunks: AsyncIterable<Buffer>, object: string, isCluster:
 async function ofCustom(
   chunks: AsyncGenerator<Buffer>,
   reading: Omit<ArchiveReading, 'header'>,
-): Promise<Facts> {
+): Promise<ContentFacts> {
   const head = await chunks.next();
   const first = head.done === true ? Buffer.alloc(0) : head.value;
   const header = readArchiveHeader(first.subarray(0, headerBytes));
@@ -99,7 +120,10 @@ async function ofCustom(
   return ofArchive(facts, header);
 }
 
-async function ofTar(chunks: AsyncIterable<Buffer>, reading: Omit<ArchiveReading, 'header'>): Promise<Facts> {
+async function ofTar(
+  chunks: AsyncIterable<Buffer>,
+  reading: Omit<ArchiveReading, 'header'>,
+): Promise<ContentFacts> {
   return withPrivateFolder(reading.env, async (parent) => {
     const { folder, members } = await scanTar(chunks, parent).catch((error: unknown) => {
       throw error instanceof Damage ? corruptDump(reading.object, error.message, error) : error;
@@ -119,7 +143,7 @@ async function ofTar(chunks: AsyncIterable<Buffer>, reading: Omit<ArchiveReading
 }
 
 /** What pg_restore makes of itself when it reads an archive says nothing of the dump. */
-function ofArchive(facts: PlainFacts, header: ArchiveHeader | null): Facts {
+function ofArchive(facts: PlainFacts, header: ArchiveHeader | null): ContentFacts {
   return { ...facts, settings: [], database: header?.database ?? null };
 }
 
@@ -137,7 +161,22 @@ function countedTables(
     }));
 }
 
-function noticesOf(key: string, format: DumpProof['format'], facts: Facts): string[] {
+/** What the manifest beside a dump has to say; one that cannot be read has nothing. */
+async function manifestOf(
+  store: ArchiveStore,
+  key: string,
+  signal: AbortSignal,
+): Promise<{ readonly check: ManifestCheck | null; readonly notices: readonly string[] }> {
+  try {
+    const manifest = await readManifest(store, key, signal);
+    return { check: manifest === null ? null : new ManifestCheck(key, manifest), notices: [] };
+  } catch (error) {
+    if (!(error instanceof ThawError) || error.code !== 'MetadataInvalid') throw error;
+    return { check: null, notices: [`${error.message}: the dump was not compared with it.`] };
+  }
+}
+
+function noticesOf(key: string, format: DumpProof['format'], facts: ContentFacts): string[] {
   const notices: string[] = [];
   const { databases, settings, serverVersion, tables, roles } = facts;
   if (format === 'plain' && databases.length > 0) {

@@ -1,13 +1,11 @@
+import type { BackupFormat } from '../../contract/backup-request.ts';
 import { longForm, optionFault, type ProgramOption, type Refused, readOptions } from './program-options.ts';
 import { shellWords } from './shell-words.ts';
-
-/** Formats that pg_dump writes as a stream. */
-export type StreamedFormat = 'tar' | 'custom' | 'plain';
 
 /** What options of pg_dump ask for. */
 export interface BackupOptions {
   /** @default 'tar' */
-  readonly format: StreamedFormat;
+  readonly format: BackupFormat;
   /** All others, each in one word and in its long form: `--no-owner`, `--schema=app`. */
   readonly options: readonly string[];
 }
@@ -111,7 +109,7 @@ const known: readonly ProgramOption<Meaning>[] = [
   { name: 'version', short: 'V', meaning: { refused: 'it dumps nothing' } },
 ];
 
-const formats: Readonly<Record<string, StreamedFormat>> = {
+const formats: Readonly<Record<string, BackupFormat>> = {
   t: 'tar',
   tar: 'tar',
   c: 'custom',

@@ -144,7 +144,8 @@ function isDiskFull({ text, sqlstate }: ProgramMessage): boolean {
   );
 }
 
-function isDenied({ text, sqlstate }: ProgramMessage): boolean {
+/** Whether the server says that a right is missing. */
+export function isDenied({ text, sqlstate }: ProgramMessage): boolean {
   if (sqlstate !== null) return sqlstate === sqlState.insufficientPrivilege || sqlstate.startsWith('28');
   return /(?:^|: )(?:permission denied|must be (?:owner|superuser|member|able))\b|\b(?:password|peer|ident) authentication failed\b|\bno pg_hba\.conf entry\b/i.test(
     text,

@@ -299,6 +299,17 @@ describeWithPrograms('a load that fails', () => {
     await expectBlank();
   });
 
+  test('a dump that has no room is refused before anything is written', async () => {
+    const load = await dumps.load('custom', 'custom', blank);
+    const proof = { ...load.proof, bytes: 2 ** 60 };
+    await expect(loadDumpInto({ ...load, proof })).rejects.toMatchObject({
+      code: 'ConfigInvalid',
+      object: 'THAW_SPOOL_DIR',
+      message: expect.stringContaining(`${dumps.spool} has no room for `),
+    });
+    await expectNothingLeft(load);
+  });
+
   test('sessions that an earlier attempt left are ended first', async () => {
     const load = await dumps.load('custom', 'custom', empty, { part: part({ dataOnly: true }) });
     const left = await empty.client();

@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,9 +15,9 @@ import {
   runWithUrl,
 } from '../../harness/client-programs.ts';
 import { createTestDumps, type TestDumps } from '../../harness/dump.ts';
-import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts';
+import { asAdministrator, createTestDatabase, type TestDatabase } from '../../harness/postgres.ts';
 
-const rows = 20_000;
+const count = 20_000;
 
 let source: TestDatabase;
 let dumps: TestDumps;
@@ -32,7 +34,7 @@ beforeAll(async () => {
     insert into "My Schema"."Odd ""Name.x" (v) select 'v' || i from generate_series(1, 100) i;
     create table t (id int primary key, v text check (v <> 'bad'), b bytea, at timestamptz);
     insert into t select i, 'COMMIT;' || chr(10) || 'sec' || i, decode(md5(i::text), 'hex'), to_timestamp(i)
-      from generate_series(1, ${rows}) i;
+      from generate_series(1, ${count}) i;
     create index t_v on t (at);
     create table child (id int primary key references t, "UP" text);
     insert into child select i, null from generate_series(1, 100) i;
@@ -111,4 +113,74 @@ describeWithPrograms('a load', () => {
     );
     expect(await readdir(dumps.spool)).toEqual([]);
   });
+
+  test('of what pg_dumpall wrote makes roles and databases, and leaves roles alone that are there', async () => {
+    const made = `${source.name}_made`;
+    const text = (await pgDump(source, '--create')).toString().replaceAll(source.name, made);
+    await dumps.put('cluster', Buffer.from(clusterDump(made, source.user, text)));
+    const into = await target();
+    const load = await dumps.load('cluster', 'cluster', into);
+    await expect(loadDumpInto(load)).rejects.toMatchObject({
+      code: 'InputInvalid',
+      message: 'cluster is what pg_dumpall writes: a whole server, not a database.',
+    });
+    try {
+      expect(await loadDumpInto({ ...load, cluster: true })).toMatchObject({ warnings: [] });
+      const { rows } = await (await into.client()).query(
+        'select rolname as name, rolsuper as super from pg_roles where rolname = any($1) order by rolsuper',
+        [[made, source.user]],
+      );
+      expect(rows).toEqual([
+        { name: made, super: false },
+        { name: source.user, super: true },
+      ]);
+      const url = new URL(source.url);
+      url.pathname = `/${made}`;
+      const { stdout } = await promisify(execFile)(clientPrograms().psql, [
+        '-XAtc',
+        'select count(*) from t',
+        url.href,
+      ]);
+      expect(stdout.trim()).toBe(String(count));
+    } finally {
+      await asAdministrator(`drop database if exists "${made}" with (force)`);
+      await asAdministrator(`drop role if exists "${made}"`);
+    }
+  });
 });
+
+/** As pg_dumpall writes it, with one role more than there is and one that is there, less mighty. */
+function clusterDump(database: string, user: string, dump: string): string {
+  return `--
+-- PostgreSQL database cluster dump
+--
+
+SET default_transaction_read_only = off;
+
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+
+--
+-- Roles
+--
+
+CREATE ROLE ${user};
+ALTER ROLE ${user} WITH NOSUPERUSER NOLOGIN;
+CREATE ROLE ${database};
+ALTER ROLE ${database} WITH NOSUPERUSER LOGIN PASSWORD 'secret';
+
+--
+-- Databases
+--
+
+--
+-- Database "${database}" dump
+--
+
+${dump}
+--
+-- PostgreSQL database cluster dump complete
+--
+
+`;
+}

@@ -3,10 +3,12 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import tar from 'tar-stream';
+import { ByteQueue } from '../../archive/byte-queue.ts';
 import { Damage } from '../../archive/damage.ts';
-import type { DumpCompression } from '../../contract/dump-request.ts';
+import { gunzip } from '../../archive/gunzip.ts';
+import { unlz4 } from '../../archive/lz4.ts';
+import { unzstd } from '../../archive/zstd.ts';
 import { countLines } from './copy-rows.ts';
-import { decompressed } from './decompressed.ts';
 import { countMember, type MemberRows } from './member-rows.ts';
 
 /** A dump in a tar, after all of it has passed. */
@@ -28,7 +30,13 @@ interface Folder {
   largeObjects: number;
 }
 
-const suffixes: Readonly<Record<string, DumpCompression>> = { '': 'none', '.gz': 'gzip', '.zst': 'zstd' };
+/** How members of directories are compressed: gzip by all versions of pg_dump, the others since 16. */
+const unpackers: Readonly<Record<string, (input: AsyncGenerator<Buffer>) => AsyncGenerator<Buffer>>> = {
+  '': (input) => input,
+  '.gz': gunzip,
+  '.zst': (input) => unzstd(new ByteQueue(input)),
+  '.lz4': (input) => unlz4(new ByteQueue(input)),
+};
 const dataFile = /^(\d+)\.dat(\.\w+)?$/;
 const largeObject = /^blob_\d+\.dat(\.\w+)?$/;
 const largeObjectList = /^blobs(?:_\d+)?\.toc$/;
@@ -117,9 +125,9 @@ function whole(folders: readonly Folder[]): ScannedTar {
 
 /** What a member holds, out of its own compression. */
 async function* plain(content: AsyncIterable<Buffer>, suffix: string): AsyncGenerator<Buffer> {
-  const compression = suffixes[suffix];
-  if (compression === undefined) throw new Damage('its compression is not known');
-  yield* decompressed(compression, generated(content));
+  const unpack = unpackers[suffix];
+  if (unpack === undefined) throw new Damage('its compression is not known');
+  yield* unpack(generated(content));
 }
 
 async function* generated(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

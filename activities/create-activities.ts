@@ -8,6 +8,7 @@ import { copyStageMerge } from './copy-stage-merge.ts';
 import { createTables } from './create-tables.ts';
 import { discardLoad } from './discard-load.ts';
 import { dropOldDatabase } from './drop-old-database.ts';
+import { dropScratch } from './drop-scratch.ts';
 import { fetchBundle } from './fetch-bundle.ts';
 import { finishBundle } from './finish-bundle.ts';
 import { finishTable } from './finish-table.ts';
@@ -19,9 +20,12 @@ import { listArchives } from './list-archives.ts';
 import { loadDump } from './load-dump.ts';
 import { migrateSchema } from './migrate-schema.ts';
 import { nameHolder } from './name-holder.ts';
+import { notifyDrill } from './notify-drill.ts';
+import { planDrill } from './plan-drill.ts';
 import { planRestore } from './plan-restore.ts';
 import { prepareTable } from './prepare-table.ts';
 import { proveDump } from './prove-dump.ts';
+import { recordDrill } from './record-drill.ts';
 import { recordDump } from './record-dump.ts';
 import { recordExtract } from './record-extract.ts';
 import { recordRestore } from './record-restore.ts';
@@ -84,6 +88,10 @@ export function createActivities(
     recordDump: recordDump(thaw),
     nameHolder: nameHolder(),
     backUpDatabase: backUpDatabase(thaw),
+    planDrill: planDrill(thaw),
+    dropScratch: dropScratch(thaw),
+    recordDrill: recordDrill(thaw),
+    notifyDrill: notifyDrill(thaw),
     writeExtract: writeExtract(thaw),
     recordExtract: recordExtract(control),
   };

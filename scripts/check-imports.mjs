@@ -33,7 +33,9 @@ const rules = {
   'src/bundle': { values: [...inner, 'src/config', 'src/load', 'src/http'], types: ['src/control'] },
   'src/dump': { values: [...inner, 'src/config', 'src/stack', 'src/http'] },
   workflows: { values: ['src/contract', 'src/restore'], packages: pure },
-  activities: { values: [...inner, 'src/config', 'src/load', 'src/control', 'src/bundle', 'src/dump'] },
+  activities: {
+    values: [...inner, 'src/config', 'src/load', 'src/control', 'src/bundle', 'src/dump', 'src/notify'],
+  },
   'src/stack': { values: ['src/contract', 'src/config', 'src/auth'] },
   'src/client': { values: [...inner, 'src/config', 'src/dump'], types: ['workflows'] },
   'src/preview': { values: [...inner, 'src/config', 'src/load', 'src/client'] },

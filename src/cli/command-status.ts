@@ -10,6 +10,7 @@ import { withDotenv } from '../config/dotenv.ts';
 import { environmentServices } from '../config/environment-services.ts';
 import { loadServices } from '../config/load-services.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
+import type { DrillReport } from '../contract/drill.ts';
 import type { DumpOutcome } from '../contract/dump-activities.ts';
 import type { RestoreOutcome } from '../contract/outcome.ts';
 import type { RestoreProgress } from '../contract/progress.ts';
@@ -17,12 +18,13 @@ import { ThawError } from '../contract/thaw-error.ts';
 import type { StoredDumpRestore } from '../postgres/dump-records.ts';
 import type { StoredRestore } from '../postgres/restores.ts';
 import type { CommandContext } from './context.ts';
+import { drillLines } from './drill-lines.ts';
 import { dumpRecordLines, dumpStatusLines } from './dump-lines.ts';
 import { type TemporalFlags, withConfig, withTemporal } from './flags.ts';
 import type { Printer } from './printer.ts';
 import { progressLine } from './progress-line.ts';
 import { recordLines, statusLines } from './status-lines.ts';
-import { dumpsOf, findTemporal, restoresOf } from './temporal.ts';
+import { drillsOf, dumpsOf, findTemporal, restoresOf } from './temporal.ts';
 
 interface StatusFlags extends TemporalFlags {
   readonly config?: string;
@@ -82,9 +84,16 @@ async function show(restoreId: string, flags: StatusFlags, context: CommandConte
 }
 
 /** What is known of a restore of archives or of a dump, running or ended. */
-type Status = RestoreProgress | RestoreOutcome | StoredRestore | DumpOutcome | StoredDumpRestore;
+type Status =
+  | RestoreProgress
+  | RestoreOutcome
+  | StoredRestore
+  | DumpOutcome
+  | StoredDumpRestore
+  | DrillReport;
 
 function linesOf(status: Status): string[] {
+  if ('drillId' in status) return drillLines(status);
   if ('passedOver' in status) return dumpStatusLines(status);
   if ('seconds' in status) return statusLines(status);
   if (!('request' in status)) return runningLines(status);
@@ -98,15 +107,16 @@ async function askTemporal(
   restoreId: string,
   flags: StatusFlags,
   { env }: CommandContext,
-): Promise<RestoreProgress | RestoreOutcome | DumpOutcome | null> {
+): Promise<RestoreProgress | RestoreOutcome | DumpOutcome | DrillReport | null> {
   const temporal = await findTemporal(flags, env);
   if (temporal === null) return null;
   try {
     const restores = restoresOf(temporal);
     const standing = await restores.standing(restoreId);
     if (standing === 'unknown') return null;
-    const dumps = dumpsOf(temporal);
-    const kind = (await dumps.isDump(restoreId)) ? dumps : restores;
+    const [dumps, drills] = [dumpsOf(temporal), drillsOf(temporal)];
+    const other = (await drills.isDrill(restoreId)) ? drills : restores;
+    const kind = (await dumps.isDump(restoreId)) ? dumps : other;
     if (standing === 'running') return await kind.progress(restoreId);
     return await kind.outcome(restoreId).catch(() => null);
   } finally {

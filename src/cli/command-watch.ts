@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { CommandContext } from './context.ts';
+import { drillExitCode, drillLines } from './drill-lines.ts';
 import { dumpExitCode, dumpLines } from './dump-lines.ts';
 import { exitCodeOf, exitCodes } from './exit-code.ts';
 import { type TemporalFlags, withTemporal } from './flags.ts';
@@ -7,7 +8,7 @@ import { followRestore } from './follow.ts';
 import { Interrupt } from './interrupt.ts';
 import { progressView } from './progress-view.ts';
 import { summaryLines } from './summary.ts';
-import { dumpsOf, requireTemporal, restoresOf } from './temporal.ts';
+import { drillsOf, dumpsOf, requireTemporal, restoresOf } from './temporal.ts';
 
 interface WatchFlags extends TemporalFlags {
   readonly json?: boolean;
@@ -58,6 +59,13 @@ async function watch(
       if (outcome === null) return exitCodes.interrupted;
       tell(outcome, dumpLines(outcome));
       return dumpExitCode(outcome);
+    }
+    const drills = drillsOf(temporal);
+    if (await drills.isDrill(restoreId)) {
+      const report = await followRestore(drills, restoreId, follow);
+      if (report === null) return exitCodes.interrupted;
+      tell(report, drillLines(report));
+      return drillExitCode(report);
     }
     const outcome = await followRestore(restoresOf(temporal), restoreId, follow);
     if (outcome === null) return exitCodes.interrupted;

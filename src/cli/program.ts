@@ -4,6 +4,8 @@ import { addApiCommand } from './command-api.ts';
 import { addConfigCommand } from './command-config.ts';
 import { addControlCommands } from './command-control.ts';
 import { addDevCommand } from './command-dev.ts';
+import { addDrillCommand } from './command-drill.ts';
+import { addDrillsCommand } from './command-drills.ts';
 import { addDumpsCommand } from './command-dumps.ts';
 import { addExportCommand } from './command-export.ts';
 import { addListCommand } from './command-list.ts';
@@ -47,6 +49,8 @@ export function createProgram(context: CommandContext): Command {
   addRestoreCommand(program, context);
   addListCommand(program, context);
   addDumpsCommand(program, context);
+  addDrillCommand(program, context);
+  addDrillsCommand(program, context);
   addShowCommand(program, context);
   addExportCommand(program, context);
   addValidateCommand(program, context);

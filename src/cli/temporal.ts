@@ -1,6 +1,7 @@
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { DrillClient } from '../client/drill-client.ts';
 import { DumpClient } from '../client/dump-client.ts';
 import { RestoreClient } from '../client/restore-client.ts';
 import { temporalSettings } from '../client/temporal-connection.ts';
@@ -109,6 +110,11 @@ export function restoresOf(temporal: Temporal, taskQueue: string = defaultTaskQu
 /** The same of dumps. */
 export function dumpsOf(temporal: Temporal, taskQueue: string = defaultTaskQueue): DumpClient {
   return new DumpClient(temporal.client, taskQueue);
+}
+
+/** What asks after drills. */
+export function drillsOf(temporal: Temporal, taskQueue: string = defaultTaskQueue): DrillClient {
+  return new DrillClient(temporal.client, taskQueue);
 }
 
 /** The task queue that workers of a cluster listen on. */

@@ -20,6 +20,8 @@ export const environmentVariables = {
   THAW_UPLOAD_KEEP: 'How long uploaded bundles are kept. Default: 7d.',
   THAW_EXTRACT_KEEP: 'How long extracts are kept. Default: 7d.',
   THAW_URL_ALLOW: 'Hosts and buckets of other networks that workers may fetch bundles from.',
+  THAW_WEBHOOK_URL: 'Where workers tell of drills that fail or miss an objective.',
+  THAW_WEBHOOK_SECRET: 'Secret that these messages are signed with (HMAC-SHA256).',
   TEMPORAL_ADDRESS: 'host:port of the Temporal server; without it `thaw restore` runs its own.',
   TEMPORAL_NAMESPACE: 'Namespace in it. TEMPORAL_API_KEY, TEMPORAL_TLS and the like are read, too.',
   TEMPORAL_UI_URL: 'Where its web UI is, to be named in messages.',

@@ -1,6 +1,7 @@
 import type { AuditEvent } from './audit-event.ts';
 import type { BackupActivities } from './backup-request.ts';
 import type { BundleActivities } from './bundle-activities.ts';
+import type { DrillActivities } from './drill.ts';
 import type { DumpActivities } from './dump-activities.ts';
 import type { ExtractActivities } from './extract-request.ts';
 import type { ArchiveFailure, ColumnNote, RestoreOutcome, Tally } from './outcome.ts';
@@ -209,7 +210,12 @@ export interface CancelWorkflowInput {
  * The activities, by the names that the UI shows. Each file of activities/ implements one.
  * Failures are ApplicationFailures whose type is an error code.
  */
-export interface Activities extends BackupActivities, BundleActivities, DumpActivities, ExtractActivities {
+export interface Activities
+  extends BackupActivities,
+    BundleActivities,
+    DrillActivities,
+    DumpActivities,
+    ExtractActivities {
   /** Makes the tables that are not there from their archived schemas, as far as it can; `prepareTable` tells why not. */
   createTables(request: RestoreRequest): Promise<void>;
   /** Checks the request against the worker's own configuration and orders the tables. */

@@ -15,6 +15,7 @@ export const workflowTypes = {
   holdDatabase: 'holdDatabase',
   dropOldDatabase: 'dropOldDatabase',
   backupDump: 'backupDump',
+  drill: 'drill',
 } as const;
 
 /** Search attributes, all of type Keyword; a worker registers them when it starts. */

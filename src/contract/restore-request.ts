@@ -66,6 +66,8 @@ export interface RestoreOptions {
   readonly validateChecksums: boolean;
   /** @default 'never' */
   readonly dropIndexes: DropIndexesChoice;
+  /** What is restored is thrown away: it leaves no watermark, and passes for restored nowhere. @default false */
+  readonly rehearsal?: boolean;
   /** Starts nothing more after the first archive that failed. @default false */
   readonly failFast: boolean;
   /** Seconds without a sign of life after which a load is given to another worker. @default 20 */

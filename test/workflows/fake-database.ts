@@ -15,6 +15,7 @@ import type {
 } from '../../src/contract/activities.ts';
 import type { BackupActivities } from '../../src/contract/backup-request.ts';
 import type { BundleActivities } from '../../src/contract/bundle-activities.ts';
+import type { DrillActivities } from '../../src/contract/drill.ts';
 import type { DumpActivities } from '../../src/contract/dump-activities.ts';
 import type { ErrorCode } from '../../src/contract/error-code.ts';
 import type { ExtractActivities } from '../../src/contract/extract-request.ts';
@@ -65,7 +66,11 @@ export class FakeDatabase {
 
   activities(): Omit<
     Activities,
-    keyof BackupActivities | keyof BundleActivities | keyof DumpActivities | keyof ExtractActivities
+    | keyof BackupActivities
+    | keyof BundleActivities
+    | keyof DrillActivities
+    | keyof DumpActivities
+    | keyof ExtractActivities
   > {
     return {
       createTables: async () => {},

@@ -32,6 +32,9 @@ test.each(histories)('$name is replayed as it was recorded', ({ name }) => {
 test('every workflow was recorded, with failures, a pause, a cancel and continue-as-new', () => {
   expect(histories.map(({ name }) => name)).toEqual(
     expect.arrayContaining([
+      'drill',
+      'drill-cancelled',
+      'drill-with-error',
       'drop-old-database',
       'extract-bundle',
       'extract-bundle-cancelled',

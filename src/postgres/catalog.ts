@@ -181,14 +181,20 @@ const catalogSql = `
   with target as materialized (
     select one.oid, one.root_oid, one.relkind, one.relnamespace
   ), tree as materialized (
-    select oid from target
-    union
-    select branch.relid::oid from target, pg_partition_tree(target.oid) as branch
+    select part.* from (
+      select oid from target
+      union
+      select branch.relid::oid from target, pg_partition_tree(target.oid) as branch
+    ) as node
+    -- by index for each: the planner, who expects many partitions, would read all of pg_class
+    cross join lateral (
+      select c.oid, c.relpersistence, c.relkind, c.relowner from pg_class c where c.oid = node.oid offset 0
+    ) as part
   )
   select
     oid, root_oid, relkind as kind, current_user as user,
-    exists (select from tree join pg_class c using (oid) where c.relpersistence = 'u') as unlogged,
-    exists (select from tree join pg_class c using (oid) where c.relkind = 'f') as foreign_parts,
+    exists (select from tree where tree.relpersistence = 'u') as unlogged,
+    exists (select from tree where tree.relkind = 'f') as foreign_parts,
     relkind = 'r' and exists (select from pg_inherits where inhparent = target.oid) as inherited,
     -- 8 is the bit of insert, triggers counted
     relkind = 'v' and pg_relation_is_updatable(oid, true) & 8 <> 0 as insertable_view,
@@ -200,7 +206,7 @@ const catalogSql = `
     has_any_column_privilege(oid, 'insert') as may_insert,
     has_any_column_privilege(oid, 'select') as may_select,
     has_any_column_privilege(oid, 'update') as may_update,
-    (select bool_and(pg_has_role(c.relowner, 'usage')) from tree join pg_class c using (oid)) as may_alter,
+    (select bool_and(pg_has_role(tree.relowner, 'usage')) from tree) as may_alter,
     (
       select json_agg(json_build_object(
         'name', a.attname,

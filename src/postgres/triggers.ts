@@ -31,7 +31,10 @@ export const triggersSql = `
     'source', p.prosrc
   ) order by g.tgrelid, g.tgname)
   from tree
-  join pg_trigger g on g.tgrelid = tree.oid and not g.tgisinternal and g.tgtype & (4 | 16) <> 0
+  cross join lateral (
+    -- by index, as there are many of foreign keys, and few others
+    select * from pg_trigger where tgrelid = tree.oid and not tgisinternal and tgtype & (4 | 16) <> 0 offset 0
+  ) as g
   join pg_proc p on p.oid = g.tgfoid
   join pg_language l on l.oid = p.prolang`;
 

@@ -9,20 +9,20 @@ import { bytesInto, serviceOf } from './dump-tools.ts';
 import { withHeartbeats } from './heartbeat.ts';
 
 /** Has pg_dump write into the store of the service. An attempt leaves no half of a dump behind. */
-export function backUpDatabase({ config, env }: ThawContext): BackupActivities['backUpDatabase'] {
+export function backUpDatabase(thaw: ThawContext): BackupActivities['backUpDatabase'] {
   return async (request) => {
-    const service = serviceOf(config, request);
+    const service = serviceOf(thaw.config, request);
     const place = dumpsOf(service);
     const { cancellationSignal: signal } = Context.current();
     const progress = new LoadProgress();
     // pg_dump may take its time for the first byte of a large table.
     progress.enter('merge', request.database);
     const onBytes = bytesInto(progress);
-    const store = openStore(place, env);
+    const store = openStore(place, thaw.env);
     try {
       return await withHeartbeats(
         () => (progress.alive ? progress.snapshot() : null),
-        () => backUp({ request, service, store, prefix: place.prefix, env, signal, onBytes }),
+        () => backUp({ request, service, store, prefix: place.prefix, env: thaw.env, signal, onBytes }),
       );
     } finally {
       store.close();

@@ -13,3 +13,9 @@ export async function roleNames(client: pg.Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>('select rolname as name from pg_roles');
   return rows.map(({ name }) => name);
 }
+
+/** The names of all schemas of a database. */
+export async function schemaNames(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>('select nspname as name from pg_namespace');
+  return rows.map(({ name }) => name);
+}

@@ -12,9 +12,11 @@ export interface LoadPlace {
   readonly server: ServerFacts;
 }
 
-/** What a load has to know of the server before it begins. */
+/** What a load has to know of server and database before it begins. */
 export interface ServerFacts {
   /** Such as 15. */
   readonly major: number;
   readonly roles: ReadonlySet<string>;
+  /** Of the database that is loaded. */
+  readonly schemas: ReadonlySet<string>;
 }

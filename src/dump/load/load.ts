@@ -1,7 +1,7 @@
 import { ThawError } from '../../contract/thaw-error.ts';
 import { withDatabase } from '../../postgres/connect-database.ts';
 import { applicationName } from '../../postgres/connection.ts';
-import { roleNames, serverMajor } from '../../postgres/server-facts.ts';
+import { roleNames, schemaNames, serverMajor } from '../../postgres/server-facts.ts';
 import { endSessions } from '../../postgres/targets.ts';
 import { findPrograms } from '../tools/client-programs.ts';
 import { programAccess } from '../tools/passfile.ts';
@@ -99,7 +99,11 @@ function prepareServer({ connection, env, restoreId, signal }: DumpToLoad): Prom
   const options = { applicationName: `thaw/${restoreId}/prepare`, signal };
   return withDatabase(connection, env, options, async (client) => {
     await endSessions(client, sessionName(restoreId));
-    return { major: await serverMajor(client), roles: new Set(await roleNames(client)) };
+    return {
+      major: await serverMajor(client),
+      roles: new Set(await roleNames(client)),
+      schemas: new Set(await schemaNames(client)),
+    };
   });
 }
 

@@ -85,6 +85,12 @@ function aboutFile({ messages, dump, programs, name }: RestoreRun): ThawError | 
         hint: 'Leave the option out, or install the client programs of a version that has it.',
       });
     }
+    if (/^(?:table|schema) ".*" not found$/s.test(text)) {
+      return new ThawError('InputInvalid', `${dump} does not have what is asked for: ${text}`, {
+        object: dump,
+        hint: 'Correct the name; upper and lower case differ. `pg_restore --list` tells what the dump has.',
+      });
+    }
     if (damaged.test(text)) {
       return new ThawError('ArchiveCorrupt', `${dump} cannot be read to its end: ${text}.`, {
         object: dump,

@@ -64,6 +64,11 @@ export class PlainScan {
     return this.#found.transactionStatements;
   }
 
+  /** How many times so far psql would connect anew. */
+  get connections(): number {
+    return this.#found.connections;
+  }
+
   /** What was found, once all bytes have come. @throws ThawError as `push` does */
   end(): PlainFacts {
     this.#guard(() => this.#rows === null && this.#lexer.end());

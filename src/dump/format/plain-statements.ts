@@ -48,6 +48,8 @@ export class PlainStatements implements SqlSink {
   readonly settings = new Map<string, string>();
   /** Statements that begin or end a transaction; pg_dump writes them around large objects. */
   transactionStatements = 0;
+  /** Commands that connect anew. */
+  connections = 0;
   /** Whether a statement came behind the last line of the dump. */
   goesOn = false;
   /** The table whose data are about to come. */
@@ -170,6 +172,7 @@ export class PlainStatements implements SqlSink {
     if (connected === null) return false;
     const [, bare, quoted, escaped] = connected;
     this.#database = bare ?? quoted ?? (escaped as string).replaceAll('""', '"').replace(/\\(.)/g, '$1');
+    this.connections += 1;
     this.#schema = 'public';
     this.databases.add(this.#database);
     return true;

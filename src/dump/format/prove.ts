@@ -180,7 +180,9 @@ function noticesOf(key: string, format: DumpProof['format'], facts: ContentFacts
   const notices: string[] = [];
   const { databases, settings, serverVersion, tables, roles } = facts;
   if (format === 'plain' && databases.length > 0) {
-    notices.push(`${key} was made with --create: it makes the database ${databases.join(', ')} itself.`);
+    notices.push(
+      `${key} was made with --create, as database ${databases.join(', ')}; what it says of the database itself is left out.`,
+    );
   }
   if (settings.includes('transaction_timeout') && Number.parseInt(serverVersion ?? '17', 10) < 17) {
     notices.push(`${key} sets transaction_timeout, which servers before PostgreSQL 17 do not know.`);

@@ -92,7 +92,7 @@ export class SqlLexer {
   readonly #sink: SqlSink;
   #state: State = sql;
   #carry: Buffer = Buffer.alloc(0);
-  /** Whether nothing but white space came since the beginning of the line. */
+  /** pg_dump writes commands and what it tells in comments there. */
   #atLineStart = true;
   #isEmpty = true;
   #depth = 0;
@@ -180,8 +180,8 @@ export class SqlLexer {
       const byte = bytes[at] as number;
       const kind = classes[byte];
       if (kind === other) {
-        // Space, tab and carriage return leave the line as it is.
         if (byte > 0x20) this.#touch();
+        this.#atLineStart = false;
         continue;
       }
       if (kind === digit) {
@@ -231,6 +231,7 @@ export class SqlLexer {
         if (following === undefined) return -1;
         if (following !== 0x2a) break;
         this.#refuseBehind();
+        this.#atLineStart = false;
         this.#state = { kind: 'block', depth: 1 };
         return at + 2;
       case 0x3a: // :

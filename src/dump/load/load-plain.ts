@@ -56,6 +56,7 @@ async function* statements(
     restrict: !knowsRestrict(programs),
     settings: server.major < transactionTimeoutSince ? ['transaction_timeout'] : [],
     transactions: !isCluster,
+    database: !isCluster,
     roles: isCluster ? server.roles : new Set(),
   });
   // On the first line of the dump, so that line numbers in messages are those of the dump.

@@ -12,6 +12,11 @@ export interface PlainFilterOptions {
    * they would commit its first half. Anything else that begins or ends a transaction is refused then.
    */
   readonly transactions: boolean;
+  /**
+   * What `pg_dump --create` writes of the database itself: it is made already, and a `\connect` would load into another
+   * one, perhaps the live one. Any other way to get there is refused then.
+   */
+  readonly database: boolean;
   /** `CREATE`, `ALTER` and `DROP ROLE` of these roles, which are there already and stay as they are. */
   readonly roles: ReadonlySet<string>;
 }
@@ -26,10 +31,20 @@ const candidates = [
   'CREATE ROLE ',
   'ALTER ROLE ',
   'DROP ROLE ',
+  '\\connect ',
+  '\\encoding ',
+  'CREATE DATABASE ',
+  'DROP DATABASE ',
+  'ALTER DATABASE ',
+  'COMMENT ON DATABASE ',
+  'GRANT ',
+  'REVOKE ',
 ].map((text) => Buffer.from(text));
 /** 1 for the bytes that they begin with: nearly no line of data gets further. */
 const beginnings = new Uint8Array(256);
 for (const text of candidates) beginnings[text[0] as number] = 1;
+const ofDatabase =
+  /^(?:(?:CREATE|DROP|ALTER|COMMENT ON) DATABASE |\\(?:connect|encoding) |(?:GRANT|REVOKE) .* ON DATABASE )/;
 /** Bytes of the longest line that may have to go: a password is long. */
 const longest = 4096;
 const newline = 0x0a;
@@ -94,19 +109,25 @@ export class PlainFilter {
     if (!this.#scan.isBetweenStatements || !this.#goes(line.toString('utf8').trimEnd()))
       return this.#pass(line);
     this.#scan.push(line);
+    // Half a statement must not stay: of a comment on the database that has several lines.
+    if (!this.#scan.isBetweenStatements) throw this.#ownDatabase();
     return [Buffer.from('\n')];
   }
 
   #pass(bytes: Buffer): Buffer[] {
     if (bytes.length === 0) return [];
-    const before = this.#scan.transactionStatements;
+    const { transactionStatements, connections } = this.#scan;
     this.#scan.push(bytes);
-    if (this.#options.transactions && this.#scan.transactionStatements > before) throw this.#ownTransaction();
+    const { transactions, database } = this.#options;
+    if (transactions && this.#scan.transactionStatements > transactionStatements)
+      throw this.#ownTransaction();
+    if (database && this.#scan.connections > connections) throw this.#ownDatabase();
     return [bytes];
   }
 
   #goes(line: string): boolean {
-    const { restrict, settings, transactions, roles } = this.#options;
+    const { restrict, settings, transactions, database, roles } = this.#options;
+    if (ofDatabase.test(line)) return database;
     if (/^\\(?:un)?restrict \S+$/.test(line)) return restrict;
     if (/^(?:BEGIN|COMMIT);$/.test(line)) return transactions;
     const setting = /^SET (\w+) = [^;']*;$/.exec(line)?.[1];
@@ -116,6 +137,17 @@ export class PlainFilter {
         line,
       )?.[1];
     return role !== undefined && roles.has(roleName(role));
+  }
+
+  #ownDatabase(): ThawError {
+    return new ThawError(
+      'InputInvalid',
+      `${this.#object} chooses its database in a way that cannot be taken out.`,
+      {
+        object: this.#object,
+        hint: 'Make the dump without --create; what belongs to the database itself is carried over from the live one.',
+      },
+    );
   }
 
   #ownTransaction(): ThawError {

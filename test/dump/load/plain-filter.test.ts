@@ -5,6 +5,7 @@ const all: PlainFilterOptions = {
   restrict: true,
   settings: ['transaction_timeout'],
   transactions: true,
+  database: true,
   roles: new Set(['postgres', 'my "app"']),
 };
 
@@ -83,7 +84,13 @@ test.each([1, 2, 3, 7, 16, 100, 10_000])(
 );
 
 test('leaves everything where nothing has to go', () => {
-  const none = { restrict: false, settings: [], transactions: false, roles: new Set<string>() };
+  const none = {
+    restrict: false,
+    settings: [],
+    transactions: false,
+    database: false,
+    roles: new Set<string>(),
+  };
   expect(filtered(dump, 50, none)).toBe(dump);
 });
 
@@ -98,6 +105,41 @@ test.each([
   const text = dump.replace('SET statement_timeout = 0;', statement);
   expect(() => filtered(text, 64)).toThrow('x.sql begins or ends transactions of its own.');
   expect(filtered(text, 64, { ...all, transactions: false })).toContain(statement);
+});
+
+const ofDatabase = [
+  'DROP DATABASE "live db";',
+  `CREATE DATABASE "live db" WITH TEMPLATE = template0 ENCODING = 'UTF8';`,
+  'ALTER DATABASE "live db" OWNER TO app;',
+  '\\encoding SQL_ASCII',
+  `\\connect -reuse-previous=on "dbname='live db'"`,
+  `COMMENT ON DATABASE "live db" IS 'one line; of text';`,
+  `ALTER DATABASE "live db" SET search_path TO 'a', 'b;';`,
+  'GRANT CONNECT ON DATABASE "live db" TO app;',
+];
+
+test.each([1, 5, 64, 10_000])('takes out what --create wrote of the database, in chunks of %d', (size) => {
+  const created = (lines: readonly string[]) =>
+    dump.replace('SET statement_timeout = 0;', `${lines.join('\n')}\nGRANT ALL ON TABLE a TO app;`);
+  const options = { ...all, restrict: false, settings: [], transactions: false, roles: new Set<string>() };
+  const text = created(ofDatabase);
+  expect(filtered(text, size, options)).toBe(created(ofDatabase.map(() => '')));
+  expect(filtered(text, size, { ...options, database: false })).toBe(text);
+});
+
+test.each([
+  [`COMMENT ON DATABASE a IS 'two\nlines';`, 'chooses its database'],
+  ['SELECT 1;\n \\connect live', 'line 7 holds a backslash command'],
+  ['/* */\\connect live', 'line 6 holds a backslash command'],
+])('refuses %j, by which psql could get into another database', (text, message) => {
+  expect(() => filtered(dump.replace('SET statement_timeout = 0;', text), 4096)).toThrow(message);
+});
+
+test('refuses a command that is too long to be held back', () => {
+  const long = `\\connect ${'a'.repeat(5000)}`;
+  expect(() => filtered(dump.replace('SET statement_timeout = 0;', long), 64)).toThrow(
+    'chooses its database',
+  );
 });
 
 test('gives nothing of a chunk that the scanner refuses', () => {

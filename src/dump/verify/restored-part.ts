@@ -22,21 +22,57 @@ const tableKinds = new Set([
   ...['SEQUENCE', 'SEQUENCE SET'],
 ]);
 
-/** The entries of a dump that pg_restore takes for a part of it. */
+/** What comes with the table that its name begins with. */
+const ofTableKinds = new Set([
+  ...[
+    'CONSTRAINT',
+    'CHECK CONSTRAINT',
+    'FK CONSTRAINT',
+    'DEFAULT',
+    'TRIGGER',
+    'RULE',
+    'POLICY',
+    'ROW SECURITY',
+  ],
+]);
+
+/**
+ * The entries of a dump that are restored for a part of it. With tables alone, indexes and sequences of other names
+ * come along too, but which table they belong to is not known here.
+ */
 export function restoredEntries<Entry extends DatabaseObject>(
   toc: readonly Entry[],
   { part, options }: RestoredPart,
 ): readonly Entry[] {
   const excluded = excludedSchemas(options);
   const leavesOut = (kind: string) => options.includes(`--no-${kind}s`);
+  const relations = new Set(toc.flatMap((entry) => (relationKinds.has(entry.kind) ? [placeOf(entry)] : [])));
   return toc.filter((entry) => {
     const { kind, schema, name } = entry;
     if (!hasSection(part, sectionOf(entry))) return false;
     if (schema === null ? part.schemas.length > 0 : !isOfSchemas(part, excluded, schema)) return false;
-    if (part.tables.length > 0 && !(tableKinds.has(kind) && isChosen(part, schema ?? '', name))) return false;
+    if (part.tables.length > 0) {
+      const table = ofTableKinds.has(kind) ? tableOf(entry, relations) : tableKinds.has(kind) ? name : null;
+      if (table === null || !isChosen(part, schema ?? '', table)) return false;
+    }
     if (kind.startsWith('PUBLICATION')) return !leavesOut('publication');
     return !(kind === 'SUBSCRIPTION' && leavesOut('subscription'));
   });
+}
+
+const relationKinds = new Set(['TABLE', 'VIEW', 'MATERIALIZED VIEW', 'FOREIGN TABLE']);
+
+function placeOf({ schema, name }: DatabaseObject): string {
+  return `${schema} ${name}`;
+}
+
+/** The table that a name begins with: the longest, as names may have spaces. */
+function tableOf({ schema, name }: DatabaseObject, relations: ReadonlySet<string>): string | null {
+  for (let end = name.length; end > 0; end = name.lastIndexOf(' ', end - 1)) {
+    const table = name.slice(0, end);
+    if (relations.has(`${schema} ${table}`)) return table;
+  }
+  return null;
 }
 
 /** The tables of a dump whose rows pg_restore takes for a part of it. */

@@ -94,6 +94,7 @@ async function directoryTar(): Promise<Buffer> {
 describeWithPrograms('a load', () => {
   test.each<[string, DumpFormat, () => Promise<Buffer>]>([
     ['tar.gz', 'tar', async () => gzipSync(await pgDump(source, '--format=tar'), { level: 1 })],
+    ['plain with --create', 'plain', () => pgDump(source, '--create', '--clean', '--if-exists')],
     ['custom', 'custom', () => pgDump(source, '--format=custom')],
     ['custom.gz', 'custom', async () => gzipSync(await pgDump(source, '--format=custom'), { level: 1 })],
     ['directory.tar', 'directory', directoryTar],

@@ -52,7 +52,7 @@ function activitiesOf(request: DumpRequest) {
   const { chooseDump } = proxyActivities<DumpActivities>({
     ...long,
     // A wrong host is told of in time.
-    scheduleToCloseTimeout: '10 minutes',
+    scheduleToCloseTimeout: '5 minutes',
     retry,
   });
   const { recordDump, nameHolder } = proxyActivities<DumpActivities>({

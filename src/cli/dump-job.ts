@@ -5,6 +5,7 @@ import type { DumpOutcome } from '../contract/dump-activities.ts';
 import type { DumpChoice, DumpRequest } from '../contract/dump-request.ts';
 import { confirmByName } from './confirm.ts';
 import type { DumpFlags } from './dump-flags.ts';
+import { endDumpLeftovers } from './dump-leftovers.ts';
 import { dumpExitCode, dumpLines } from './dump-lines.ts';
 import { runDurableJob } from './durable-job.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
@@ -34,7 +35,7 @@ export async function runDumpJob(job: DumpJob): Promise<ExitCode> {
     ...job,
     request: (restoreId, heartbeatSeconds) => toDumpRequest(input, config, restoreId, heartbeatSeconds),
     client: dumpsOf,
-    clear: async () => {},
+    clear: endDumpLeftovers,
     notes: [],
     again: 'is begun again, as Temporal has lost it',
     cancelling: 'what was loaded beside the live database is removed.',

@@ -41,13 +41,14 @@ function targetsOf(config: ThawConfig, { database, tables }: RestoreRequest): st
 }
 
 /** Tells whether a live command besides this one uses the server. */
-async function isShared(stateDir: string): Promise<boolean> {
+export async function isShared(stateDir: string): Promise<boolean> {
   const { users } = await makePlace(stateDir);
   const marks = (await readdir(users)).flatMap((name) => parseMark(name) ?? []);
   return marks.some((mark) => mark.pid !== process.pid && isAlive(mark));
 }
 
-async function runningHolder(
+/** The restore that a running workflow belongs to; null where it does not run. */
+export async function runningHolder(
   client: Client,
   workflowId: string,
 ): Promise<{ restoreId: string | null } | null> {
@@ -85,7 +86,8 @@ async function endHolder(
   }
 }
 
-async function terminate(client: Client, workflowId: string, reason: string): Promise<void> {
+/** Ends a workflow; one that has ended is as good. */
+export async function terminate(client: Client, workflowId: string, reason: string): Promise<void> {
   try {
     await client.workflow.getHandle(workflowId).terminate(reason);
   } catch (error) {

@@ -169,7 +169,7 @@ export interface OldDatabase {
 
 /** The activities of dumps, by the names that the UI shows. Each file of activities/ implements one. */
 export interface DumpActivities {
-  /** Checks the request against the worker's own configuration, lists the dumps of the service and chooses. */
+  /** Checks the request against the worker's own configuration and the database, lists the dumps of the service and chooses. */
   chooseDump(request: DumpRequest): Promise<DumpPlan>;
   /** Reads a dump to its end: whole, usable by this server, with what it needs. Keeps what it found. */
   proveDump(input: { readonly request: DumpRequest; readonly dump: DumpRef }): Promise<DumpProof>;

@@ -127,7 +127,7 @@ describeWithPrograms('thaw restore-dump', () => {
     expect(await site.content()).toBe(damaged);
   });
 
-  test('goes on where it was when it was killed and the same command is given again, with a server of its own', async () => {
+  test('that was killed goes on when the same command is given again, and gives way to another one', async () => {
     await site.query(`
       create function slow() returns boolean language sql as 'select pg_sleep(0.3) is not null';
       create table waits (a integer check (slow()));
@@ -137,14 +137,23 @@ describeWithPrograms('thaw restore-dump', () => {
     const before = await site.content();
     await site.query('drop table waits; drop function slow');
     const args = ['restore-dump', dump, 'argus', '--yes', '--keep-old', '0', '--json'];
-    const first = new ThawCommand(args, alone);
-    await until('it loads', async () => (await site.databases()).length === 2, 60_000);
-    first.kill('SIGKILL');
-    await first.ended();
+    const kill = async (command: ThawCommand) => {
+      await until('it loads', async () => (await site.databases()).length === 2, 60_000);
+      command.kill('SIGKILL');
+      await command.ended();
+    };
+    await kill(new ThawCommand(args, alone));
     const end = await new ThawCommand(args, alone).ended();
     expect(end).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('begun before, goes on') });
     expect(JSON.parse(end.stdout)).toMatchObject({ state: 'completed', old: null, leftBehind: [] });
     expect(await site.content()).toBe(before);
+    expect(await site.databases()).toEqual([site.live.name]);
+
+    // Another one on the same database has the first give way.
+    await kill(new ThawCommand(args, alone));
+    const other = await new ThawCommand(['restore-dump', file, ...args.slice(2)], alone).ended();
+    expect(other).toMatchObject({ exitCode: 0, stderr: expect.stringContaining('gives way') });
+    expect(await site.content()).toBe(content);
     expect(await site.databases()).toEqual([site.live.name]);
   }, 180_000);
 });

@@ -11,6 +11,7 @@ import { WorkerProcess } from './worker-process.ts';
 let site: DumpSite;
 let folder: string;
 let content: string;
+let worker: WorkerProcess;
 
 describeWithPrograms('a worker that is killed while it restores a dump', () => {
   beforeAll(async () => {
@@ -23,11 +24,13 @@ describeWithPrograms('a worker that is killed while it restores a dump', () => {
       insert into parts select generate_series(1, 10)`);
     content = await site.content();
     await site.put('argus_20250101_020000.sql', Buffer.from(content));
+    worker = await WorkerProcess.start(site.thaw, folder);
   }, 120_000);
 
   beforeEach(() => site.query('delete from parts where a > 5'));
 
   afterAll(async () => {
+    await worker.kill();
     await site.close();
     await rm(folder, { recursive: true });
   });
@@ -38,16 +41,15 @@ describeWithPrograms('a worker that is killed while it restores a dump', () => {
     afterwards: () => Promise<void> = async () => {},
   ): Promise<void> {
     const request = { ...site.request(), heartbeatSeconds: 2 };
-    const first = await WorkerProcess.start(site.thaw, folder);
     await site.dumps.start(request);
     try {
       await moment(request);
     } finally {
-      await first.kill();
+      await worker.kill();
       await afterwards();
     }
-    const second = await WorkerProcess.start(site.thaw, folder);
-    const outcome = await site.dumps.outcome(request.restoreId).finally(() => second.kill());
+    worker = await WorkerProcess.start(site.thaw, folder);
+    const outcome = await site.dumps.outcome(request.restoreId);
     expect(outcome).toMatchObject({
       ...{ state: 'completed', error: null, leftBehind: [], report: { outcome: 'verified' } },
     });

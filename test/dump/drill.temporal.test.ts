@@ -1,5 +1,7 @@
+import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -10,6 +12,7 @@ import { keepSchedule, removeSchedule } from '../../src/client/schedules.ts';
 import type { DrillObjectives, DrillReport } from '../../src/contract/drill.ts';
 import { restoreWorkflowId } from '../../src/contract/names.ts';
 import { listDrills } from '../../src/postgres/drill-records.ts';
+import { thawHere } from '../cli/thaw-here.ts';
 import { writeArchive } from '../harness/archive-writer.ts';
 import { describeWithPrograms, pgDump } from '../harness/client-programs.ts';
 import { createDumpSite, type DumpSite } from './dump-site.ts';
@@ -156,6 +159,55 @@ describeWithPrograms('a drill', () => {
     expect(await drill({ kind: 'archives', database, tables: ['audit_logs'] })).toMatchObject({
       ...{ outcome: 'failed', error: { code: 'ChecksumMismatch' }, webhook: 'sent' },
     });
+  });
+
+  test('by command tells what it found, and history and trend of all', async () => {
+    const config = path.join(site.folder, 'config.json');
+    await writeFile(config, site.thaw.configText);
+    const { address, taskQueue } = site.thaw.temporal;
+    const { TEMPORAL_ADDRESS: _, TEMPORAL_NAMESPACE: __, ...rest } = process.env;
+    const alone = { ...rest, THAW_CONFIG: config, THAW_STATE_DIR: site.folder };
+    const env = { ...alone, TEMPORAL_ADDRESS: address, THAW_TASK_QUEUE: taskQueue };
+
+    const end = await thawHere(
+      ['drill', 'argus', '--rto', '10m', '--rpo', '30m', '--check', 'select count(*) = 40 from users'],
+      env,
+    );
+    expect(end).toMatchObject({ exitCode: 2, stderr: '' });
+    expect(end.stdout).toMatch(/^ *public\.users +- +40 +40$/m);
+    expect(end.stdout).toMatch(/^Recovery time: \d+ s \(objective 10 min 0 s: met\)$/m);
+    expect(end.stdout).toMatch(/^Recovery point: 1 h \d+ min old \(objective 30 min 0 s: MISSED\)$/m);
+    expect(end.stdout).toMatch(/^Webhook: sent$/m);
+    expect(end.stdout).toMatch(/^Drill of argus: verified, missed rpo$/m);
+    const [, drillId = ''] = /^Restore (\S+)/m.exec(end.stdout) ?? [];
+    const watched = await thawHere(['watch', drillId, '--json'], env);
+    const status = await thawHere(['status', drillId, '--json'], env);
+    expect(watched.exitCode).toBe(2);
+    expect(JSON.parse(watched.stdout)).toMatchObject({ drillId, outcome: 'verified', missed: ['rpo'] });
+    expect(status.stdout).toBe(watched.stdout);
+
+    const history = await thawHere(['drills', 'argus', '--json'], env);
+    const { drills: kept, trends } = JSON.parse(history.stdout);
+    expect(kept[0]).toEqual(JSON.parse(watched.stdout));
+    expect(trends).toMatchObject([
+      { subject: 'argus', drills: kept.length, lastRtoSeconds: kept[0].rtoSeconds, missed: 2 },
+    ]);
+    const table = await thawHere(['drills', 'argus', '--limit', '1'], env);
+    expect(table.stdout).toMatch(/^\S+Z +argus +verified, missed rpo +\d+ s +1 h \d+ min +argus_\S+$/m);
+    expect(table.stdout).toMatch(/^argus: 1 of 1 verified, 1 missed an objective; recovery \d+ s, median /m);
+
+    for (const [args, message] of [
+      [['drill', 'argus', '--archives', 'x'], 'argus: is for dumps, and not for --archives'],
+      [['drill', 'argus', '--table', 'x'], '--table: belongs to --archives'],
+      [['drill', 'argus', '--cron', '0 4 * * *'], '--cron: needs a Temporal cluster'],
+    ] as const) {
+      const refused = await thawHere(args, alone);
+      expect(refused).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(message) });
+    }
+    const scheduled = await thawHere(['drill', 'argus', '--cron', '0 4 * * *', '--json'], env);
+    expect(JSON.parse(scheduled.stdout)).toMatchObject({ schedule: 'drill/argus', next: expect.any(String) });
+    const removed = await thawHere(['drill', 'argus', '--no-cron'], env);
+    expect(removed.stdout).toBe('argus: no drills are scheduled any more\n');
   });
 
   test('is done by a schedule, one after another, which can be changed and taken away', async () => {

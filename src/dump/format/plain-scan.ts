@@ -1,7 +1,8 @@
 import { ThawError } from '../../contract/thaw-error.ts';
 import { CopyRows } from './copy-rows.ts';
 import { type DumpedRows, PlainStatements } from './plain-statements.ts';
-import { SqlLexer, Unsafe } from './sql-lexer.ts';
+import { SqlLexer } from './sql-lexer.ts';
+import { Unsafe } from './sql-token.ts';
 import type { TocEntry } from './toc.ts';
 
 /** What a plain dump says of itself. */

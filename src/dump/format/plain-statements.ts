@@ -1,5 +1,5 @@
 import { PlainComments } from './plain-comments.ts';
-import type { Following, SqlSink, SqlToken } from './sql-lexer.ts';
+import type { Following, SqlSink, SqlToken } from './sql-token.ts';
 import {
   controlsTransaction,
   copyTarget,

@@ -1,45 +1,24 @@
 import { countLines } from './copy-rows.ts';
-
-/** What a statement is made of. */
-export interface SqlToken {
-  /** `word`: a key word or a name without quotes; `name`: a quoted one; `symbol`: one of `( ) , .` or `=`. */
-  readonly kind: 'word' | 'name' | 'string' | 'symbol';
-  /** A word in lower case, as PostgreSQL takes it; names and strings without their quotes, strings cut at 1,000 bytes. */
-  readonly text: string;
-}
-
-/** What may follow a statement: anything, the data of a COPY on the next line, anything but not on the same line. */
-export type Following = 'sql' | 'copy' | 'alone' | { readonly refused: string };
-
-/** Who is told what the lexer finds. */
-export interface SqlSink {
-  /** As `set standard_conforming_strings` said: whether a backslash in `'…'` is nothing special. */
-  readonly standardStrings: boolean;
-  /**
-   * One token; `depth` counts parentheses around it.
-   *
-   * @returns whether tokens within parentheses are wanted from here to the end of the statement
-   */
-  token(token: SqlToken, depth: number): boolean;
-  /** The statement has ended with its semicolon. */
-  end(): Following;
-  /** A comment of one line, without its dashes; only those that stand at the beginning of a line. */
-  comment(text: string): void;
-  /** A line that begins with a backslash outside of a statement, without its end. @returns whether it may stand there */
-  command(line: string): boolean;
-}
-
-/** Why a text is not one that pg_dump wrote; `psql` might do with it what nobody wants. */
-export class Unsafe extends Error {
-  override readonly name = 'Unsafe';
-  /** 1-based. */
-  readonly line: number;
-
-  constructor(line: number, message: string) {
-    super(message);
-    this.line = line;
-  }
-}
+import {
+  ampersand,
+  backslash,
+  classes,
+  digit,
+  dollar,
+  doubleQuote,
+  endOfLine,
+  endOfWord,
+  isAscii,
+  isOfTag,
+  letter,
+  newline,
+  other,
+  psqlVariables,
+  quote,
+  symbol,
+  wordText,
+} from './sql-bytes.ts';
+import { type Following, type SqlSink, type SqlToken, Unsafe } from './sql-token.ts';
 
 type State =
   | { readonly kind: 'sql' | 'comment' }
@@ -52,35 +31,6 @@ const sql: State = { kind: 'sql' };
 const captured = 1000;
 /** No word, tag or command of pg_dump is longer. */
 const longest = 64 * 1024;
-
-const other = 0;
-const letter = 1;
-const digit = 2;
-const symbol = 3;
-const special = 4;
-const classes = new Uint8Array(256);
-for (let byte = 0; byte < 256; byte += 1) {
-  const char = String.fromCharCode(byte);
-  if (/[A-Za-z_]/.test(char) || byte >= 0x80) classes[byte] = letter;
-  else if (/[0-9]/.test(char)) classes[byte] = digit;
-  else if (/[(),.=]/.test(char)) classes[byte] = symbol;
-  else if (/[\n'"$;:\\/-]/.test(char)) classes[byte] = special;
-}
-
-const isAscii = /^[ -~]*$/;
-const newline = 0x0a;
-const quote = 0x27;
-const doubleQuote = 0x22;
-const backslash = 0x5c;
-const dollar = 0x24;
-const ampersand = 0x26;
-
-/**
- * What psql sets by itself and therefore puts in the place of `:name`, `:'name'` and `:"name"`. Others it leaves as
- * they stand, so that slices of arrays such as `a[b:c]` pass.
- */
-const variables =
-  /^(?:AUTOCOMMIT|COMP_KEYWORD_CASE|DBNAME|ECHO|ECHO_HIDDEN|ENCODING|ERROR|FETCH_COUNT|HIDE_\w+|HIST\w+|HOST|IGNOREEOF|LAST_ERROR_\w+|ON_ERROR_\w+|PIPELINE_\w+|PORT|PROMPT[123]|QUIET|ROW_COUNT|SERVER_\w+|SERVICE|SHELL_\w+|SHOW_\w+|SINGLELINE|SINGLESTEP|SQLSTATE|USER|VERBOSITY|VERSION\w*|WATCH_INTERVAL)$/;
 
 /**
  * Takes SQL apart as psql does it (psqlscan.l of PostgreSQL), so that what it would take for a command, a variable
@@ -471,37 +421,11 @@ export class SqlLexer {
     while (end < bytes.length && isOfTag(bytes[end] as number)) end += 1;
     if (end === bytes.length) return -1;
     const isWhole = !isQuoted || bytes[end] === following;
-    if (isWhole && variables.test(bytes.toString('latin1', begin, end))) throw this.#unsafeVariable();
+    if (isWhole && psqlVariables.test(bytes.toString('latin1', begin, end))) throw this.#unsafeVariable();
     return at + 1;
   }
 
   #unsafeVariable(): Unsafe {
     return new Unsafe(this.line, 'holds a variable of psql, which pg_dump does not write');
   }
-}
-
-function isOfTag(byte: number): boolean {
-  const kind = classes[byte];
-  return kind === letter || kind === digit;
-}
-
-function endOfWord(bytes: Buffer, at: number): number {
-  let end = at + 1;
-  while (end < bytes.length && (isOfTag(bytes[end] as number) || bytes[end] === dollar)) end += 1;
-  return end;
-}
-
-/** A word in lower case, of which PostgreSQL does the same with letters of ASCII only. */
-function wordText(bytes: Buffer, from: number, to: number): string {
-  const text = bytes.toString('latin1', from, to);
-  if (isAscii.test(text)) return text.toLowerCase();
-  return bytes.toString('utf8', from, to).replace(/[A-Z]+/g, (upper) => upper.toLowerCase());
-}
-
-/** psql ends a comment at a carriage return as well. */
-function endOfLine(bytes: Buffer, at: number): number {
-  for (let end = at; end < bytes.length; end += 1) {
-    if (bytes[end] === newline || bytes[end] === 0x0d) return end;
-  }
-  return -1;
 }

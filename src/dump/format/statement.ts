@@ -1,4 +1,4 @@
-import type { SqlToken } from './sql-lexer.ts';
+import type { SqlToken } from './sql-token.ts';
 
 /** A name as a statement writes it; no schema where it goes by `search_path`. */
 export interface SqlName {

@@ -32,12 +32,13 @@ export function loadDump(thaw: ThawContext): DumpActivities['loadDump'] {
 }
 
 /** The database to load: beside the live one, in its place, or the one that is there. */
-function makeDatabase({ inMaintenance }: DumpTools, request: DumpRequest): Promise<string> {
+function makeDatabase({ service, inMaintenance }: DumpTools, request: DumpRequest): Promise<string> {
   const { database, restoreId, owner, mode } = request;
   return inMaintenance((client) =>
     withDatabaseLock(client, { database, restoreId }, async () => {
       if (mode !== 'into-existing') {
-        const name = await createBeside(client, { database, restoreId }, owner);
+        const like = service.connection.name;
+        const name = await createBeside(client, { database, restoreId }, owner, like);
         // Under its own name it would be open to all while it is half loaded.
         if (mode === 'recreate') await dropDatabase(client, database);
         return name;

@@ -167,13 +167,15 @@ class DrillRun {
   async #dump(asked: DumpRequest): Promise<Restored> {
     const restoreId = this.#newRestoreId();
     const scratch = this.#scratch;
-    const into = { database: scratch, into: scratch, create: true, mode: 'into-existing' } as const;
+    // As in earnest: loaded beside by several sessions, verified, then renamed.
+    const into = { database: scratch, into: scratch, create: true, mode: 'swap', keepOldSeconds: 0 } as const;
     const outcome = await this.#run<DumpOutcome>(workflowTypes.restoreDump, {
       ...asked,
       restoreId,
       ...into,
     });
-    const { dump, report, error, passedOver, notices } = outcome;
+    const { dump, report, error, passedOver, notices, leftBehind } = outcome;
+    this.#leftBehind.push(...leftBehind);
     return {
       report,
       rows: report?.after.rows ?? 0,

@@ -54,6 +54,10 @@ describeWithPrograms('a drill', () => {
       env: { THAW_WEBHOOK_URL: `http://127.0.0.1:${port}/hook`, THAW_WEBHOOK_SECRET: 'known' },
     });
     drills = new DrillClient(site.thaw.client, site.thaw.temporal.taskQueue);
+    const { name } = site.live;
+    await site.query(`drop database ${name} with (force)`, 'postgres');
+    const locale = `encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'`;
+    await site.query(`create database ${name} template template0 ${locale}`, 'postgres');
     await site.query(`
       create table users (id serial primary key, name text);
       insert into users (name) select 'u' || n from generate_series(1, 40) as n`);
@@ -69,7 +73,8 @@ describeWithPrograms('a drill', () => {
   });
 
   test('of a dump restores the newest one beside the live database, which is left alone, and leaves nothing but its report', async () => {
-    const report = await drill(dumpDrill(['select count(*) = 40 from users']), {
+    const checks = ['select count(*) = 40 from users', `select getdatabaseencoding() = 'LATIN1'`];
+    const report = await drill(dumpDrill(checks), {
       rtoSeconds: 600,
       rpoSeconds: 86_400 * 2,
     });

@@ -76,11 +76,19 @@ test('a drill restores into a scratch database, measures how long it took and ho
   expect(report.rtoSeconds).toBeLessThanOrEqual((Date.now() - begun) / 1000);
   expect(loaded).toMatchObject([
     {
-      ...{ database: 'argus_db__drill_1', into: 'argus_db__drill_1', create: true, mode: 'into-existing' },
+      ...{ database: 'argus_db__drill_1', into: 'argus_db__drill_1', create: true, mode: 'swap' },
       ...{ service: 'argus', restoreId: expect.stringMatching(/^\d{8}-\d{6}-[0-9a-f]{6}$/) },
     },
   ]);
-  expect(fake.steps).toEqual(['choose', 'prove argus_3.sql.gz', 'survey', 'load', 'verify']);
+  expect(fake.steps).toEqual([
+    'choose',
+    'prove argus_3.sql.gz',
+    'survey',
+    'load',
+    'verify',
+    'swap',
+    'drop argus_db__drill_1__old_1',
+  ]);
   expect(done).toEqual(['drop', 'record', 'drill.objective_missed', 'record']);
   expect(recorded.at(-1)).toEqual(report);
   await keep('drill');

@@ -26,12 +26,13 @@ export interface BesideOrder {
 
 /**
  * Makes the empty database beside the live one that a restore loads: from template0, with the owner, encoding,
- * locale and tablespace of the live one, else as the server makes them. Nobody but its owner and superusers may
+ * locale and tablespace of the live one, else with encoding and locale of `like`, else as the server makes them. Nobody but its owner and superusers may
  * connect until it is swapped in. What an earlier attempt loaded is dropped. Its comment keeps what the live one
  * is like, so that this may be dropped before the swap.
  *
  * @param client a session in the maintenance database
  * @param owner null: that of the live one, else the user
+ * @param like database that another one is made beside, where there is no live one of its name
  * @returns its name
  * @throws ThawError `PermissionDenied`, or `TargetBusy` where somebody else's database has the name
  */
@@ -39,17 +40,24 @@ export async function createBeside(
   client: pg.Client,
   order: BesideOrder,
   owner: string | null,
+  like?: string,
 ): Promise<string> {
-  return administer(order.database, () => create(client, order, owner));
+  return administer(order.database, () => create(client, order, owner, like));
 }
 
-async function create(client: pg.Client, order: BesideOrder, owner: string | null): Promise<string> {
+async function create(
+  client: pg.Client,
+  order: BesideOrder,
+  owner: string | null,
+  like: string | undefined,
+): Promise<string> {
   const earlier = await discard(client, order);
   const name = newDatabaseName(order.database, order.restoreId);
   const live = await readDatabase(client, order.database);
   const state = live === null ? (earlier?.state ?? null) : await readState(client, live);
   const asked: Partial<DatabaseLikeness> = owner === null ? {} : { owner };
-  await createDatabase(client, name, { ...state, ...asked });
+  const model = live === null && like !== undefined ? await readDatabase(client, like) : null;
+  await createDatabase(client, name, { ...(model === null ? {} : localeOf(model)), ...state, ...asked });
   const { restoreId: restore, database } = order;
   const record: NewRecord = { thaw: 'new', restore, live: database, closed: [], state };
   await inTransaction(client, async () => {
@@ -58,6 +66,11 @@ async function create(client: pg.Client, order: BesideOrder, owner: string | nul
     await allowConnections(client, name, true);
   });
   return name;
+}
+
+/** What texts are stored and sorted by, which a dump does not tell. */
+function localeOf({ encoding, collate, ctype, provider, locale, icuRules }: DatabaseLikeness) {
+  return { encoding, collate, ctype, provider, locale, icuRules };
 }
 
 /**

@@ -109,7 +109,11 @@ describeWithPrograms('a drill', () => {
       ...{ outcome: 'failed', webhook: 'sent', leftBehind: [] },
       error: { code: 'VerificationFailed' },
     });
+    const leftover = `${site.live.name}__drill_x`;
+    await site.query(`create database ${leftover}`, 'postgres');
     const late = await drill(dumpDrill(), { rpoSeconds: 60 });
+    expect(late.notices).toEqual([`${leftover} is there, of a drill that runs, or was broken off.`]);
+    await site.query(`drop database ${leftover}`, 'postgres');
     expect(late).toMatchObject({ outcome: 'verified', missed: ['rpo'], webhook: 'sent' });
     expect(told.map(({ event, body }) => [event, body.drillId, body.subject])).toEqual([
       ['drill.failed', failed.drillId, 'argus'],

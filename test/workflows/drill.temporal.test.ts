@@ -16,11 +16,12 @@ let done: string[];
 let recorded: DrillReport[];
 let loaded: DumpRequest[];
 let webhookFails: ErrorCode | null;
+let dropFails: ErrorCode | null;
 
 beforeEach(async () => {
   fake = new FakeDumps();
   [done, recorded, loaded] = [[], [], []];
-  webhookFails = null;
+  [webhookFails, dropFails] = [null, null];
   const dumps = fake.activities();
   it = await startWorkflowTest(testTemporal().address, 100, {
     ...dumps,
@@ -29,7 +30,10 @@ beforeEach(async () => {
       return dumps.loadDump(input);
     },
     planDrill: async () => ({ scratch: 'argus_db__drill_1', newest: null, notices: [] }),
-    dropScratch: async () => void done.push('drop'),
+    dropScratch: async () => {
+      done.push('drop');
+      if (dropFails !== null) throw failureOf(dropFails, 'not its owner');
+    },
     recordDrill: async ({ report }: { report: DrillReport }) => {
       done.push('record');
       recorded.push(report);
@@ -120,12 +124,14 @@ test('a drill of a backup that is not good fails, tells so, and drops what it ma
   await keep('drill-with-error');
 
   fake.report = 'verified';
-  webhookFails = null;
+  [webhookFails, dropFails] = [null, 'PermissionDenied'];
   fake.failures.set('load', failureOf('PermissionDenied', 'may not create databases'));
   const second = `${it.restoreId}-2`;
   await drills.start({ ...drillOf(), restoreId: second });
   expect(await drills.outcome(second)).toMatchObject({
     ...{ outcome: 'inconclusive', webhook: 'sent', error: { code: 'PermissionDenied' } },
+    leftBehind: ['argus_db__drill_1'],
+    notices: expect.arrayContaining(['argus_db__drill_1 could not be dropped: not its owner']),
   });
   expect(done.slice(4)).toEqual(['drop', 'record', 'drill.inconclusive', 'record']);
 });

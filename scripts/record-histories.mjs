@@ -23,7 +23,7 @@ const tests = [
   'proved, loaded beside',
   'the good one before it is named',
   'is removed, and nothing is swapped',
-  'cancelled in its step load',
+  'cancelled in any step',
   'takes hold before the next step',
   'holds is busy',
   'a drill restores into',

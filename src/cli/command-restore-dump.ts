@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { withDotenv } from '../config/dotenv.ts';
 import { loadServices } from '../config/load-services.ts';
 import type { CommandContext } from './context.ts';
 import { type DumpFlags, dumpInputOf, withDumpFlags } from './dump-flags.ts';
@@ -43,7 +44,7 @@ export function addRestoreDumpCommand(program: Command, context: CommandContext)
       const { env, printer } = context;
       const config = await loadServices(flags.config, env);
       const words = [file, service].filter((word) => word !== undefined);
-      const input = dumpInputOf(words, flags, config, env);
+      const input = dumpInputOf(words, flags, config, await withDotenv(env));
       const logger = createLogger(logSettings(flags, 'warning'), printer, true);
       context.end(await runDumpJob({ config, input, flags, env, printer, logger }));
     });

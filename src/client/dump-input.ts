@@ -56,6 +56,7 @@ export function toDumpRequest(
   const asked = parseRestoreOptions(input.restoreOptions);
   const part = bothParts(input.part, asked.part);
   checkPart(part, 'the part of the dump');
+  for (const url of input.checkUrls) checkNoSecret(url);
   const { choice, into, create, owner, fallback, keepOldSeconds, allowErrors, checks, checkUrls } = input;
   return {
     ...{ restoreId, service: service.name, fingerprint: serviceFingerprint(service) },
@@ -65,6 +66,20 @@ export function toDumpRequest(
     jobs: input.jobs ?? asked.jobs,
     ...{ allowErrors, checks, checkUrls, heartbeatSeconds },
   };
+}
+
+/** A request is kept in clear by Temporal and in the record of the restore. */
+function checkNoSecret(text: string): void {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url !== null && /^https?:$/.test(url.protocol) && !url.username && !url.password) return;
+  throw new ThawError(
+    'InputInvalid',
+    'A URL to check must be http:// or https://, without user and password in it.',
+    {
+      object: '--check-url',
+      hint: 'Name an endpoint that tells its health without a login.',
+    },
+  );
 }
 
 function modeOf(asked: DumpMode | null, isForPart: boolean): DumpMode {

@@ -109,6 +109,16 @@ describe('the mode', () => {
     },
   );
 
+  test.each(['https://user:word@host/', 'https://user@host/', 'file:///etc/passwd', 'health'])(
+    'a URL to check is refused: %s',
+    (url) => {
+      expect(() => requestOf(`argus --latest --check-url ${url}`)).toThrow('A URL to check must be http://');
+      expect(requestOf('argus --latest --check-url http://host/health').checkUrls).toEqual([
+        'http://host/health',
+      ]);
+    },
+  );
+
   test('flags and options of pg_restore add up', () => {
     const flags =
       '--only-table a --only-schema s --restore-options --table=b --into other --create --keep-old 0';

@@ -143,7 +143,7 @@ describeWithPrograms('a restore of a dump', () => {
     expect(await site.content()).toBe(content);
   });
 
-  test('that is cancelled while it loads leaves nothing behind, and one paused so goes on', async () => {
+  test('keeps others out while it loads, is paused and goes on, and leaves nothing behind when it is cancelled', async () => {
     // Each row takes its time when it is loaded.
     const database = `${site.live.name}_slow`;
     await site.query(`create database "${database}"`, 'postgres');
@@ -161,12 +161,16 @@ describeWithPrograms('a restore of a dump', () => {
       return step === 'load' && bytes.done > 0;
     });
     expect(await site.databases()).toHaveLength(2);
+    expect(await site.restore()).toMatchObject({
+      state: 'failed',
+      error: { code: 'TargetBusy', message: expect.stringContaining(`Restore ${request.restoreId} holds`) },
+    });
     await site.thaw.restores.pause(request.restoreId, 'wait', true);
     await until('paused', async () => (await site.dumps.progress(request.restoreId)).state === 'paused');
     await site.thaw.restores.resume(request.restoreId);
     await until('loading again', async () => {
-      const { step, state, bytes } = await site.dumps.progress(request.restoreId);
-      return step === 'load' && state === 'running' && bytes.done > 0;
+      const { step, state } = await site.dumps.progress(request.restoreId);
+      return step === 'load' && state === 'running' && (await site.databases()).length === 2;
     });
     await site.thaw.restores.cancel(request.restoreId, null);
     expect(await site.dumps.outcome(request.restoreId)).toMatchObject({ state: 'cancelled', leftBehind: [] });

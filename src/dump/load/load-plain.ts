@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { corruptDump, openDump } from '../format/open-dump.ts';
 import { knowsRestrict } from '../tools/client-programs.ts';
 import { type ProgramEnd, runProgram } from '../tools/run-program.ts';
@@ -52,14 +53,16 @@ async function* statements(
     onBytes: (bytes) => onProgress?.({ stage: 'load', bytes }),
   });
   const isCluster = dump.format === 'cluster';
+  const restriction = knowsRestrict(programs) ? randomBytes(24).toString('hex') : null;
   const filter = new PlainFilter(key, {
-    restrict: !knowsRestrict(programs),
+    restriction,
     settings: server.major < transactionTimeoutSince ? ['transaction_timeout'] : [],
     transactions: !isCluster,
     database: !isCluster,
     roles: isCluster ? server.roles : new Set(),
   });
   // On the first line of the dump, so that line numbers in messages are those of the dump.
+  if (restriction !== null) yield Buffer.from(`\\restrict ${restriction} \\\\ `);
   if (!isCluster) yield Buffer.from('begin; ');
   for await (const chunk of provedBytes(dump, proof)) yield* filter.push(chunk);
   const { rest, facts } = filter.end();

@@ -3,8 +3,12 @@ import { type PlainFacts, PlainScan } from '../format/plain-scan.ts';
 
 /** What is taken out of a plain dump on its way to psql. */
 export interface PlainFilterOptions {
-  /** `\restrict` and `\unrestrict`, which an old psql does not know. */
-  readonly restrict: boolean;
+  /**
+   * Key that psql was restricted with, in place of the dump's own: whatever a hostile dump does to have psql read
+   * strings in another way than the scanner, psql takes no command from it. It is lifted for the `\connect` of a cluster.
+   * Null: this psql knows of no restriction.
+   */
+  readonly restriction: string | null;
   /** Settings that the server does not know. */
   readonly settings: readonly string[];
   /**
@@ -43,6 +47,8 @@ const candidates = [
 /** 1 for the bytes that they begin with: nearly no line of data gets further. */
 const beginnings = new Uint8Array(256);
 for (const text of candidates) beginnings[text[0] as number] = 1;
+const ofRestriction = /^\\(?:un)?restrict \S+$/;
+const ofConnection = /^\\(?:connect|encoding) /;
 const ofDatabase =
   /^(?:(?:CREATE|DROP|ALTER|COMMENT ON) DATABASE |\\(?:connect|encoding) |(?:GRANT|REVOKE) .* ON DATABASE )/;
 /** Bytes of the longest line that may have to go: a password is long. */
@@ -106,8 +112,15 @@ export class PlainFilter {
   /** A whole line that begins like one that may have to go. */
   #line(line: Buffer): Buffer[] {
     // In the data of a COPY, a string or the body of a function the same line is nothing special.
-    if (!this.#scan.isBetweenStatements || !this.#goes(line.toString('utf8').trimEnd()))
-      return this.#pass(line);
+    if (!this.#scan.isBetweenStatements) return this.#pass(line);
+    const text = line.toString('utf8').trimEnd();
+    if (!this.#goes(text)) {
+      const passed = this.#pass(line);
+      const { restriction } = this.#options;
+      if (restriction === null || !ofConnection.test(text)) return passed;
+      // All on one line, so that line numbers stay.
+      return [Buffer.from(`\\unrestrict ${restriction} ${text} \\restrict ${restriction}\n`)];
+    }
     this.#scan.push(line);
     // Half a statement must not stay: of a comment on the database that has several lines.
     if (!this.#scan.isBetweenStatements) throw this.#ownDatabase();
@@ -126,9 +139,9 @@ export class PlainFilter {
   }
 
   #goes(line: string): boolean {
-    const { restrict, settings, transactions, database, roles } = this.#options;
+    const { settings, transactions, database, roles } = this.#options;
     if (ofDatabase.test(line)) return database;
-    if (/^\\(?:un)?restrict \S+$/.test(line)) return restrict;
+    if (ofRestriction.test(line)) return true;
     if (/^(?:BEGIN|COMMIT);$/.test(line)) return transactions;
     const setting = /^SET (\w+) = [^;']*;$/.exec(line)?.[1];
     if (setting !== undefined) return settings.includes(setting);

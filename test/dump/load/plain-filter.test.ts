@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { PlainFilter, type PlainFilterOptions } from '../../../src/dump/load/plain-filter.ts';
 
 const all: PlainFilterOptions = {
-  restrict: true,
+  restriction: null,
   settings: ['transaction_timeout'],
   transactions: true,
   database: true,
@@ -85,13 +85,23 @@ test.each([1, 2, 3, 7, 16, 100, 10_000])(
 
 test('leaves everything where nothing has to go', () => {
   const none = {
-    restrict: false,
+    restriction: null,
     settings: [],
     transactions: false,
     database: false,
     roles: new Set<string>(),
   };
-  expect(filtered(dump, 50, none)).toBe(dump);
+  expect(filtered(dump, 50, none)).toBe(without('\\restrict abc123', '\\unrestrict abc123'));
+});
+
+test.each([1, 7, 10_000])('lifts the restriction of psql for a connection alone, in chunks of %d', (size) => {
+  const connections = ['\\encoding SQL_ASCII', '\\connect live'];
+  const text = dump.replace('SET statement_timeout = 0;', connections.join('\n'));
+  const expected = text.replaceAll(/^\\(?:un)?restrict .*$/gm, '');
+  const options = { settings: [], transactions: false, database: false, roles: new Set<string>() };
+  expect(filtered(text, size, { ...options, restriction: 'k3y' })).toBe(
+    connections.reduce((all, line) => all.replace(line, `\\unrestrict k3y ${line} \\restrict k3y`), expected),
+  );
 });
 
 test.each([
@@ -121,10 +131,14 @@ const ofDatabase = [
 test.each([1, 5, 64, 10_000])('takes out what --create wrote of the database, in chunks of %d', (size) => {
   const created = (lines: readonly string[]) =>
     dump.replace('SET statement_timeout = 0;', `${lines.join('\n')}\nGRANT ALL ON TABLE a TO app;`);
-  const options = { ...all, restrict: false, settings: [], transactions: false, roles: new Set<string>() };
+  const options = { ...all, settings: [], transactions: false, roles: new Set<string>() };
   const text = created(ofDatabase);
-  expect(filtered(text, size, options)).toBe(created(ofDatabase.map(() => '')));
-  expect(filtered(text, size, { ...options, database: false })).toBe(text);
+  expect(filtered(text, size, options)).toBe(
+    created(ofDatabase.map(() => '')).replaceAll(/^\\(?:un)?restrict .*$/gm, ''),
+  );
+  expect(filtered(text, size, { ...options, database: false })).toBe(
+    text.replaceAll(/^\\(?:un)?restrict .*$/gm, ''),
+  );
 });
 
 test.each([

@@ -1,7 +1,7 @@
 import type { RestoreRequest } from '../contract/restore-request.ts';
 import type { Estimate, RehearsedOutcome } from '../preview/rehearse-table.ts';
 import type { TablePreview } from '../preview/restore-preview.ts';
-import { formatBytes, formatCount } from '../restore/format.ts';
+import { formatBytes, formatCount, formatCounted } from '../restore/format.ts';
 import { addTallies, emptyTally } from '../restore/tally.ts';
 import { describeFrozen, frozenObjects } from '../store/storage-class.ts';
 import { formatSeconds } from './progress-line.ts';
@@ -50,7 +50,7 @@ export function previewJson(request: RestoreRequest, previews: readonly TablePre
 
 function targetLines({ table, archives, totals, outcome }: TablePreview): string[] {
   const parts = [
-    `${formatCount(archives.length)} archive${archives.length === 1 ? '' : 's'}`,
+    formatCounted(archives.length, 'archive'),
     `${formatCount(totals.rows)} rows`,
     `${formatBytes(totals.uncompressedBytes)} uncompressed`,
   ];
@@ -69,7 +69,7 @@ function countsLine({ tally }: Pick<RehearsedOutcome, 'tally'>): string {
   const counts = { inserted, updated, skipped, failed };
   const rows = Object.entries(counts).map(([what, count]) => `${formatCount(count)} ${what}`);
   const bad = tally.archives.failed;
-  return `rows: ${rows.join(', ')}${bad === 0 ? '' : `; ${formatCount(bad)} archive${bad === 1 ? '' : 's'} would fail`}`;
+  return `rows: ${rows.join(', ')}${bad === 0 ? '' : `; ${formatCounted(bad, 'archive')} would fail`}`;
 }
 
 function estimateLine({ seconds, diskBytes }: Estimate): string {

@@ -1,6 +1,6 @@
 import type { RestoreOutcome, TableError } from '../contract/outcome.ts';
 import { maxFailuresKept } from '../contract/outcome.ts';
-import { formatCount } from '../restore/format.ts';
+import { formatCount, formatCounted } from '../restore/format.ts';
 import { rowsRestored } from '../restore/tally.ts';
 
 /**
@@ -44,9 +44,7 @@ function moreLines(more: number, restoreId: string): string[] {
 
 function earlierLines({ tally }: RestoreOutcome): string[] {
   const { earlier } = tally.archives;
-  return earlier === 0
-    ? []
-    : [`Restored earlier: ${formatCount(earlier)} archive${earlier === 1 ? '' : 's'}, not loaded again`];
+  return earlier === 0 ? [] : [`Restored earlier: ${formatCounted(earlier, 'archive')}, not loaded again`];
 }
 
 /** The documented lines. Files are counted without separators there, and records with. */

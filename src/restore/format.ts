@@ -6,6 +6,11 @@ export function formatCount(count: number): string {
   return counted.format(count);
 }
 
+/** A count of things for people: `1 table`, `1,035 tables`. */
+export function formatCounted(count: number, thing: string): string {
+  return `${formatCount(count)} ${thing}${count === 1 ? '' : 's'}`;
+}
+
 /** A size for people: `34.2 MiB`. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;

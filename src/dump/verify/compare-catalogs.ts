@@ -68,7 +68,7 @@ export function checkSequences({ before, after }: Catalogs): DumpCheck {
       : {
           name,
           outcome: 'passed',
-          detail: `${formatCount(after.sequences.length)} are past the values of their columns.`,
+          detail: `None of ${formatCount(after.sequences.length)} is behind its column.`,
         };
   }
   const ahead = new Set(
@@ -114,7 +114,7 @@ export function checkExtensions(expected: readonly string[], { before, after }: 
     return version !== undefined && version !== each.version;
   });
   if (other.length === 0)
-    return { name, outcome: 'passed', detail: `${formatCount(expected.length)} of the dump are there.` };
+    return { name, outcome: 'passed', detail: `None of ${formatCount(expected.length)} is missing.` };
   const text = other.map((each) => `${each.name} ${there.get(each.name)} (before: ${each.version})`);
   return { name, outcome: 'warning', detail: `Other versions than before: ${someNames(text)}.` };
 }

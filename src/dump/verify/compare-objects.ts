@@ -37,7 +37,7 @@ export function compareObjects(
     return {
       name,
       outcome: 'passed',
-      detail: `${formatCount(compared.length)} of the dump are there.${notLooked}`,
+      detail: `None of ${formatCount(compared.length)} is missing.${notLooked}`,
     };
   }
   const said = someNames(missing.map(objectText));

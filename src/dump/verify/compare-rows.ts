@@ -1,5 +1,5 @@
 import type { DumpCheck, TableRows } from '../../contract/dump-activities.ts';
-import { formatCount } from '../../restore/format.ts';
+import { formatCount, formatCounted } from '../../restore/format.ts';
 import { someNames } from './some-names.ts';
 import type { SurveyedTable } from './survey.ts';
 
@@ -69,7 +69,7 @@ function rowCheck(
     return {
       name,
       outcome: 'passed',
-      detail: `${formatCount(sum)} in ${formatCount(compared)} tables, as in the dump.`,
+      detail: `As in the dump: ${formatCounted(sum, 'row')} in ${formatCounted(compared, 'table')}.`,
     };
   }
   const why = someNames(
@@ -81,7 +81,7 @@ function rowCheck(
   return {
     name,
     outcome: 'skipped',
-    detail: `${formatCount(compared)} of ${formatCount(dump.size)} tables compared; not ${why}.`,
+    detail: `${formatCount(compared)} of ${formatCounted(dump.size, 'table')} compared; not ${why}.`,
   };
 }
 

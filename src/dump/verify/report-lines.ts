@@ -1,6 +1,6 @@
 import type { DatabaseFacts, DumpReport, TableRows } from '../../contract/dump-activities.ts';
 import { columns } from '../../restore/columns.ts';
-import { formatBytes, formatCount } from '../../restore/format.ts';
+import { formatBytes, formatCount, formatCounted } from '../../restore/format.ts';
 
 const verdicts = {
   verified: 'Verified',
@@ -26,7 +26,7 @@ export function reportLines({ outcome, checks, tables, before, after }: DumpRepo
 
 function factsText({ serverVersion, bytes, tables, rows, estimated }: DatabaseFacts): string {
   const counted = estimated === 0 ? '' : `, ${formatCount(estimated)} of them not counted`;
-  return `PostgreSQL ${serverVersion}, ${formatBytes(bytes)}, ${formatCount(rows)} rows in ${formatCount(tables)} tables${counted}`;
+  return `PostgreSQL ${serverVersion}, ${formatBytes(bytes)}, ${formatCounted(rows, 'row')} in ${formatCounted(tables, 'table')}${counted}`;
 }
 
 function tableLines(tables: readonly TableRows[]): string[] {

@@ -10,7 +10,7 @@ import { withDatabase } from '../../postgres/connect-database.ts';
 import { type DatabaseObject, listObjects } from '../../postgres/dump-objects.ts';
 import { databaseError } from '../../postgres/sqlstate.ts';
 import { inTransaction } from '../../postgres/transaction.ts';
-import { formatCount } from '../../restore/format.ts';
+import { formatCounted } from '../../restore/format.ts';
 import { tableName } from '../format/table-name.ts';
 import { checkUrl } from './check-url.ts';
 import { runChecks } from './checks.ts';
@@ -156,7 +156,7 @@ function compareDatabase(
 
 function statistics({ tables, left }: Analyzed): DumpCheck {
   const name = 'statistics';
-  const gathered = `ANALYZE has gathered them for ${formatCount(tables)} tables`;
+  const gathered = `ANALYZE has gathered them for ${formatCounted(tables, 'table')}`;
   if (left.length === 0) return { name, outcome: 'passed', detail: `${gathered}.` };
   return {
     name,

@@ -84,7 +84,7 @@ describeWithPrograms('a database that was restored from a dump of pg_dump', () =
       estimated: 0,
     });
     const [objects] = report.checks.filter(({ name }) => name === 'objects');
-    expect(objects?.detail).toBe(`83 of the dump are there. Not looked for: COMMENT.`);
+    expect(objects?.detail).toBe(`None of 83 is missing. Not looked for: COMMENT.`);
     const client = await restored.client();
     const { rows } = await client.query(`select reltuples from pg_class where relname = 'customers'`);
     await client.end();
@@ -238,7 +238,7 @@ describeWithPrograms('a database that was restored from a dump of pg_dump', () =
         );
       expect(await rows(false, null)).toMatchObject({
         outcome: 'passed',
-        detail: expect.stringContaining('4 in 1'),
+        detail: expect.stringContaining('4 rows in 1 table.'),
       });
       const once = await surveyDatabase({ connection: databaseConfig(empty), env, seconds: null, signal });
       const client = await empty.client();

@@ -104,7 +104,7 @@ export function addImportRoute(
       const received = await receiveFile(context, spool, limits, 'form');
       const source = sources.of('upload');
       // What is wrong with the fields is told before anything is kept.
-      const wanted = source.settingsOnce(settingsOf(received.fields));
+      const wanted = source.settingsOnce(settingsOf(received.fields), owner.caller);
       if (wanted.conflict_strategy === 'replace') demandAccess(owner.caller, 'full', 'The strategy replace');
       const key = context.req.header('idempotency-key');
       const upload = await uploads.keep(

@@ -120,7 +120,7 @@ export class Reconciler {
     const source = sources.ofRequest(stored.request);
     return control.transaction(async (client) => {
       const written = await updateRun(client, stored.id, source.change(run));
-      if (written && isEnded(run.state)) await appendLogs(client, stored.id, source.endLines(run));
+      if (written) await appendLogs(client, stored.id, source.lines(run));
       return { stored: (await readRun(client, stored.id, null)) ?? stored, run };
     });
   }

@@ -1,6 +1,8 @@
+import { findRecordedDump } from '../client/recorded-dump.ts';
 import { findRecordedRestore } from '../client/recorded-restore.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import type { StoredDumpRestore } from '../postgres/dump-records.ts';
 import { ApiError } from './api-error.ts';
 import type { RecordedRestore } from './sources/archives-run.ts';
 
@@ -29,6 +31,22 @@ export async function findRecorded(
   // It may be in the very database that could not be asked.
   if (failed !== undefined) throw notAsked(failed.database, failed.error);
   return null;
+}
+
+/**
+ * The same of restores of dumps, which the servers of services remember.
+ *
+ * @throws ApiError `SERVICE_UNAVAILABLE` when it was not found and a server could not be asked
+ */
+export async function findDump(
+  config: ThawConfig,
+  env: NodeJS.ProcessEnv,
+  restoreId: string,
+): Promise<StoredDumpRestore | null> {
+  const { restores, unanswered } = await findRecordedDump(config, env, restoreId, null);
+  const [failed] = unanswered;
+  if (restores[0] === undefined && failed !== undefined) throw notAsked(failed.database, failed.error);
+  return restores[0] ?? null;
 }
 
 /** Whatever the reason (not there, no password, no right): the one who asks can do nothing about it. */

@@ -12,6 +12,7 @@ import { exampleTable } from './restore-record.ts';
 import type { RunStarter, StartedRun } from './run-starter.ts';
 import type { Runs, Verb } from './runs.ts';
 import { bundleInput } from './sources/bundles.ts';
+import { dumpOptions, dumpRef, dumpStrategy } from './sources/dump-settings.ts';
 import type { RunOwner } from './sources/source.ts';
 import type { Sources } from './sources/sources.ts';
 
@@ -30,10 +31,19 @@ const described = z
   .openapi({ example: { ...exampleTable, dry_run: true } });
 const { options, ...ofBundles } = bundleInput.shape;
 const describedBundle = z.strictObject({
-  source_type: z.enum(sourceTypes).exclude(['archives']),
+  source_type: z.enum(sourceTypes).exclude(['archives', 'dump']),
   ...ofBundles,
   ...options.unwrap().shape,
 });
+
+const describedDump = z
+  .strictObject({
+    source_type: z.literal('dump'),
+    source_ref: dumpRef,
+    conflict_strategy: z.literal(dumpStrategy).optional(),
+    ...dumpOptions.shape,
+  })
+  .openapi({ example: { source_type: 'dump', source_ref: 'latest', service: 'argus' } });
 
 const params = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) });
 const preview = answer('What a dry run found; nothing was changed.', previewJson);
@@ -47,7 +57,7 @@ const startRoute = createRoute({
   path: '/api/restores',
   summary: 'Starts a restore that is not saved',
   description:
-    'Of archives: takes what the command `thaw restore` takes. Of bundles: where one is, and what becomes of it. With an Idempotency-Key the same request starts one restore however often it is sent.',
+    'Of archives: takes what the command `thaw restore` takes. Of bundles: where one is, and what becomes of it. Of dumps: what `thaw restore-dump` takes. With an Idempotency-Key the same request starts one restore however often it is sent.',
   middleware: [limitBody] as const,
   request: {
     headers: keyHeader,
@@ -55,7 +65,9 @@ const startRoute = createRoute({
     body: {
       required: true,
       content: {
-        'application/json': { schema: { anyOf: [inputOf('RestoreInput'), inputOf('BundleInput')] } },
+        'application/json': {
+          schema: { anyOf: [inputOf('RestoreInput'), inputOf('BundleInput'), inputOf('DumpInput')] },
+        },
       },
     },
   },
@@ -133,6 +145,7 @@ export function addRestoreRoutes(
 ): void {
   app.openAPIRegistry.register('RestoreInput', described);
   app.openAPIRegistry.register('BundleInput', describedBundle);
+  app.openAPIRegistry.register('DumpInput', describedDump);
   app.openAPIRegistry.register('RunInput', runInput);
 
   app.openapi(startRoute, async (context) => {
@@ -144,7 +157,7 @@ export function addRestoreRoutes(
     } = parseInput(oneOff, await readJson(context));
     const source = sources.of(body.source_type);
     const rolledBack = dryRun && source.preview === null;
-    const settings = source.settingsOnce(rolledBack ? { ...body, dry_run: true } : body);
+    const settings = source.settingsOnce(rolledBack ? { ...body, dry_run: true } : body, owner.caller);
     if (dryRun && source.preview !== null) {
       const how = { detectConflicts, signal: context.req.raw.signal };
       return context.json(success(await source.preview(await starter.plan(settings, owner), how)), 200);

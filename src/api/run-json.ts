@@ -3,6 +3,7 @@ import { errorCodes } from '../contract/error-code.ts';
 import type { ArchiveFailure, TableError, Tally } from '../contract/outcome.ts';
 import { restoreStates } from '../contract/progress.ts';
 import { percentDone, type Run, type RunTable } from './run.ts';
+import { runDumpJson, toRunDumpJson } from './run-dump-json.ts';
 
 const count = z.int().min(0);
 
@@ -63,6 +64,9 @@ export const runJson = z
     failures: z.array(failure).openapi({ description: 'The first ones; counts has them all.' }),
     tables: z.array(table),
     error: error.nullable(),
+    dump: runDumpJson
+      .nullable()
+      .openapi({ description: 'Of a restore of a dump: what was found and verified. Null of any other.' }),
   })
   .openapi('Run');
 export type RunJson = z.output<typeof runJson>;
@@ -86,6 +90,7 @@ export function toRunJson(run: Run): RunJson {
     failures: run.failures.map(failureJson),
     tables: run.tables.map(tableJson),
     error: run.error === null ? null : errorJson(run.error),
+    dump: run.dump === null ? null : toRunDumpJson(run.dump),
   };
 }
 

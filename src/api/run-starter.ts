@@ -111,7 +111,7 @@ export class RunStarter {
     if (!restore.enabled) throw disabled(restore);
     const { caller, runId } = owner;
     const source = this.#dependencies.sources.of(restore.source_type);
-    const settings = source.settings({ ...restore, options: { ...restore.options, ...changes } });
+    const settings = source.settings({ ...restore, options: { ...restore.options, ...changes } }, caller);
     const place = { ask: asking(client), tenant: restore.tenant, namespace: namespaceOf(restore, caller) };
     const request = await source.request(settings, owner, place);
     const run = runOf(settings, request, owner, restore.tenant);
@@ -157,9 +157,14 @@ function asking(client: ControlClient): RunPlace['ask'] {
 }
 
 function filenameOf(request: RunRequest): string | null {
-  if (request.sourceType === 'archives') return null;
-  const { source } = request.bundle;
-  return source.kind === 'stored' ? source.filename : null;
+  switch (request.sourceType) {
+    case 'archives':
+      return null;
+    case 'dump':
+      return request.dump.choice.kind === 'key' ? request.dump.choice.key : null;
+    default:
+      return request.bundle.source.kind === 'stored' ? request.bundle.source.filename : null;
+  }
 }
 
 /** Who runs what another tenant has saved, as root may, does so in the schema of that tenant. */

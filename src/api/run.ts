@@ -1,7 +1,9 @@
+import type { DumpOutcome, DumpStep } from '../contract/dump-activities.ts';
 import { isErrorCode } from '../contract/error-code.ts';
 import type { ArchiveFailure, RestoreOutcome, TableError, TableOutcome, Tally } from '../contract/outcome.ts';
 import type { Extent, RestoreProgress, RestoreState, TableProgress } from '../contract/progress.ts';
 import { isEnded } from '../contract/progress.ts';
+import type { RunRequest } from '../contract/run-request.ts';
 import type { StoredRun } from '../control/runs.ts';
 import { archivesDone, emptyTally, isIncomplete } from '../restore/tally.ts';
 
@@ -27,12 +29,26 @@ export interface Run {
   readonly tables: readonly RunTable[];
   /** Why the restore as a whole, or a table of it, failed; null when only archives did, or nothing. */
   readonly error: TableError | null;
+  /** Null of anything but a restore of a dump, and where nothing is known of it yet. */
+  readonly dump: RunDump | null;
+}
+
+/** What a restore of a dump tells besides. */
+export interface RunDump
+  extends Pick<
+    DumpOutcome,
+    'service' | 'mode' | 'passedOver' | 'proof' | 'report' | 'old' | 'leftBehind' | 'notices'
+  > {
+  /** Null of one that has ended. */
+  readonly step: DumpStep | null;
+  /** The dump that is restored, or was to be. */
+  readonly key: string | null;
 }
 
 /** A run as far as its record tells. */
 export function runOfStored(stored: StoredRun): Run {
   const { counts, request, progressDetail } = stored;
-  const { database } = request.sourceType === 'archives' ? request.archives : request.bundle;
+  const database = databaseOf(request);
   const done = wholeOf(progressDetail.files_completed) ?? 0;
   const rows = {
     inserted: counts.recordsImported,
@@ -52,6 +68,17 @@ export function runOfStored(stored: StoredRun): Run {
     archives: { done, total: wholeOf(progressDetail.files_total) },
     tally: { ...emptyTally, rows },
   };
+}
+
+function databaseOf(request: RunRequest): string {
+  switch (request.sourceType) {
+    case 'archives':
+      return request.archives.database;
+    case 'dump':
+      return request.dump.database;
+    default:
+      return request.bundle.database;
+  }
 }
 
 function wholeOf(value: unknown): number | null {
@@ -107,6 +134,7 @@ export function bareRun(id: string, state: RestoreState, times: RunTimes, error:
     failures: [],
     tables: [],
     error,
+    dump: null,
   };
 }
 
@@ -123,6 +151,7 @@ export function runOfProgress(progress: RestoreProgress, times: RunTimes): Run {
     endedAt: times.endedAt,
     tables: tables.map(tableOfProgress),
     error: null,
+    dump: null,
   };
 }
 
@@ -147,6 +176,7 @@ export function runOfOutcome(outcome: RestoreOutcome, times: RunTimes): Run {
     failures: outcome.tables.flatMap((table) => table.failures).slice(0, failuresShown),
     tables,
     error: outcome.error ?? tables.find((table) => table.error !== null)?.error ?? null,
+    dump: null,
   };
 }
 
@@ -196,8 +226,27 @@ function startOf(seconds: number, { createdAt, endedAt }: RunTimes): Date {
 export function percentDone(run: Run): number {
   if (run.state === 'completed' || run.state === 'completed_with_failures') return 100;
   const { done, total } = run.bytes;
-  if (total === null || total === 0) return 0;
-  return Math.min(Math.floor((done / total) * 100), 99);
+  const share = total === null || total === 0 ? 0 : Math.min(done / total, 1);
+  if (run.dump === null) return Math.min(Math.floor(share * 100), 99);
+  // A dump is read twice: to 25 percent it is proved, from there to 99 it is loaded.
+  const { from, to } = percentsOf(run.dump.step);
+  return from + Math.floor(share * (to - from));
+}
+
+function percentsOf(step: DumpStep | null): { readonly from: number; readonly to: number } {
+  switch (step) {
+    case null:
+    case 'choose':
+      return { from: 0, to: 0 };
+    case 'prove':
+      return { from: 0, to: 24 };
+    case 'survey':
+      return { from: 25, to: 25 };
+    case 'load':
+      return { from: 25, to: 98 };
+    default:
+      return { from: 99, to: 99 };
+  }
 }
 
 /** What went wrong, in a sentence; null when nothing did. */

@@ -53,11 +53,12 @@ export function addSavedRestoreRoutes(
 
   app.openapi(createOneRoute, async (context) => {
     const body = await readJson(context);
-    const settings = parseMany(body).map((each) => settingsOf(sources, each));
+    const caller = context.get('caller');
+    const settings = parseMany(body).map((each) => settingsOf(sources, each, caller));
     const rows = await control.transaction(async (client) => {
       const saved: RestoreRow[] = [];
       for (const each of settings) {
-        saved.push(await insertRestore(client, context.get('caller'), each));
+        saved.push(await insertRestore(client, caller, each));
       }
       return saved;
     });
@@ -86,9 +87,9 @@ export function addSavedRestoreRoutes(
     changeName: 'RestoreChange',
     write: toRestoreRecord,
     find,
-    update: (client, row, input) => {
+    update: (client, row, input, caller) => {
       const whole = { ...savedOf(row), ...input, name: input.name ?? row.name };
-      return updateRestore(client, row.id, settingsOf(sources, whole));
+      return updateRestore(client, row.id, settingsOf(sources, whole, caller));
     },
     activeRun: readActiveRun,
     stopHint: (runId) => `Wait for its end, or cancel it: POST /api/runs/${runId}/cancel.`,
@@ -110,9 +111,11 @@ function parseMany(body: unknown): readonly z.output<typeof restoreCreation>[] {
 function settingsOf(
   sources: Sources,
   { name, description = null, enabled = true, ...input }: z.output<typeof restoreCreation>,
+  caller: Caller,
 ): RestoreSettings {
   const source = sources.of(input.source_type ?? 'upload');
-  return { name, description, enabled, ...source.settings(input as Parameters<typeof source.settings>[0]) };
+  const settings = source.settings(input as Parameters<typeof source.settings>[0], caller);
+  return { name, description, enabled, ...settings };
 }
 
 /** The settings of a record. */

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import { authSettings } from '../auth/auth-settings.ts';
 import { TokenVerifier } from '../auth/verify-token.ts';
 import { AllowedPlaces } from '../bundle/source-url.ts';
+import { DumpClient } from '../client/dump-client.ts';
 import { ExtractClient } from '../client/extract-client.ts';
 import { RestoreClient } from '../client/restore-client.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
@@ -19,7 +20,7 @@ import { bundleSettings } from './bundle-settings.ts';
 import { ExtractRuns } from './extract-runs.ts';
 import { RateLimit, startsPerMinute } from './rate-limit.ts';
 import { Reconciler } from './reconciler.ts';
-import { findRecorded } from './recorded-restores.ts';
+import { findDump, findRecorded } from './recorded-restores.ts';
 import { removeExpired, removeOld } from './removal.ts';
 import { configuredRunKeep } from './run-keep.ts';
 import { Sources } from './sources/sources.ts';
@@ -86,6 +87,8 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     restores,
     preview: (request, how) => previewRestore(request, { config, env, ...how }),
     findRecorded: (restoreId) => findRecorded(config, env, restoreId),
+    dumps: new DumpClient(client, taskQueue),
+    findDump: (restoreId) => findDump(config, env, restoreId),
   });
   const reconciler = new Reconciler({ control, restores, sources, logger });
   const extracts = new ExtractRuns({

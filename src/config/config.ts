@@ -150,6 +150,10 @@ const service = z
       file_prefix: optionalText.describe(
         'What names of its dumps begin with, before - or _ and the time; absent: name or database.',
       ),
+      tenants: z
+        .array(text.describe('Tenant, as tokens name it.'), must('must be a list of tenants'))
+        .optional()
+        .describe('Tenants of the HTTP API that may look at it and restore it; absent: root alone.'),
     },
     section,
   )

@@ -78,6 +78,7 @@ export function configuredServices(
       maintenance: section.maintenance_database,
       dumps: dumps === undefined ? null : storeConfig(dumps, { file, within }, env),
       filePrefix: section.file_prefix ?? null,
+      ...(section.tenants === undefined ? {} : { tenants: section.tenants }),
     };
   });
 }

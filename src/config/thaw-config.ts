@@ -120,4 +120,6 @@ export interface ServiceConfig {
   readonly filePrefix: string | null;
   /** The one that `default`, and no name at all, mean: that of `RESTORE_DATABASE_URL`. */
   readonly isDefault?: boolean;
+  /** Tenants of the HTTP API that it is for. @default none: root alone */
+  readonly tenants?: readonly string[];
 }

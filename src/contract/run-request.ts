@@ -1,3 +1,4 @@
+import type { DumpRequest } from './dump-request.ts';
 import type { RestoreRequest } from './restore-request.ts';
 
 /** What happens to a record of a bundle whose id is in the model already. */
@@ -56,8 +57,9 @@ export interface BundleRequest {
  */
 export type RunRequest =
   | { readonly sourceType: 'archives'; readonly archives: RestoreRequest }
-  | { readonly sourceType: 'upload' | 'url' | 'extract_run'; readonly bundle: BundleRequest };
+  | { readonly sourceType: 'upload' | 'url' | 'extract_run'; readonly bundle: BundleRequest }
+  | { readonly sourceType: 'dump'; readonly dump: DumpRequest };
 
 /** The kinds of sources. */
-export const sourceTypes = ['upload', 'extract_run', 'url', 'archives'] as const;
+export const sourceTypes = ['upload', 'extract_run', 'url', 'archives', 'dump'] as const;
 export type SourceType = (typeof sourceTypes)[number];

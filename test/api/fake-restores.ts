@@ -6,6 +6,7 @@ import { ExtractRuns } from '../../src/api/extract-runs.ts';
 import { Reconciler } from '../../src/api/reconciler.ts';
 import type { Restores } from '../../src/api/runs.ts';
 import type { ArchivesDependencies } from '../../src/api/sources/archives.ts';
+import type { DumpsDependencies } from '../../src/api/sources/dumps.ts';
 import { Sources } from '../../src/api/sources/sources.ts';
 import { AllowedPlaces } from '../../src/bundle/source-url.ts';
 import { parseRestoreInput } from '../../src/client/restore-input.ts';
@@ -73,8 +74,14 @@ export const anybody: Authenticator = {
 
 /** What a test may put in place of the fakes. */
 export type TestDependencies = Partial<
-  AppDependencies & Pick<ArchivesDependencies, 'findRecorded' | 'preview'>
+  AppDependencies & Pick<ArchivesDependencies, 'findRecorded' | 'preview'> & Pick<DumpsDependencies, 'dumps'>
 >;
+
+/** Restores of dumps, where a test follows none. */
+const noDumps: DumpsDependencies['dumps'] = {
+  progress: () => Promise.reject(new Error('the test did not expect this question')),
+  outcome: () => Promise.reject(new Error('the test did not expect this question')),
+};
 
 /** Temporal for extracts, where a test asks for none. */
 const noExtracts = {
@@ -99,6 +106,8 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     restores,
     findRecorded: dependencies.findRecorded ?? (async () => null),
     preview: dependencies.preview ?? (async () => []),
+    dumps: dependencies.dumps ?? noDumps,
+    findDump: async () => null,
   });
   return {
     config,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { apiErrorStatus } from '../../src/api/api-error.ts';
 import { restoreCreation } from '../../src/api/restore-record.ts';
 import { bundleInput } from '../../src/api/sources/bundles.ts';
+import { dumpOptions } from '../../src/api/sources/dump-settings.ts';
 import { restoreInput } from '../../src/client/restore-input.ts';
 import { restoreStates } from '../../src/contract/progress.ts';
 import { sourceTypes } from '../../src/contract/run-request.ts';
@@ -55,6 +56,15 @@ describe('docs/api.md', () => {
       expect(literal(saved.get(name) ?? '')).toEqual(bundleInput.parse({})[name]);
     },
   );
+
+  it('has every option of a restore of a dump, with its default', () => {
+    const options = byName(tableRows(document, 'option'));
+    expect([...options.keys()].sort()).toEqual(Object.keys(dumpOptions.shape).sort());
+    const { fallback, keep_old, allow_errors, clean } = dumpOptions.parse({});
+    for (const [name, value] of Object.entries({ fallback, keep_old, allow_errors, clean })) {
+      expect(literal(options.get(name) ?? '')).toEqual(value);
+    }
+  });
 
   it('has every error code with its status', () => {
     const codes = tableRows(document, 'status').flatMap(([status, cell = '']) =>

@@ -47,7 +47,16 @@ export async function createDumpSite(
   const live = await createTestDatabase(`${name}_live`);
   const folder = await mkdtemp(path.join(inject('stack').folder, 'dumps-'));
   const { host, port, user, password } = live;
-  const argus = { name: 'argus', host, port, user, password, database: live.name, dumps: { folder } };
+  const argus = {
+    name: 'argus',
+    host,
+    port,
+    user,
+    password,
+    database: live.name,
+    dumps: { folder },
+    tenants: ['acme'],
+  };
   const thaw = await createTestThaw(name, worker, {
     services: [argus],
     ...places,

@@ -3,6 +3,7 @@ import { asIs, type FieldNaming, fieldError, parseRestoreInput } from '../../cli
 import { toRestoreRequest } from '../../client/restore-request.ts';
 import { configuredTables, findDatabase } from '../../config/database-config.ts';
 import type { ThawConfig } from '../../config/thaw-config.ts';
+import { isEnded } from '../../contract/progress.ts';
 import type { RestoreRequest } from '../../contract/restore-request.ts';
 import type { RunRequest } from '../../contract/run-request.ts';
 import type { TablePreview } from '../../preview/restore-preview.ts';
@@ -50,7 +51,7 @@ export function archivesSource(dependencies: ArchivesDependencies): Source<Archi
     preview: async ({ archives }, how) => toPreviewJson(archives, await preview(archives, how)),
     observe: (runId, description) => observeArchives(dependencies, runId, description),
     change: changeOf,
-    endLines,
+    lines: (run) => (isEnded(run.state) ? endLines(run) : []),
     recall: (runId) => recordedArchives(findRecorded, runId),
   };
 }

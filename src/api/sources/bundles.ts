@@ -144,8 +144,8 @@ function bundleSource(
         : { error: error.message, errorDetail: `${error.code}: ${error.message}\n${error.hint}` }),
     }),
 
-    endLines({ state, error }) {
-      const line = endLine(state, error);
+    lines({ state, error }) {
+      const line = isEnded(state) ? endLine(state, error) : null;
       return line === null ? [] : [line];
     },
 

@@ -42,10 +42,10 @@ export interface Source<R extends RunRequest = RunRequest> {
    *
    * @throws ThawError `InputInvalid`, also for a conflict strategy that the source does not know
    */
-  settings(input: SourceInput): SourceSettings;
+  settings(input: SourceInput, caller: Caller): SourceSettings;
 
   /** The settings that a restore is asked for with, without being saved. @throws ThawError `InputInvalid` */
-  settingsOnce(body: Readonly<Record<string, unknown>>): SourceSettings;
+  settingsOnce(body: Readonly<Record<string, unknown>>, caller: Caller): SourceSettings;
 
   /**
    * What a run does. Settings that were good when they were saved need not be any more: a database may be gone
@@ -68,8 +68,8 @@ export interface Source<R extends RunRequest = RunRequest> {
   /** What is written of a run that was observed. */
   change(run: Run): RunChange;
 
-  /** What its log says at its end. */
-  endLines(run: Run): LogLine[];
+  /** What its log says by now, without what its workflow writes itself; what was said before is said again. */
+  lines(run: Run): LogLine[];
 
   /** A run that Temporal does not know (any more), as whatever else remembers it; null where nothing does. */
   recall(runId: string): Promise<Run | null>;

@@ -2,18 +2,20 @@ import { fieldError } from '../../client/restore-input.ts';
 import type { RunRequest } from '../../contract/run-request.ts';
 import { type ArchivesDependencies, archivesSource } from './archives.ts';
 import { type BundlesDependencies, extractRunSource, uploadSource, urlSource } from './bundles.ts';
+import { type DumpsDependencies, dumpSource } from './dumps.ts';
 import type { Source } from './source.ts';
 
 /** The kinds of sources that this API restores from: the one place to add another to. */
 export class Sources {
   readonly #sources: ReadonlyMap<string, Source>;
 
-  constructor(dependencies: ArchivesDependencies & BundlesDependencies) {
+  constructor(dependencies: ArchivesDependencies & BundlesDependencies & DumpsDependencies) {
     this.#sources = new Map([
       ['upload', uploadSource(dependencies) as Source],
       ['extract_run', extractRunSource(dependencies) as Source],
       ['url', urlSource(dependencies) as Source],
       ['archives', archivesSource(dependencies) as Source],
+      ['dump', dumpSource(dependencies) as Source],
     ]);
   }
 

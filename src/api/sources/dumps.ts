@@ -1,0 +1,121 @@
+import { dumpWorkflow } from '../../client/dump-client.ts';
+import { toDumpRequest } from '../../client/dump-input.ts';
+import { asIs, type FieldNaming, fieldError } from '../../client/restore-input.ts';
+import type { ServiceConfig, ThawConfig } from '../../config/thaw-config.ts';
+import type { DumpRequest } from '../../contract/dump-request.ts';
+import type { RunRequest } from '../../contract/run-request.ts';
+import { demandAccess } from '../access.ts';
+import type { Caller } from '../caller.ts';
+import { serviceOfField, visibleConfig } from '../visible-services.ts';
+import { dumpStrategy, toDumpInput } from './dump-settings.ts';
+import { type DumpsFollowing, dumpChange, dumpLines, observeDump, recordedDump } from './dumps-run.ts';
+import type { Source, SourceInput, SourceSettings } from './source.ts';
+
+/** What restores of dumps need. */
+export interface DumpsDependencies extends DumpsFollowing {
+  readonly config: ThawConfig;
+}
+
+type DumpRunRequest = Extract<RunRequest, { sourceType: 'dump' }>;
+
+/** Seconds without a sign of life after which the work of a worker is given to another. */
+const heartbeatSeconds = 20;
+
+/** Dumps of services: what `thaw restore-dump` can do, but for files of this machine. */
+export function dumpSource(dependencies: DumpsDependencies): Source<DumpRunRequest> {
+  const { config, findDump } = dependencies;
+  const settings = (input: SourceInput, caller: Caller, naming: FieldNaming): SourceSettings => {
+    for (const [field, only] of Object.entries(bare)) refuseOther(field, Reflect.get(input, field), only);
+    const { source_ref: ref, options = {} } = input;
+    requestOf({ source_ref: ref, options }, config, { runId: '', caller }, naming);
+    return { ...bare, source_ref: ref ?? null, options };
+  };
+  return {
+    settings: (input, caller) => settings(input, caller, inOptions),
+
+    settingsOnce({ source_type: _, ...body }, caller) {
+      const own = [...Object.keys(bare), 'source_ref'];
+      const entries = Object.entries(body);
+      return settings(
+        {
+          ...Object.fromEntries(entries.filter(([name]) => own.includes(name))),
+          options: Object.fromEntries(entries.filter(([name]) => !own.includes(name))),
+        },
+        caller,
+        asIs,
+      );
+    },
+
+    async request(saved, owner) {
+      const { request, service } = requestOf(saved, config, owner, inOptions);
+      demandRights(owner.caller, request, service, config);
+      return { sourceType: 'dump', dump: request };
+    },
+
+    workflow: ({ dump }) => dumpWorkflow(dump),
+    preview: null,
+    observe: (runId, description) => observeDump(dependencies, runId, description),
+    change: dumpChange,
+    lines: dumpLines,
+    recall: (runId) => recordedDump(findDump, runId),
+  };
+}
+
+/** A dump is restored as it is; which part of it, its options say. */
+const bare = {
+  source_type: 'dump',
+  conflict_strategy: dumpStrategy,
+  include: ['describe', 'data'],
+  models: null,
+  create_models: true,
+} as const;
+
+/** A record that is sent back as it was read is taken. */
+function refuseOther(field: string, value: unknown, only: unknown): void {
+  if (value === undefined || JSON.stringify(value) === JSON.stringify(only)) return;
+  throw fieldError(field, `must be ${JSON.stringify(only)} for dumps, of which options choose parts`);
+}
+
+function inOptions(field: string): string {
+  return `options.${field}`;
+}
+
+function requestOf(
+  { source_ref, options }: Pick<SourceInput, 'source_ref' | 'options'>,
+  config: ThawConfig,
+  { runId, caller }: { readonly runId: string; readonly caller: Caller },
+  naming: FieldNaming,
+): { readonly request: DumpRequest; readonly service: ServiceConfig } {
+  const input = toDumpInput(source_ref, options, naming);
+  const service = serviceOfField(config, caller, input.service ?? undefined, naming('service'));
+  const named = { ...input, service: service.name };
+  return { request: toDumpRequest(named, visibleConfig(config, caller), runId, heartbeatSeconds), service };
+}
+
+/**
+ * Services are the operator's: a tenant that one is for may load into its database, and with `full` replace it. What
+ * reaches further, by SQL or by requests of the worker, is for root.
+ *
+ * @throws ApiError `FORBIDDEN`
+ */
+function demandRights(
+  caller: Caller,
+  request: DumpRequest,
+  service: ServiceConfig,
+  config: ThawConfig,
+): void {
+  const { mode, part, owner, options, checks, checkUrls, into } = request;
+  if (mode !== 'into-existing') demandAccess(caller, 'full', `The mode ${mode}`);
+  if (part.clean) demandAccess(caller, 'full', 'The option clean');
+  if (owner !== null) demandAccess(caller, 'full', 'The option owner');
+  if (options.length > 0) demandAccess(caller, 'full', 'The option restore_options');
+  if (checks.length > 0) demandAccess(caller, 'root', 'The option checks');
+  if (checkUrls.length > 0) demandAccess(caller, 'root', 'The option check_urls');
+  if (into !== null && !isBeside(into, service, config)) demandAccess(caller, 'root', `The database ${into}`);
+}
+
+/** Whether a database is that of the service, or is named after it and nobody else's. */
+function isBeside(into: string, { connection }: ServiceConfig, { services }: ThawConfig): boolean {
+  if (into === connection.name) return true;
+  return into.startsWith(`${connection.name}_`) && !services.some((other) => other.connection.name === into);
+}

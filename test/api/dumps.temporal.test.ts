@@ -1,0 +1,246 @@
+import { gzipSync } from 'node:zlib';
+import { pino } from 'pino';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { type RunningApi, startApi } from '../../src/api/server.ts';
+import type { NewToken } from '../../src/auth/sign-token.ts';
+import { openTemporal } from '../../src/client/temporal-connection.ts';
+import { createDumpSite, type DumpSite } from '../dump/dump-site.ts';
+import { zooSql } from '../dump/zoo.ts';
+import { describeWithPrograms, pgDump } from '../harness/client-programs.ts';
+import { testAuthorization, tokenEnv } from '../harness/token.ts';
+import { runIn } from './api-site.ts';
+import { type Answer, post, read } from './fake-restores.ts';
+
+let site: DumpSite;
+let api: RunningApi;
+/** The live database as it was dumped. */
+let content: string;
+
+const newest = 'argus_20250102_020000.sql.gz';
+
+/** A request of the tenant that the service is for, unless a test says otherwise. */
+async function ask(path: string, init: RequestInit = {}, token: Partial<NewToken> = {}): Promise<Answer> {
+  const authorization = await testAuthorization({ tenant: 'acme', access: 'full', ...token });
+  const headers = { ...Object.fromEntries(new Headers(init.headers)), authorization };
+  return read(await fetch(`${api.url}${path}`, { ...init, headers }));
+}
+
+/** Starts a restore that is not saved. @returns the id of its run */
+async function start(body: object, token: Partial<NewToken> = {}): Promise<string> {
+  const { status, json } = await ask('/api/restores', post({ source_type: 'dump', ...body }), token);
+  expect({ status, error: json.error }).toEqual({ status: 202 });
+  return String(json.data.run_id);
+}
+
+/** The log of a run, as `level: message`. */
+async function logOf(runId: string): Promise<string[]> {
+  const { json } = await ask(`/api/data/restore_logs?filter[where][run_id]=${runId}`);
+  const lines = json.data as unknown as { readonly level: string; readonly message: string }[];
+  return lines.map(({ level, message }) => `${level}: ${message}`);
+}
+
+describeWithPrograms('dumps over the API', () => {
+  beforeAll(async () => {
+    site = await createDumpSite('dump_api');
+    await site.query(zooSql);
+    content = await site.content();
+    const dump = gzipSync(await pgDump(site.live, '--no-owner', '-x'));
+    await site.put(newest, dump);
+    await site.put('argus_20250101_020000.sql.gz', dump.subarray(0, dump.length - 20));
+    await site.put('tar.tar.gz', gzipSync(await pgDump(site.live, '--format=tar')));
+    api = await startApi({
+      config: site.thaw.config,
+      env: { ...tokenEnv, THAW_DATABASE_URL: site.thaw.database.url },
+      port: 0,
+      temporal: openTemporal({ TEMPORAL_ADDRESS: site.thaw.temporal.address }),
+      taskQueue: site.thaw.temporal.taskQueue,
+      logger: pino({ level: 'silent' }),
+      reconcileSeconds: 1,
+    });
+  }, 120_000);
+
+  beforeEach(async () => {
+    await site.query('drop table if exists shop.carts; delete from shop.orders');
+  });
+
+  afterAll(async () => {
+    await api.close();
+    await site.close();
+  });
+
+  test('a dump takes the place of the live database, observed and verified', async () => {
+    const runId = await start({ source_ref: 'latest', service: 'argus', keep_old: '90m' });
+    const run = await runIn(api, runId, ['completed']);
+    expect(await site.content()).toBe(content);
+    const [, old] = await site.databases();
+    expect(run).toMatchObject({
+      ...{ database: site.live.name, progress: 100, error: null },
+      archives: { done: 1, total: 1 },
+      dump: {
+        ...{ service: 'argus', mode: 'swap', step: null, key: newest, left_behind: [], passed_over: [] },
+        proof: { key: newest, format: 'plain', compression: 'gzip', server_version: expect.any(String) },
+        report: {
+          outcome: 'verified',
+          tables: expect.arrayContaining([
+            { table: 'shop.orders', before: 0, before_is_estimate: false, dump: 15, after: 15 },
+          ]),
+          before: { database: site.live.name },
+        },
+        old: { name: old, drop_at: expect.any(String) },
+      },
+    });
+    const { rows } = (run.dump as { report: { after: { rows: number } } }).report.after;
+    expect(rows).toBeGreaterThan(15);
+    const record = await ask(`/api/data/restore_runs/${runId}`);
+    expect(record.json.data).toMatchObject({
+      ...{ source_type: 'dump', restore_id: null, status: 'completed', progress: 100, error: null },
+      records_imported: rows,
+      progress_detail: { files_total: 1, files_completed: 1, dump: newest, verification: 'verified' },
+      config_snapshot: { source_ref: 'latest', options: { service: 'argus', keep_old: '90m' } },
+    });
+    const log = await logOf(runId);
+    expect(log).toEqual(
+      expect.arrayContaining([
+        `info: Dump ${newest} is whole`,
+        `info: Loaded ${newest} for ${site.live.name} (swap)`,
+        expect.stringMatching(/^info: Verification: verified, \d+ checks$/),
+        expect.stringContaining(`The old database is kept as ${old}`),
+      ]),
+    );
+    expect(log.at(-1)).toBe('info: Restore completed successfully');
+    expect(new Set(log).size).toBe(log.length);
+  });
+
+  test('a saved restore of a dump runs, fails with its reason, and is counted', async () => {
+    const options = {
+      service: 'argus',
+      mode: 'into-existing',
+      data_only: true,
+      only_tables: ['shop.orders'],
+    };
+    const body = { name: 'Orders', source_type: 'dump', source_ref: 'tar.tar.gz', options };
+    const saved = await ask('/api/data/restores', post(body));
+    expect(saved).toMatchObject({
+      status: 201,
+      json: { data: { ...body, conflict_strategy: 'replace', include: ['describe', 'data'] } },
+    });
+    const id = String(saved.json.data.id);
+    // What was read may be sent back.
+    const { source_type, source_ref, conflict_strategy, include, models, create_models } = saved.json.data;
+    const same = { source_type, source_ref, conflict_strategy, include, models, create_models };
+    expect((await ask(`/api/data/restores/${id}`, { ...post(same), method: 'PUT' })).status).toBe(200);
+
+    const keyed = { method: 'POST', headers: { 'idempotency-key': 'orders' } };
+    const edit = { access: 'edit' } as const;
+    const answers = await Promise.all(
+      Array.from({ length: 4 }, () => ask(`/api/restores/${id}/run`, keyed, edit)),
+    );
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+    const [runId = '', ...others] = new Set(answers.map(({ json }) => String(json.data.run_id)));
+    expect(others).toEqual([]);
+    expect(await runIn(api, runId, ['completed'])).toMatchObject({
+      counts: { records_inserted: 15 },
+      dump: { mode: 'into-existing', key: 'tar.tar.gz', old: null },
+    });
+    expect(await site.query('select count(*)::int as rows from shop.orders')).toEqual([{ rows: 15 }]);
+
+    const again = await ask(`/api/restores/${id}/run`, { method: 'POST' }, edit);
+    const failed = await runIn(api, String(again.json.data.run_id), ['failed']);
+    expect(failed).toMatchObject({ error: { code: 'DumpRejected' }, dump: { key: 'tar.tar.gz' } });
+    const log = await logOf(String(again.json.data.run_id));
+    expect(log).toContain(`warn: ${site.live.name} is as it was.`);
+    expect(log.at(-1)).toMatch(/^error: Restore failed: /);
+    expect((await ask(`/api/data/restores/${id}`)).json.data).toMatchObject({
+      ...{ total_runs: 2, successful_runs: 1, failed_runs: 1 },
+    });
+    expect((await ask(`/api/restores/${id}/run`, post({ dry_run: true }))).status).toBe(400);
+  });
+
+  test('a run is paused, resumed and cancelled, and one at a time', async () => {
+    const options = { service: 'argus', data_only: true, only_tables: ['shop.orders'] };
+    const body = { name: 'Held', source_type: 'dump', source_ref: 'tar.tar.gz', options };
+    const id = String((await ask('/api/data/restores', post(body))).json.data.id);
+    const run = () => ask(`/api/restores/${id}/run`, { method: 'POST' });
+    const holder = await site.live.client();
+    await holder.query('begin; lock table shop.orders in access exclusive mode');
+    const runId = String((await run()).json.data.run_id);
+    await expect
+      .poll(async () => (await ask(`/api/runs/${runId}`)).json.data.dump, { timeout: 30_000 })
+      .toMatchObject({ step: expect.stringMatching(/survey|load/) });
+    expect(await run()).toMatchObject({
+      status: 409,
+      json: { error_code: 'CONFLICT', data: { run_id: runId } },
+    });
+    expect((await ask(`/api/runs/${runId}/pause`, post({ now: true, reason: 'lunch' }))).status).toBe(200);
+    expect(await runIn(api, runId, ['paused'])).toMatchObject({ reason: 'lunch' });
+    expect((await ask(`/api/runs/${runId}/resume`, { method: 'POST' })).status).toBe(200);
+    await runIn(api, runId, ['planning', 'running']);
+    expect((await ask(`/api/restores/${id}/cancel`, { method: 'POST' })).status).toBe(200);
+    expect(await runIn(api, runId, ['cancelled'])).toMatchObject({ dump: { key: 'tar.tar.gz' } });
+    await holder.query('rollback');
+    await holder.end();
+    expect(await site.query('select count(*)::int as rows from shop.orders')).toEqual([{ rows: 0 }]);
+    expect((await logOf(runId)).filter((line) => line.startsWith('warn: '))).toEqual(
+      expect.arrayContaining(['warn: Cancel asked for by user', 'warn: Restore cancelled by user']),
+    );
+  });
+
+  test('a dump that is not good gives way to none unless asked, and its events tell so', async () => {
+    const wanted = { source_ref: 'argus_20250101_020000.sql.gz', service: 'argus' };
+    const runId = await start(wanted);
+    const headers = { authorization: await testAuthorization({ tenant: 'acme', access: 'read' }) };
+    const events = await (await fetch(`${api.url}/api/runs/${runId}/events`, { headers })).text();
+    expect(events).toMatch(/^id: end$/m);
+    expect(events).toContain('Restore failed: ');
+    expect(await runIn(api, runId, ['failed'])).toMatchObject({
+      ...{ progress: 0, error: { code: 'ArchiveCorrupt' } },
+      dump: { passed_over: [{ key: wanted.source_ref }], report: null },
+    });
+    expect(await logOf(runId)).toContainEqual(
+      expect.stringMatching(/^warn: Dump argus_20250101_020000.sql.gz is not good: ArchiveCorrupt/),
+    );
+  });
+
+  test('who may not replace may load, and a tenant sees its own services only', async () => {
+    const body = { source_type: 'dump', source_ref: 'tar.tar.gz', service: 'argus' };
+    const asked = async (changes: object, token: Partial<NewToken>) => {
+      const { status, json } = await ask('/api/restores', post({ ...body, ...changes }), token);
+      if (status === 202)
+        await ask(`/api/runs/${json.data.run_id}/cancel`, { method: 'POST' }, { access: 'root' });
+      return status;
+    };
+    const [edit, full] = [{ access: 'edit' }, { access: 'full' }] as const;
+    const load = { mode: 'into-existing' };
+    const other = site.thaw.database.name;
+    for (const [changes, refused] of [
+      [{}, edit],
+      [{ mode: 'recreate' }, edit],
+      [{ clean: true }, edit],
+      [{ restore_options: '--clean --if-exists' }, edit],
+      [{ ...load, owner: 'postgres' }, edit],
+      [{ ...load, restore_options: '--no-owner' }, edit],
+      [{ ...load, checks: ['true'] }, full],
+      [{ ...load, check_urls: ['http://127.0.0.1/'] }, full],
+      [{ ...load, into: other }, full],
+      [{ ...load, into: 'postgres' }, full],
+    ] as const) {
+      expect({ changes, status: await asked(changes, refused) }).toEqual({ changes, status: 403 });
+    }
+    expect(await asked({ ...load, into: `${site.live.name}_new`, create: true }, edit)).toBe(202);
+    const stranger = { tenant: 'other', access: 'full' } as const;
+    const strange = await ask('/api/restores', post(body), stranger);
+    expect(strange).toMatchObject({
+      status: 400,
+      json: {
+        error: 'service: is not configured (got "argus")',
+        data: { hint: 'No service is for this tenant.' },
+      },
+    });
+    expect(await asked({ service: other }, full)).toBe(400);
+    expect((await ask('/api/data/restores', post({ name: 'x', ...saved(body) }), stranger)).status).toBe(400);
+  });
+});
+
+function saved({ service, ...rest }: { readonly service: string }) {
+  return { ...rest, options: { service } };
+}

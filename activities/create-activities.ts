@@ -21,8 +21,10 @@ import { loadDump } from './load-dump.ts';
 import { migrateSchema } from './migrate-schema.ts';
 import { nameHolder } from './name-holder.ts';
 import { notifyDrill } from './notify-drill.ts';
+import { notifySystem } from './notify-system.ts';
 import { planDrill } from './plan-drill.ts';
 import { planRestore } from './plan-restore.ts';
+import { planSystem } from './plan-system.ts';
 import { prepareTable } from './prepare-table.ts';
 import { proveDump } from './prove-dump.ts';
 import { recordDrill } from './record-drill.ts';
@@ -31,9 +33,11 @@ import { recordExtract } from './record-extract.ts';
 import { recordRestore } from './record-restore.ts';
 import { recordRun } from './record-run.ts';
 import { renewLease } from './renew-lease.ts';
+import { runHook } from './run-hook.ts';
 import { surveyDatabase } from './survey-database.ts';
 import { swapDatabase } from './swap-database.ts';
 import { tallyLedger } from './tally-ledger.ts';
+import { undoSwap } from './undo-swap.ts';
 import { updateWatermark } from './update-watermark.ts';
 import { verifyArchives } from './verify-archives.ts';
 import { verifyDump } from './verify-dump.ts';
@@ -92,6 +96,10 @@ export function createActivities(
     dropScratch: dropScratch(thaw),
     recordDrill: recordDrill(thaw),
     notifyDrill: notifyDrill(thaw),
+    planSystem: planSystem(thaw, searchAttributes),
+    runHook: runHook(thaw),
+    notifySystem: notifySystem(thaw),
+    undoSwap: undoSwap(thaw),
     writeExtract: writeExtract(thaw),
     recordExtract: recordExtract(control),
   };

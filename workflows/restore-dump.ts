@@ -5,12 +5,14 @@ import {
   CancelledFailure,
   type ChildWorkflowHandle,
   condition,
+  getExternalWorkflowHandle,
   isCancellation,
   ParentClosePolicy,
   proxyActivities,
   setCurrentDetails,
   setHandler,
   startChild,
+  workflowInfo,
 } from '@temporalio/workflow';
 import type {
   DatabaseFacts,
@@ -26,10 +28,11 @@ import type {
 } from '../src/contract/dump-activities.ts';
 import type { DumpRef, DumpRequest } from '../src/contract/dump-request.ts';
 import { errorTraits } from '../src/contract/error-code.ts';
-import { progressQuery, releaseSignal } from '../src/contract/messages.ts';
+import { gateReachedSignal, proceedSignal, progressQuery, releaseSignal } from '../src/contract/messages.ts';
 import { databaseWorkflowId, oldDatabaseWorkflowId, workflowTypes } from '../src/contract/names.ts';
 import type { TableError } from '../src/contract/outcome.ts';
 import { isEnded, type RestoreState } from '../src/contract/progress.ts';
+import type { DumpGate } from '../src/contract/system-request.ts';
 import { isAboutDump } from '../src/restore/dump-faults.ts';
 import { isAllOrNothing, isRepeatable } from '../src/restore/dump-modes.ts';
 import { describeDump, dumpProgress } from '../src/restore/dump-progress.ts';
@@ -91,6 +94,9 @@ function activitiesOf(request: DumpRequest) {
  * swap     gives the new database its name. Who cancels from here on comes too late.
  * finish   entered by an error or a cancel too: removes what came to no good end, writes the record, lets go.
  *
+ * One that is part of the restore of a system waits at two gates, before load and swap, until that says go on; there
+ * nothing but a cancel ends it.
+ *
  * A pause takes hold before the next step; with `--now` the step under way is broken off, and begun again at
  * resume.
  */
@@ -106,8 +112,10 @@ export async function restoreDump(request: DumpRequest): Promise<DumpOutcome> {
     // Know what the live database is.
     await restore.survey();
     // Load, and see that it is what the dump says.
+    await restore.passGate('load');
     await restore.load();
     await restore.verify();
+    await restore.passGate('swap');
     // Put it in the place of the live one.
     await restore.swap();
   } catch (error) {
@@ -139,6 +147,8 @@ class DumpRun {
   readonly #passedOver: { key: string; reason: string }[] = [];
   #proof: DumpProof | null = null;
   #before: DatabaseFacts | null = null;
+  /** Gates that the restore of the system has opened. */
+  readonly #open = new Set<DumpGate>();
   #hasBegunLoad = false;
   #load: DumpLoad | null = null;
   #report: DumpReport | null = null;
@@ -163,6 +173,9 @@ class DumpRun {
   /** Sets the handlers of messages and queries. */
   listen(): void {
     setHandler(progressQuery, () => this.#progress());
+    setHandler(proceedSignal, (gate) => {
+      this.#open.add(gate);
+    });
     this.#control.listen(() => this.#show());
     this.#show();
   }
@@ -184,6 +197,15 @@ class DumpRun {
       throw await this.#busy(workflowId);
     }
     await throwIfCancelled();
+  }
+
+  /** Waits for the restore of the system that this one is part of, if it is. */
+  async passGate(gate: DumpGate): Promise<void> {
+    const { parent } = workflowInfo();
+    if (this.#request.isGated !== true || parent === undefined) return;
+    const { restoreId } = this.#request;
+    await getExternalWorkflowHandle(parent.workflowId).signal(gateReachedSignal, { restoreId, gate });
+    await condition(() => this.#open.has(gate));
   }
 
   async choose(): Promise<void> {

@@ -14,17 +14,21 @@ import type { DrillReport } from '../contract/drill.ts';
 import type { DumpOutcome } from '../contract/dump-activities.ts';
 import type { RestoreOutcome } from '../contract/outcome.ts';
 import type { RestoreProgress } from '../contract/progress.ts';
+import type { SystemOutcome } from '../contract/system-activities.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { StoredDumpRestore } from '../postgres/dump-records.ts';
 import type { StoredRestore } from '../postgres/restores.ts';
+import { isSystemProgress } from '../restore/system-progress.ts';
 import type { CommandContext } from './context.ts';
 import { drillLines } from './drill-lines.ts';
 import { dumpRecordLines, dumpStatusLines } from './dump-lines.ts';
 import { type TemporalFlags, withConfig, withTemporal } from './flags.ts';
+import type { Followed } from './follow.ts';
 import type { Printer } from './printer.ts';
 import { progressLine } from './progress-line.ts';
 import { recordLines, statusLines } from './status-lines.ts';
-import { drillsOf, dumpsOf, findTemporal, restoresOf } from './temporal.ts';
+import { systemProgressLines, systemStatusLines } from './system-lines.ts';
+import { drillsOf, dumpsOf, findTemporal, restoresOf, systemsOf, type Temporal } from './temporal.ts';
 
 interface StatusFlags extends TemporalFlags {
   readonly config?: string;
@@ -90,10 +94,12 @@ type Status =
   | StoredRestore
   | DumpOutcome
   | StoredDumpRestore
-  | DrillReport;
+  | DrillReport
+  | SystemOutcome;
 
 function linesOf(status: Status): string[] {
   if ('drillId' in status) return drillLines(status);
+  if ('downtimeSeconds' in status) return systemStatusLines(status);
   if ('passedOver' in status) return dumpStatusLines(status);
   if ('seconds' in status) return statusLines(status);
   if (!('request' in status)) return runningLines(status);
@@ -107,21 +113,30 @@ async function askTemporal(
   restoreId: string,
   flags: StatusFlags,
   { env }: CommandContext,
-): Promise<RestoreProgress | RestoreOutcome | DumpOutcome | DrillReport | null> {
+): Promise<RestoreProgress | RestoreOutcome | DumpOutcome | DrillReport | SystemOutcome | null> {
   const temporal = await findTemporal(flags, env);
   if (temporal === null) return null;
   try {
     const restores = restoresOf(temporal);
     const standing = await restores.standing(restoreId);
     if (standing === 'unknown') return null;
-    const [dumps, drills] = [dumpsOf(temporal), drillsOf(temporal)];
-    const other = (await drills.isDrill(restoreId)) ? drills : restores;
-    const kind = (await dumps.isDump(restoreId)) ? dumps : other;
+    const kind = await kindOf(restoreId, temporal);
     if (standing === 'running') return await kind.progress(restoreId);
     return await kind.outcome(restoreId).catch(() => null);
   } finally {
     await temporal.close();
   }
+}
+
+/** What tells of a restore, by what it restores. */
+async function kindOf(
+  restoreId: string,
+  temporal: Temporal,
+): Promise<Followed<RestoreOutcome | DumpOutcome | DrillReport | SystemOutcome>> {
+  const [dumps, systems, drills] = [dumpsOf(temporal), systemsOf(temporal), drillsOf(temporal)];
+  if (await dumps.isDump(restoreId)) return dumps;
+  if (await systems.isSystem(restoreId)) return systems;
+  return (await drills.isDrill(restoreId)) ? drills : restoresOf(temporal);
 }
 
 async function askDatabases(
@@ -145,6 +160,7 @@ async function askDatabases(
 }
 
 function runningLines(status: RestoreProgress): string[] {
+  if (isSystemProgress(status)) return systemProgressLines(status);
   return [
     `Restore ${status.restoreId} of ${status.database}`,
     progressLine(status),

@@ -8,7 +8,8 @@ import { followRestore } from './follow.ts';
 import { Interrupt } from './interrupt.ts';
 import { progressView } from './progress-view.ts';
 import { summaryLines } from './summary.ts';
-import { drillsOf, dumpsOf, requireTemporal, restoresOf } from './temporal.ts';
+import { systemLines } from './system-lines.ts';
+import { drillsOf, dumpsOf, requireTemporal, restoresOf, systemsOf } from './temporal.ts';
 
 interface WatchFlags extends TemporalFlags {
   readonly json?: boolean;
@@ -66,6 +67,13 @@ async function watch(
       if (report === null) return exitCodes.interrupted;
       tell(report, drillLines(report));
       return drillExitCode(report);
+    }
+    const systems = systemsOf(temporal);
+    if (await systems.isSystem(restoreId)) {
+      const outcome = await followRestore(systems, restoreId, follow);
+      if (outcome === null) return exitCodes.interrupted;
+      tell(outcome, systemLines(outcome));
+      return dumpExitCode(outcome);
     }
     const outcome = await followRestore(restoresOf(temporal), restoreId, follow);
     if (outcome === null) return exitCodes.interrupted;

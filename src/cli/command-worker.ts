@@ -7,6 +7,7 @@ import {
   type TemporalFlags,
   withConfig,
   withLog,
+  withSystem,
   withTemporal,
 } from './flags.ts';
 import { Interrupt } from './interrupt.ts';
@@ -15,6 +16,7 @@ import { clusterTaskQueue, servicePlace } from './temporal.ts';
 
 interface WorkerFlags extends TemporalFlags, LogFlags {
   readonly config?: string;
+  readonly system?: string;
   readonly taskQueue?: string;
 }
 
@@ -26,7 +28,7 @@ Examples:
 
 /** `thaw worker`: does the work of restores in a cluster. */
 export function addWorkerCommand(program: Command, context: CommandContext): void {
-  const command = withTemporal(withConfig(program.command('worker')));
+  const command = withTemporal(withSystem(withConfig(program.command('worker'))));
   withLog(command, 'info')
     .summary('run a worker for a Temporal cluster')
     .description(
@@ -44,7 +46,7 @@ export function addWorkerCommand(program: Command, context: CommandContext): voi
       const interrupt = new Interrupt();
       try {
         await runWorker({
-          config,
+          config: flags.system === undefined ? config : { ...config, systemFile: flags.system },
           env,
           connection: place.options,
           namespace: place.namespace,

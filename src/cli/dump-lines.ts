@@ -34,8 +34,8 @@ export function dumpRecordLines(restores: readonly StoredDumpRestore[]): string[
   });
 }
 
-/** How a command ends after a restore of a dump that ended so. */
-export function dumpExitCode({ state, error }: DumpOutcome): ExitCode {
+/** How a command ends after a restore of a dump, or of a system of them, that ended so. */
+export function dumpExitCode({ state, error }: Pick<DumpOutcome, 'state' | 'error'>): ExitCode {
   if (state === 'completed') return exitCodes.done;
   if (state === 'cancelled') return exitCodes.interrupted;
   const isInvalid =

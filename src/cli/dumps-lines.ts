@@ -41,7 +41,7 @@ export function dumpJson(dump: KnownDump, now: number) {
 }
 
 /** `40 min`, `13 h`, `12 d`. */
-function ageText(seconds: number): string {
+export function ageText(seconds: number): string {
   if (seconds < 3600) return `${Math.max(0, Math.floor(seconds / 60))} min`;
   const hours = Math.floor(seconds / 3600);
   return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} d`;

@@ -21,6 +21,14 @@ export function withConfig(command: Command): Command {
   return command.option('-c, --config <path>', 'configuration file (THAW_CONFIG)');
 }
 
+/** Adds `--system`. */
+export function withSystem(command: Command): Command {
+  return command.option(
+    '--system <path>',
+    'file that describes systems (THAW_SYSTEM, default: system.yaml beside the configuration)',
+  );
+}
+
 /** Adds the flags that say where Temporal is. */
 export function withTemporal(command: Command): Command {
   return command

@@ -1,12 +1,15 @@
 import type { DumpProgress } from '../contract/dump-activities.ts';
 import { type Extent, isEnded, type RestoreProgress } from '../contract/progress.ts';
+import type { SystemProgress } from '../contract/system-activities.ts';
 import { isDumpProgress } from '../restore/dump-progress.ts';
 import { formatBytes, formatCount } from '../restore/format.ts';
+import { isSystemProgress } from '../restore/system-progress.ts';
 
 /** Progress in one line: `running  412/1,035 archives  412,000 rows  61,200 rows/s  ETA 12 s`. */
 export function progressLine(progress: RestoreProgress): string {
   const { tally } = progress;
   if (isDumpProgress(progress)) return dumpLine(progress);
+  if (isSystemProgress(progress)) return systemLine(progress);
   if (progress.state === 'queued' || progress.state === 'planning') return progress.state;
   const { inserted, updated, skipped } = tally.rows;
   const parts = [
@@ -29,6 +32,20 @@ function dumpLine({ state, reason, step, dump, bytes }: DumpProgress): string {
     ...(isEnded(state) ? [] : [step]),
     ...(dump === null ? [] : [dump.key]),
     ...(isCounted ? [`${formatBytes(bytes.done)} of ${formatBytes(bytes.total ?? bytes.done)}`] : []),
+  ].join('  ');
+}
+
+/** `running  restore:argus, restore:hermes  0/2 databases`, and what waits for an operator. */
+function systemLine({ restoreId, state, reason, archives, systemSteps, waiting }: SystemProgress): string {
+  const running = systemSteps.filter((step) => step.state === 'running').map(({ step }) => step);
+  return [
+    state + (reason === null ? '' : ` (${reason})`),
+    ...(isEnded(state) || running.length === 0 ? [] : [running.join(', ')]),
+    ...(archives.total === null ? [] : [`${extent(archives)} databases`]),
+    ...waiting.map(
+      ({ step, error }) =>
+        `WAITING for: thaw decide ${restoreId} ${step} retry|skip|abort (${error.message})`,
+    ),
   ].join('  ');
 }
 

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { DrillClient } from '../client/drill-client.ts';
 import { DumpClient } from '../client/dump-client.ts';
 import { RestoreClient } from '../client/restore-client.ts';
+import { SystemClient } from '../client/system-client.ts';
 import { temporalSettings } from '../client/temporal-connection.ts';
 import { resolveSetting, stateDir } from '../config/environment.ts';
 import { defaultTaskQueue } from '../contract/names.ts';
@@ -115,6 +116,11 @@ export function dumpsOf(temporal: Temporal, taskQueue: string = defaultTaskQueue
 /** What asks after drills. */
 export function drillsOf(temporal: Temporal, taskQueue: string = defaultTaskQueue): DrillClient {
   return new DrillClient(temporal.client, taskQueue);
+}
+
+/** The same of systems. */
+export function systemsOf(temporal: Temporal, taskQueue: string = defaultTaskQueue): SystemClient {
+  return new SystemClient(temporal.client, taskQueue);
 }
 
 /** The task queue that workers of a cluster listen on. */

@@ -5,6 +5,8 @@ import { ThawError } from '../contract/thaw-error.ts';
 /** The environment variables that Thaw reads, for help and documentation. */
 export const environmentVariables = {
   THAW_CONFIG: 'The configuration file, where --config is absent.',
+  THAW_SYSTEM:
+    'The file that describes systems, where --system is absent. Default: system.yaml beside config.yaml.',
   THAW_STATE_DIR: 'Where the own Temporal server of `thaw restore` keeps its state.',
   THAW_TASK_QUEUE: 'Task queue of the workers. Default: thaw.',
   THAW_DATABASE_URL: 'Control database of `thaw api`: saved restores, runs, logs.',

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { parse, YAMLParseError } from 'yaml';
 import { ThawError } from '../contract/thaw-error.ts';
 import { type ConfigFile, configFile, configKeys } from './config.ts';
 import { configError } from './config-error.ts';
+import { parseYaml } from './parse-yaml.ts';
 import { configuredServices, databaseServices, storeOfServices, strongestFirst } from './services.ts';
 import { environmentSslMode } from './ssl-mode.ts';
 import { storeConfig } from './store-config.ts';
@@ -58,21 +58,6 @@ export function parseConfig(text: string, file: string, env: NodeJS.ProcessEnv):
     },
     auditTrail: result.data.defaults.audit_trail_storage_type,
   };
-}
-
-function parseYaml(text: string, file: string): unknown {
-  try {
-    return parse(text, { merge: true });
-  } catch (error) {
-    const line = error instanceof YAMLParseError ? error.linePos?.[0].line : undefined;
-    // Its message quotes the lines around the mistake, which may hold a password.
-    const reason =
-      error instanceof YAMLParseError ? error.code.toLowerCase().replaceAll('_', ' ') : 'unreadable';
-    throw new ThawError('ConfigInvalid', `${file}${line ? `:${line}` : ''}: not valid YAML (${reason})`, {
-      object: file,
-      hint: `Correct ${file}.`,
-    });
-  }
 }
 
 /** Leaves out the archiver's own sections: a variable missing there is no concern of a restore. */

@@ -104,6 +104,8 @@ export interface ThawConfig {
   readonly restoreWatermark: WatermarkConfig;
   /** Where audit events go. @default 's3' */
   readonly auditTrail: StorageType;
+  /** `system.yaml`, where `--system` names it. */
+  readonly systemFile?: string;
 }
 
 /** A database with its dumps. */

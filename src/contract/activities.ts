@@ -7,6 +7,7 @@ import type { ExtractActivities } from './extract-request.ts';
 import type { ArchiveFailure, ColumnNote, RestoreOutcome, Tally } from './outcome.ts';
 import type { RestoreState } from './progress.ts';
 import type { RestoreOptions, RestoreRequest, TableRequest } from './restore-request.ts';
+import type { SystemActivities } from './system-activities.ts';
 import type { WatermarkPosition, WatermarkUpdates } from './watermark.ts';
 
 /** What the activities of one table need to find their place: names only. */
@@ -215,7 +216,8 @@ export interface Activities
     BundleActivities,
     DrillActivities,
     DumpActivities,
-    ExtractActivities {
+    ExtractActivities,
+    SystemActivities {
   /** Makes the tables that are not there from their archived schemas, as far as it can; `prepareTable` tells why not. */
   createTables(request: RestoreRequest): Promise<void>;
   /** Checks the request against the worker's own configuration and orders the tables. */

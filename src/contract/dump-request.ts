@@ -86,6 +86,8 @@ export interface DumpRequest {
   readonly checks: readonly string[];
   /** URLs that must answer with success after the load. */
   readonly checkUrls: readonly string[];
+  /** It is part of the restore of a system, and waits for it before its load and before its swap. */
+  readonly isGated?: boolean;
   /** Seconds without a sign of life after which the work of a worker is given to another. @default 20 */
   readonly heartbeatSeconds?: number;
 }

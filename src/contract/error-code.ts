@@ -87,6 +87,12 @@ export const errorTraits = {
     exit: 3,
     hint: 'What was loaded is not what was expected; the report names each check. The live database is as it was.',
   },
+  StepFailed: {
+    retryable: false,
+    http: 422,
+    exit: 1,
+    hint: 'Correct what the step does in system.yaml, or what it needs, then `thaw decide` retry, or restore again.',
+  },
   TargetMissing: {
     retryable: false,
     http: 404,

@@ -1,6 +1,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { TableOutcome } from './outcome.ts';
 import type { RestoreProgress, RestoreState, TableProgress } from './progress.ts';
+import type { Decision, DumpGate, GateReached } from './system-request.ts';
 
 /** What a pause says besides: why, and whether loads in flight are rolled back now or may finish. */
 export interface PauseRequest {
@@ -32,3 +33,10 @@ export const tableProgressSignal = defineSignal<[TableProgress]>('tableProgress'
 
 /** From a restore of a dump to what holds its database: it may go. */
 export const releaseSignal = defineSignal('release');
+
+/** From a restore of a dump to that of its system: it waits at a gate. */
+export const gateReachedSignal = defineSignal<[GateReached]>('gateReached');
+/** From a restore of a system to those of its dumps: it may go through a gate. */
+export const proceedSignal = defineSignal<[DumpGate]>('proceed');
+/** What becomes of a failed step of a system: refused unless it waits for that. */
+export const decideUpdate = defineUpdate<void, [Decision]>('decide');

@@ -16,6 +16,7 @@ export const workflowTypes = {
   dropOldDatabase: 'dropOldDatabase',
   backupDump: 'backupDump',
   drill: 'drill',
+  restoreSystem: 'restoreSystem',
 } as const;
 
 /** Search attributes, all of type Keyword; a worker registers them when it starts. */

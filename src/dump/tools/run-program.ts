@@ -12,6 +12,8 @@ export interface ProgramRun {
   readonly args: readonly string[];
   /** The whole environment. */
   readonly env: NodeJS.ProcessEnv;
+  /** The folder that it runs in. @default that of this process */
+  readonly cwd?: string;
   readonly signal: AbortSignal;
   /** Goes to its standard input; without it, the program has none. */
   readonly input?: AsyncIterable<Uint8Array>;
@@ -48,6 +50,7 @@ export async function runProgram(run: ProgramRun): Promise<ProgramEnd> {
   signal.throwIfAborted();
   const child = spawn(run.program, run.args, {
     env: run.env,
+    cwd: run.cwd,
     detached: true,
     stdio: [run.input ? 'pipe' : 'ignore', run.onOutput ? 'pipe' : 'ignore', 'pipe'],
   });

@@ -1,12 +1,18 @@
 import type { DumpActivities } from '../src/contract/dump-activities.ts';
 import type { DumpRef } from '../src/contract/dump-request.ts';
+import type { ErrorCode } from '../src/contract/error-code.ts';
+import { ThawError } from '../src/contract/thaw-error.ts';
 import { type ProvenDump, proveDump as prove } from '../src/dump/format/prove.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
-import { writeProof } from '../src/postgres/dump-proofs.ts';
+import { writeFault, writeProof } from '../src/postgres/dump-proofs.ts';
+import { isDamage } from '../src/restore/dump-faults.ts';
 import { bytesInto, type DumpTools, withDumpTools } from './dump-tools.ts';
 import { keepRecord } from './keep-record.ts';
 
-/** Reads a dump to its end, and keeps what it found: counts and contents grow with its tables. */
+/**
+ * Reads a dump to its end, and keeps what it found: counts and contents grow with its tables; of one that is not good,
+ * why.
+ */
 export function proveDump(thaw: ThawContext): DumpActivities['proveDump'] {
   return ({ request, dump }) =>
     withDumpTools(thaw, request, async (tools) => {
@@ -16,15 +22,34 @@ export function proveDump(thaw: ThawContext): DumpActivities['proveDump'] {
     });
 }
 
-/** Reads a dump to its end. */
+/** Reads a dump to its end; that it is not good is kept. */
 export async function proveAgain(
-  { env, signal, progress, withStore }: DumpTools,
+  tools: DumpTools,
   dump: DumpRef,
 ): Promise<{ readonly place: string; readonly proved: ProvenDump }> {
+  const { env, signal, progress, withStore } = tools;
   progress.enter('download', dump.key);
   return withStore(async (store) => {
-    const proved = await prove(store, dump, { env, signal, onBytes: bytesInto(progress) });
-    progress.enter('merge', dump.key);
-    return { place: store.name, proved };
+    try {
+      const proved = await prove(store, dump, { env, signal, onBytes: bytesInto(progress) });
+      progress.enter('merge', dump.key);
+      return { place: store.name, proved };
+    } catch (error) {
+      if (error instanceof ThawError && isDamage(error.code))
+        await keepFault(tools, store.name, dump, error.code);
+      throw error;
+    }
   });
+}
+
+/** That it cannot be kept is not what the restore ends by. */
+async function keepFault(
+  { inMaintenance }: DumpTools,
+  place: string,
+  dump: DumpRef,
+  fault: ErrorCode,
+): Promise<void> {
+  await inMaintenance((client) => keepRecord(client, () => writeFault(client, place, dump, fault))).catch(
+    () => false,
+  );
 }

@@ -35,9 +35,10 @@ export async function printDumps(job: DumpsJob): Promise<ExitCode> {
     const [heads, marks] = await Promise.all([lookInto(store, shown), marksOf(job, store.name, shown)]);
     const known = shown.flatMap((dump, place): KnownDump[] => {
       const head = heads[place];
-      const { provedAt = null, verifiedAt = null, serverVersion = null } = marks[place] ?? {};
+      const { provedAt = null, fault = null, verifiedAt = null, serverVersion = null } = marks[place] ?? {};
       if (head === undefined) return [];
-      return [{ ...dump, ...head, serverVersion: head.serverVersion ?? serverVersion, provedAt, verifiedAt }];
+      const known = { serverVersion: head.serverVersion ?? serverVersion, provedAt, fault, verifiedAt };
+      return [{ ...dump, ...head, ...known }];
     });
     const now = Date.now();
     if (json) {

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../contract/error-code.ts';
 import type { ListedDump } from '../dump/choose/list-dumps.ts';
 import { dumpTime } from '../dump/choose/list-dumps.ts';
 import type { DumpHead } from '../dump/choose/look-into.ts';
@@ -8,6 +9,8 @@ import { formatBytes } from '../restore/format.ts';
 export interface KnownDump extends ListedDump, DumpHead {
   /** ISO 8601; null: never, or not known. */
   readonly provedAt: string | null;
+  /** Why it was not good when it was last read to its end; null: it was, or that is not known. */
+  readonly fault: ErrorCode | null;
   /** ISO 8601; null: never, or not known. */
   readonly verifiedAt: string | null;
 }
@@ -32,11 +35,11 @@ export function dumpsLines(dumps: readonly KnownDump[], now: number): string[] {
 /** The same for programs. */
 export function dumpJson(dump: KnownDump, now: number) {
   const { key, bytes, etag, takenAt, modifiedAt, storageClass, compression, format, foreign } = dump;
-  const { serverVersion, provedAt, verifiedAt } = dump;
+  const { serverVersion, provedAt, fault, verifiedAt } = dump;
   const ageSeconds = Math.round((now - dumpTime(dump)) / 1000);
   return {
     ...{ key, bytes, etag, takenAt, modifiedAt, ageSeconds, storageClass, compression, format, foreign },
-    ...{ serverVersion, provedAt, verifiedAt },
+    ...{ serverVersion, provedAt, fault, verifiedAt },
   };
 }
 
@@ -52,7 +55,8 @@ function formatText({ format, foreign, compression }: DumpHead): string {
   return compression === 'none' ? what : `${what}, ${compression}`;
 }
 
-function markText({ verifiedAt, provedAt }: KnownDump): string {
+function markText({ verifiedAt, provedAt, fault }: KnownDump): string {
+  if (fault !== null) return 'bad';
   if (verifiedAt !== null) return 'verified';
   return provedAt === null ? '-' : 'proved';
 }

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { DumpProof } from '../contract/dump-activities.ts';
 import type { DumpPart, DumpRef } from '../contract/dump-request.ts';
+import type { ErrorCode } from '../contract/error-code.ts';
 import type { DatabaseObject } from './dump-objects.ts';
 import { isoTime, readKept, writeKept } from './kept.ts';
 
@@ -9,7 +10,7 @@ export interface KeptProof {
   readonly proof: DumpProof;
   /** `rows` is null where they could not be counted. */
   readonly tables: readonly { readonly table: string; readonly rows: number | null }[];
-  /** Its list of contents; null: a plain dump has none. */
+  /** Its list of contents; null: none is known. */
   readonly toc: readonly DatabaseObject[] | null;
 }
 
@@ -17,8 +18,10 @@ export interface KeptProof {
 export interface DumpMark {
   readonly key: string;
   readonly etag: string;
-  /** ISO 8601; null: never read to its end. */
+  /** When it was read to its end and found whole, ISO 8601; null: never, or not when it was last read. */
   readonly provedAt: string | null;
+  /** Why it was not good when it was last read; null: it was, or it never was read. */
+  readonly fault: ErrorCode | null;
   /** Version of the server that was dumped; null where that is not known. */
   readonly serverVersion: string | null;
   /** When it was last restored as a whole and found to be what it says, ISO 8601; null: never. */
@@ -53,7 +56,7 @@ export async function writeProof(
     `insert into thaw.dump_proofs (place, key, etag, proof, tables, toc)
      values ($1, $2, $3, $4, $5, $6)
      on conflict (place, key, etag) do update
-     set proof = excluded.proof, tables = excluded.tables, toc = excluded.toc, proved_at = now()`,
+     set proof = excluded.proof, tables = excluded.tables, toc = excluded.toc, fault = null, proved_at = now()`,
     [
       place,
       key,
@@ -65,7 +68,28 @@ export async function writeProof(
   );
 }
 
-/** Reads what was found in a dump; null where it was never proved, or nothing is kept in this database. */
+/**
+ * Keeps that a dump was found not to be good; what was found before is replaced.
+ *
+ * @param place name of its store
+ */
+export async function writeFault(
+  client: pg.ClientBase,
+  place: string,
+  { key, etag }: Pick<DumpRef, 'key' | 'etag'>,
+  fault: ErrorCode,
+): Promise<void> {
+  await writeKept(
+    client,
+    object,
+    `insert into thaw.dump_proofs (place, key, etag, fault) values ($1, $2, $3, $4)
+     on conflict (place, key, etag) do update
+     set proof = null, tables = null, toc = null, fault = excluded.fault, proved_at = now()`,
+    [place, key, etag, fault],
+  );
+}
+
+/** Reads what was found in a dump; null where it was never found whole, or nothing is kept in this database. */
 export async function readProof(
   client: pg.ClientBase,
   place: string,
@@ -74,7 +98,7 @@ export async function readProof(
   const rows = await readKept<KeptProof>(
     client,
     object,
-    'select proof, tables, toc from thaw.dump_proofs where place = $1 and key = $2 and etag = $3',
+    'select proof, tables, toc from thaw.dump_proofs where place = $1 and key = $2 and etag = $3 and fault is null',
     [place, key, etag],
   );
   return rows[0] ?? null;
@@ -89,7 +113,8 @@ export function readMarks(
   return readKept<DumpMark>(
     client,
     object,
-    `select d.key, d.etag, ${isoTime('p.proved_at')} as "provedAt", p.proof ->> 'serverVersion' as "serverVersion",
+    `select d.key, d.etag, case when p.fault is null then ${isoTime('p.proved_at')} end as "provedAt", p.fault,
+       p.proof ->> 'serverVersion' as "serverVersion",
        ${isoTime('r.verified_at')} as "verifiedAt"
      from unnest($2::text[], $3::text[]) with ordinality as d (key, etag, place)
      left join thaw.dump_proofs p on p.place = $1 and p.key = d.key and p.etag = d.etag

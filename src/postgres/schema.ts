@@ -195,13 +195,16 @@ create table thaw.dump_proofs (
   place text not null,
   key text not null,
   etag text not null,
-  proof jsonb not null,
+  -- code of the error of one that is not good, of which nothing else is kept; null: it is whole
+  fault text,
+  proof jsonb,
   -- rows of each table: [{"table", "rows"}], rows null where they could not be counted
-  tables jsonb not null,
-  -- the list of its contents; null: a plain dump has none
+  tables jsonb,
+  -- the list of its contents
   toc jsonb,
   proved_at timestamptz not null default now(),
-  primary key (place, key, etag)
+  primary key (place, key, etag),
+  check ((fault is null) = (proof is not null and tables is not null))
 );
 
 -- One row for each restore of a dump into a database of this server.

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { writeProof } from '../../src/postgres/dump-proofs.ts';
+import { writeFault, writeProof } from '../../src/postgres/dump-proofs.ts';
 import { ensureSchema } from '../../src/postgres/schema.ts';
 import { createTestDatabase, type TestDatabase } from '../harness/postgres.ts';
 import { thawHere } from './thaw-here.ts';
@@ -93,6 +93,8 @@ it('lists the dumps of a service, the newest first, with what is known of each',
      values ('r', 'shop', 'shop', 'swap', $1, $2, $3, 'completed', '{"report": {"outcome": "verified"}}', now())`,
     [dumps[1]?.key, dumps[1]?.etag, JSON.stringify({ part })],
   );
+  const encrypted = { key: dumps[0]?.key ?? '', etag: dumps[0]?.etag ?? '' };
+  await writeFault(client, `file://${root}/dumps`, encrypted, 'ArchiveCorrupt');
   const { stdout, stderr } = await thawHere(['dumps', 'shop'], env);
   expect(stderr).toBe('');
   expect(
@@ -102,7 +104,7 @@ it('lists the dumps of a service, the newest first, with what is known of each',
       .split('\n'),
   ).toEqual([
     'TAKEN AGE SIZE FORMAT SERVER VERIFIED KEY',
-    '2025-12-03T02:00:00Z AGO 6 B an OpenPGP message (encrypted by gpg) - - shop-2025-12-03T02-00-00Z.dump.gpg',
+    '2025-12-03T02:00:00Z AGO 6 B an OpenPGP message (encrypted by gpg) - bad shop-2025-12-03T02-00-00Z.dump.gpg',
     `2025-12-02T02:00:00Z AGO ${plain.length} B plain 15.18 verified shop-2025-12-02T02-00-00Z.dump`,
     `2025-12-01T02:00:00Z AGO ${gzipSync(plain).length} B plain, gzip 15.18 proved shop-2025-12-01T02-00-00Z.sql.gz`,
     '2025-12-09T00:00:00Z? AGO 0 B an empty file - - shop.dump',
@@ -127,6 +129,7 @@ it('gives one JSON object, with as many as asked for of the time asked for', asy
     foreign: null,
     serverVersion: '15.18',
     provedAt: expect.stringMatching(/Z$/),
+    fault: null,
     verifiedAt: null,
   });
   const age = (Date.now() - Date.UTC(2025, 11, 1, 2)) / 1000;

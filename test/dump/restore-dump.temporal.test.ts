@@ -132,6 +132,12 @@ describeWithPrograms('a restore of a dump', () => {
         hint: expect.stringContaining('argus_20250101_020000.sql.gz'),
       },
     });
+    expect(
+      await site.query(
+        `select key, fault from thaw.dump_proofs where fault is not null and place = 'file://${site.folder}'`,
+        'postgres',
+      ),
+    ).toEqual([{ key: 'argus_20250102_020000.sql.gz', fault: 'ArchiveCorrupt' }]);
     expect(await site.content()).toBe(damaged);
     expect(await site.databases()).toEqual([site.live.name]);
 

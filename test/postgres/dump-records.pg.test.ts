@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DumpOutcome, DumpProof } from '../../src/contract/dump-activities.ts';
 import type { DumpRef, DumpRequest } from '../../src/contract/dump-request.ts';
 import { listDrills, writeDrill } from '../../src/postgres/drill-records.ts';
-import { readMarks, readProof, writeProof } from '../../src/postgres/dump-proofs.ts';
+import { readMarks, readProof, writeFault, writeProof } from '../../src/postgres/dump-proofs.ts';
 import {
   listDumpRestores,
   readDumpRestore,
@@ -120,6 +120,18 @@ test('what was found in a dump is kept by place, key and entity tag, the newest 
   expect(await readProof(client, place, { ...ref, etag: 'other' })).toBeNull();
   expect(await readProof(client, 's3://other', ref)).toBeNull();
   expect(await readProof(client, place, dump('none'))).toBeNull();
+
+  await writeFault(client, place, ref, 'ArchiveCorrupt');
+  expect(await readProof(client, place, ref)).toBeNull();
+  const mark = { key: ref.key, etag: ref.etag, serverVersion: null, verifiedAt: null };
+  expect(await readMarks(client, place, [ref])).toEqual([
+    { ...mark, provedAt: null, fault: 'ArchiveCorrupt' },
+  ]);
+  // Read again, it is whole: the disk was not.
+  await writeProof(client, place, { proof: proofOf(ref), tables, toc });
+  expect(await readMarks(client, place, [ref])).toEqual([
+    { ...mark, serverVersion: '15.18', provedAt: isoTime, fault: null },
+  ]);
 });
 
 test('a restore is kept from what was there before to what came of it', async () => {
@@ -193,7 +205,7 @@ test('a dump is marked as verified by a restore of the same bytes, all of them, 
     outcome: outcome('m3', part, 'verified'),
   });
   await writeProof(client, place, { proof: proofOf(proved), tables: [], toc: null });
-  const nothing = { provedAt: null, serverVersion: null, verifiedAt: null };
+  const nothing = { provedAt: null, fault: null, serverVersion: null, verifiedAt: null };
   expect(await readMarks(client, place, [...marked, { ...good, etag: 'replaced' }])).toEqual([
     { key: 'good.dump', etag: 'tag', ...nothing, verifiedAt: isoTime },
     { key: 'bad.dump', etag: 'tag', ...nothing },

@@ -199,6 +199,24 @@ describeWithPrograms('a database that was restored from a dump of pg_dump', () =
     expect(wrong.report.tables[0]).toMatchObject({ table: 'shop.cats', dump: 1, after: 2 });
   });
 
+  test.each([
+    ['through the roots of partitions', '--load-via-partition-root'],
+    ['by inserts', '--rows-per-insert=7'],
+    ['without those of unlogged tables', '--no-unlogged-table-data'],
+  ])('is verified by a dump that has rows %s', async (_, option) => {
+    const scan = new PlainScan('plain');
+    scan.push(await pgDump(source, option));
+    const { report, tables } = await verifyDatabase(
+      verification(databaseConfig(restored), { expected: scan.end() }),
+    );
+    expect(report.outcome).toBe('verified');
+    const compared = tables.filter(({ dump }) => dump !== null).map(({ table }) => table);
+    const isRoot = option === '--load-via-partition-root';
+    expect(compared.includes('shop.events')).toBe(isRoot);
+    expect(compared.includes('shop.events_2025')).toBe(!isRoot);
+    expect(compared.includes('shop.carts')).toBe(option !== '--no-unlogged-table-data');
+  });
+
   test('is compared by rows alone where the dump has no list, and not at all without counts', async () => {
     const connection = databaseConfig(restored);
     const expected = { tables: before.tables, toc: null, extensions: [] };

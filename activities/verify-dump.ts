@@ -2,6 +2,7 @@ import type { DumpActivities } from '../src/contract/dump-activities.ts';
 import type { DumpRef } from '../src/contract/dump-request.ts';
 import type { DatabaseSurvey } from '../src/dump/verify/survey.ts';
 import { verifyDatabase } from '../src/dump/verify/verify.ts';
+import { verifyCluster } from '../src/dump/verify/verify-cluster.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { type KeptProof, readProof } from '../src/postgres/dump-proofs.ts';
 import { readSurvey, writeTableRows } from '../src/postgres/dump-records.ts';
@@ -18,16 +19,16 @@ export function verifyDump(thaw: ThawContext): DumpActivities['verifyDump'] {
       const found = await findProof(tools, proof.dump);
       const before = await inMaintenance((client) => readSurvey<DatabaseSurvey>(client, restoreId));
       progress.enter('merge', load.database);
-      const { report, tables } = await verifyDatabase({
+      const verification = {
         ...{ connection: connection(load.database), env, before, checks, checkUrls, signal },
-        // What pg_dumpall writes lies in many databases, of which this is one.
-        expected:
-          proof.format === 'cluster'
-            ? { tables: [], toc: null, extensions: [] }
-            : { tables: found.tables, toc: found.toc, extensions: proof.extensions },
+        expected: { tables: found.tables, toc: found.toc, extensions: proof.extensions },
         restored: { part, options },
         appends: mode === 'into-existing' && !part.clean,
-      });
+      };
+      const { report, tables } =
+        proof.format === 'cluster'
+          ? await verifyCluster(verification, found.tables, connection)
+          : await verifyDatabase(verification);
       await inMaintenance((client) => keepRecord(client, () => writeTableRows(client, restoreId, tables)));
       return report;
     });

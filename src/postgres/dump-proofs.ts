@@ -8,8 +8,12 @@ import { isoTime, readKept, writeKept } from './kept.ts';
 /** What was found in a dump that was read to its end. Grows with its tables: it never goes through Temporal. */
 export interface KeptProof {
   readonly proof: DumpProof;
-  /** `rows` is null where they could not be counted. */
-  readonly tables: readonly { readonly table: string; readonly rows: number | null }[];
+  /** `rows` is null where they could not be counted; `database` is told by what pg_dumpall writes. */
+  readonly tables: readonly {
+    readonly table: string;
+    readonly rows: number | null;
+    readonly database?: string | null;
+  }[];
   /** Its list of contents; null: none is known. */
   readonly toc: readonly DatabaseObject[] | null;
 }

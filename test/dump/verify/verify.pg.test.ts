@@ -8,6 +8,7 @@ import { PlainScan } from '../../../src/dump/format/plain-scan.ts';
 import { type ProvenDump, proveDump } from '../../../src/dump/format/prove.ts';
 import { type DatabaseSurvey, surveyDatabase } from '../../../src/dump/verify/survey.ts';
 import { type Verification, verifyDatabase } from '../../../src/dump/verify/verify.ts';
+import { verifyCluster } from '../../../src/dump/verify/verify-cluster.ts';
 import { FolderStore } from '../../../src/store/folder-store.ts';
 import { clientPrograms, describeWithPrograms, pgDump, runWithUrl } from '../../harness/client-programs.ts';
 import { asAdministrator, createTestDatabase, type TestDatabase } from '../../harness/postgres.ts';
@@ -197,6 +198,25 @@ describeWithPrograms('a database that was restored from a dump of pg_dump', () =
       { name: 'rows', outcome: 'failed', detail: 'Other than in the dump: shop.cats has 2 (dump: 1).' },
     ]);
     expect(wrong.report.tables[0]).toMatchObject({ table: 'shop.cats', dump: 1, after: 2 });
+  });
+
+  test('is verified with the others of its cluster, by the rows of each', async () => {
+    const of = ({ name }: TestDatabase) => proven.tables.map((each) => ({ ...each, database: name }));
+    const first = verification({ ...databaseConfig(restored), name: 'postgres' }, { before: null });
+    const connection = (name: string) => databaseConfig(restored, name);
+    const both = [...of(restored), ...of(source)];
+    const { report, tables } = await verifyCluster(first, both, connection);
+    expect(report).toMatchObject({ outcome: 'verified', before: null });
+    expect(tables.filter(({ dump }) => dump !== null)).toHaveLength(both.length);
+    expect(report.checks).toContainEqual(
+      expect.objectContaining({ name: `${source.name}: rows`, outcome: 'passed' }),
+    );
+
+    const wrong = both.map((each) => (each === both.at(-1) ? { ...each, rows: 77 } : each));
+    const failed = await verifyCluster(first, wrong, connection);
+    expect(failed.report.outcome).toBe('failed');
+    expect(failed.tables[0]).toMatchObject({ table: `${source.name}.${wrong.at(-1)?.table}`, dump: 77 });
+    expect((await verifyCluster(first, [], connection)).report.outcome).toBe('inconclusive');
   });
 
   test.each([

@@ -22,6 +22,8 @@ export class FakeDumps {
   /** While it is closed, the step of {@link gated} does not end. */
   readonly gate = new Gate();
   gated: DumpStep = 'load';
+  /** Signs of life of gated steps: the answers to them tell of a cancel. */
+  beats = 0;
   /** What was done, in order: `prove argus_3.sql.gz`, `load`, `discard`; with `broken off` where it was. */
   readonly steps: string[] = [];
   readonly recorded: { state: string; outcome: DumpOutcome | null }[] = [];
@@ -90,7 +92,10 @@ export class FakeDumps {
     this.steps.push(what);
     if (this.gate.isClosed && this.gated === step) {
       const context = Context.current();
-      const beat = setInterval(() => context.heartbeat(), 50);
+      const beat = setInterval(() => {
+        this.beats += 1;
+        context.heartbeat();
+      }, 50);
       try {
         await Promise.race([this.gate.opened, context.cancelled]);
       } catch (error) {

@@ -157,6 +157,8 @@ test('a cancel that comes while databases are swapped comes too late', async () 
   await dumps.start(dumpRequest(it.restoreId, { keepOldSeconds: 0 }));
   await until('swap', async () => fake.steps.at(-1) === 'swap');
   await it.restores.cancel(it.restoreId, null);
+  const { beats } = fake;
+  await until('it would have been told', async () => fake.beats > beats + 20);
   fake.gate.open();
 
   expect(await end()).toMatchObject({ state: 'completed' });

@@ -1,6 +1,8 @@
+import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { wholeDump } from '../../src/client/dump-input.ts';
+import { quoteIdentifier } from '../../src/postgres/identifier.ts';
 import { thawHere } from '../cli/thaw-here.ts';
 import { until } from '../fault/until.ts';
 import { describeWithPrograms, pgDump } from '../harness/client-programs.ts';
@@ -56,13 +58,15 @@ describeWithPrograms('a restore of a dump', () => {
     });
   });
 
-  test('of a tar.gz in S3 goes beside the live database under a name of its own', async () => {
+  test('of a tar.gz in S3 goes into a database of its own, with quotes in its name, for another owner', async () => {
     const { thaw } = site;
     const service = thaw.database.name;
     const key = `archives/dumps/${service}-2025-12-12T08-42-31-456Z.tar.gz`;
     await thaw.bucket.put(key, gzipSync(await pgDump(site.live, '--format=tar', '--no-owner', '-x')));
-    const into = `${site.live.name}_look`;
-    const asked = { service, into, keepOldSeconds: 0 };
+    const into = `${site.live.name} "ü" look`;
+    const role = `owner_${randomBytes(4).toString('hex')}`;
+    await site.query(`create role ${role} superuser`, 'postgres');
+    const asked = { service, into, owner: role };
     expect(await site.restore(asked)).toMatchObject({
       state: 'failed',
       error: { code: 'TargetMissing', message: `There is no database ${into}.` },
@@ -72,8 +76,11 @@ describeWithPrograms('a restore of a dump', () => {
       proof: { format: 'tar', compression: 'gzip' },
       report: { outcome: 'verified', before: null },
     });
-    expect(await site.content(into)).toBe(damaged);
-    await site.query(`drop database "${into}"`, 'postgres');
+    expect((await site.content(into)).replaceAll(role, 'postgres')).toBe(damaged);
+    const owners = 'select distinct tableowner from pg_tables where schemaname = $$shop$$';
+    expect(await site.query(owners, into)).toEqual([{ tableowner: role }]);
+    await site.query(`drop database ${quoteIdentifier(into)}`, 'postgres');
+    await site.query(`drop role ${role}`, 'postgres');
     expect(await site.databases()).toEqual([site.live.name]);
   });
 

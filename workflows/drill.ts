@@ -293,7 +293,7 @@ class DrillRun {
     return {
       ...sumProgress({ ...head, state: this.#state(), reason: this.#control.reason }, [], Date.now()),
       restoring: this.#child?.workflowId ?? null,
-      report: this.#report,
+      outcome: this.#report,
     };
   }
 

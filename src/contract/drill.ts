@@ -78,7 +78,7 @@ export interface DrillProgress extends RestoreProgress {
   /** Workflow id of the restore; null until it has begun. */
   readonly restoring: string | null;
   /** Null until it has ended; a cancelled workflow has no result. */
-  readonly report: DrillReport | null;
+  readonly outcome: DrillReport | null;
 }
 
 /** What the activities of a drill work with. */

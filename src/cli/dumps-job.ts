@@ -1,7 +1,13 @@
 import type { ServiceConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { openDumpStore } from '../dump/choose/dump-store.ts';
-import { beginningsOf, dumpTime, type ListedDump, listDumps } from '../dump/choose/list-dumps.ts';
+import {
+  beginningsOf,
+  dumpTime,
+  type ListedDump,
+  listDumps,
+  unreadableNotices,
+} from '../dump/choose/list-dumps.ts';
 import { lookInto } from '../dump/choose/look-into.ts';
 import { withDatabase } from '../postgres/connect-database.ts';
 import { type DumpMark, readMarks } from '../postgres/dump-proofs.ts';
@@ -29,6 +35,7 @@ export async function printDumps(job: DumpsJob): Promise<ExitCode> {
   const store = await openDumpStore(service, { kind: 'latest', before }, env);
   try {
     const listing = await listDumps(store, service);
+    for (const notice of unreadableNotices(store, listing)) printer.aside(`Note: ${notice}`);
     const dumps =
       before === null ? listing.dumps : listing.dumps.filter((dump) => dumpTime(dump) <= Date.parse(before));
     const shown = dumps.slice(0, limit ?? dumps.length);

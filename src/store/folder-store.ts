@@ -37,14 +37,14 @@ export class FolderStore implements ObjectStore {
     this.#root = config.path;
   }
 
-  async list({ prefix, after, limit, signal }: ListOptions): Promise<ObjectPage> {
+  async list({ prefix, after, limit, onUnreadable, signal }: ListOptions): Promise<ObjectPage> {
     const most = Math.min(limit ?? longestPage, longestPage);
     return this.#classified(undefined, async () => {
       const keys: string[] = [];
       const root = await this.#realRoot();
       const saved = await this.#fallback.files(root);
       if (isKey(prefix.replace(/\/$/, '')) || prefix === '') {
-        const walked = walkFolder(root, prefix, after ?? '');
+        const walked = walkFolder(root, prefix, after ?? '', onUnreadable);
         for await (const key of withFallback(walked, saved, prefix, after ?? '')) {
           signal?.throwIfAborted();
           keys.push(key);

@@ -8,19 +8,37 @@ import { join } from 'node:path';
  *
  * @param prefix only below this; empty, or ends with `/`
  * @param after only keys after this one; what lies before is not even opened
+ * @param onUnreadable told of the key of each folder below that may not be read, which is passed over; without it, that
+ * is an error
  */
 export async function* walkFolder(
   root: string,
   prefix: string,
   after: string,
+  onUnreadable?: (folder: string) => void,
 ): AsyncGenerator<string, void, undefined> {
-  for (const step of await steps(join(root, prefix))) {
+  yield* walk(root, prefix, after, await steps(join(root, prefix)), onUnreadable);
+}
+
+async function* walk(
+  root: string,
+  prefix: string,
+  after: string,
+  found: readonly string[],
+  onUnreadable?: (folder: string) => void,
+): AsyncGenerator<string, void, undefined> {
+  for (const step of found) {
     const key = `${prefix}${step}`;
     const isAfter = Buffer.compare(Buffer.from(key), Buffer.from(after)) > 0;
     if (!step.endsWith('/')) {
       if (isAfter) yield key;
     } else if (isAfter || after.startsWith(key)) {
-      yield* walkFolder(root, key, after);
+      const below = await steps(join(root, key)).catch((error: unknown) => {
+        if (onUnreadable === undefined || !isDenied(error)) throw error;
+        onUnreadable(key);
+        return [];
+      });
+      yield* walk(root, key, after, below, onUnreadable);
     }
   }
 }
@@ -41,4 +59,8 @@ async function entries(folder: string): Promise<Dirent[]> {
     if (code === 'ENOENT' || code === 'ENOTDIR') return [];
     throw error;
   }
+}
+
+function isDenied(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM');
 }

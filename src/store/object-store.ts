@@ -26,6 +26,12 @@ export interface ListOptions {
   readonly after?: string | null;
   /** At most this many, and at most 1,000. @default 1000 */
   readonly limit?: number;
+  /**
+   * Told of each folder below the prefix that may not be read, which is passed over then, by its key with `/` at the
+   * end; it may be told of on every page. Without it such a folder is an error, as what lies in it would be missing
+   * unseen. S3 has none.
+   */
+  readonly onUnreadable?: ((folder: string) => void) | undefined;
   readonly signal?: AbortSignal;
 }
 

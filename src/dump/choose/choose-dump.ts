@@ -14,6 +14,7 @@ import {
   type ListedDump,
   listDumps,
   toDump,
+  unreadableNotices,
 } from './list-dumps.ts';
 import { fileKey, filesBeside } from './local-file.ts';
 
@@ -82,7 +83,9 @@ function latest(
   const { dumps } = listing;
   const candidates = before === null ? dumps : dumps.filter((dump) => dumpTime(dump) <= Date.parse(before));
   const [first] = candidates;
-  if (first !== undefined) return { candidates, notices: disagreement(first, candidates) };
+  const unreadable = unreadableNotices(store, listing);
+  if (first !== undefined)
+    return { candidates, notices: [...unreadable, ...disagreement(first, candidates)] };
   const place = placeName(store, service);
   const oldest = dumps.reduce<ListedDump | null>(
     (least, dump) => (least === null || dumpTime(dump) < dumpTime(least) ? dump : least),
@@ -127,7 +130,7 @@ function named(store: ObjectStore, keys: readonly string[], listing: DumpListing
       place >= 0
         ? listing.dumps.slice(place + 1)
         : listing.dumps.filter((dump) => dump.etag !== found.etag && dumpTime(dump) < dumpTime(found));
-    return { candidates: [found, ...earlier], notices: [] };
+    return { candidates: [found, ...earlier], notices: unreadableNotices(store, listing) };
   }
   const [newest] = listing.dumps;
   throw new ThawError('ArchiveNotFound', `${store.name}/${keys.join(`, ${store.name}/`)}: is not there`, {

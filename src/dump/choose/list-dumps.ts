@@ -18,6 +18,8 @@ export interface DumpListing {
   readonly others: readonly string[];
   /** How many other objects there are. */
   readonly otherCount: number;
+  /** Keys of folders that may not be read, as lost+found: what lies in them is not known. */
+  readonly unreadable: readonly string[];
   /** The objects that were asked for by key. */
   readonly asked: ReadonlyMap<string, ListedDump>;
 }
@@ -38,7 +40,7 @@ export function beginningsOf({ name, connection, filePrefix }: ServiceConfig): s
  * @param keys to be told of, whatever they are named
  * @throws ThawError `ConfigInvalid` where nothing says where its dumps lie
  */
-export function listDumps(
+export async function listDumps(
   store: ObjectStore,
   service: ServiceConfig,
   signal?: AbortSignal,
@@ -46,7 +48,15 @@ export function listDumps(
 ): Promise<DumpListing> {
   const { prefix } = dumpsOf(service);
   const folder = prefix === '' ? '' : `${prefix}/`;
-  return collectDumps(objectsBelow(store, folder, signal), service, keys, folder);
+  const unreadable = new Set<string>();
+  const objects = objectsBelow(store, folder, (key) => unreadable.add(key), signal);
+  const listing = await collectDumps(objects, service, keys, folder);
+  return { ...listing, unreadable: [...unreadable] };
+}
+
+/** What is said of folders that may not be read. */
+export function unreadableNotices(store: ObjectStore, { unreadable }: DumpListing): string[] {
+  return unreadable.map((key) => `${store.name}/${key} may not be read: dumps in it are not listed.`);
 }
 
 /** Tells the dumps of a service from other objects, as {@link listDumps} does. */
@@ -70,17 +80,19 @@ export async function collectDumps(
       if (others.length < othersTold) others.push(object.key);
     }
   }
-  return { dumps: withoutAliases(dumps).sort(newestFirst), others, otherCount, asked };
+  return { dumps: withoutAliases(dumps).sort(newestFirst), others, otherCount, unreadable: [], asked };
 }
 
 async function* objectsBelow(
   store: ObjectStore,
   folder: string,
+  onUnreadable: (folder: string) => void,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<ObjectInfo, void, undefined> {
   let after: string | null = null;
   do {
-    const page: ObjectPage = await store.list({ prefix: folder, after, ...(signal ? { signal } : {}) });
+    const options = { prefix: folder, after, onUnreadable, ...(signal ? { signal } : {}) };
+    const page: ObjectPage = await store.list(options);
     yield* page.objects;
     after = page.next;
   } while (after !== null);

@@ -96,7 +96,22 @@ test('an owner without other rights has the database replaced, kept, brought bac
   expect(await swapBack(client, back)).toEqual(swapped);
   expect(await dropOld(client, old ?? '', order.restoreId)).toBe('gone');
   expect(await dropOld(client, long, order.restoreId)).toBe('kept');
-  // somebody looks at it, and is sent away
+  // a superuser looks at it, and is waited for
+  const reporter = await server.open(swapped.old ?? '', undefined, 'reporter');
+  const busy = await failure(dropOld(client, swapped.old ?? '', order.restoreId));
+  expect(busy.code).toBe('LockTimeout');
+  expect(busy.message).toContain('may not end the sessions of');
+  expect(busy.message).toContain('(reporter)');
+  await disconnect(reporter);
+  // so is another restore, and the drop workflow would not come again to what is no matter of time
+  await withDatabaseLock(root, { database: long, restoreId: 'other' }, async () => {
+    const held = await failure(dropOld(client, swapped.old ?? '', order.restoreId));
+    expect(held).toMatchObject({
+      code: 'LockTimeout',
+      message: expect.stringContaining('is being replaced by'),
+    });
+  });
+  // somebody else looks at it, and is sent away
   const looking = await server.open(swapped.old ?? '', owner);
   expect(await dropOld(client, swapped.old ?? '', order.restoreId)).toBe('dropped');
   await expect(looking.query('select 1')).rejects.toThrow();

@@ -1,5 +1,7 @@
 import type pg from 'pg';
+import { ThawError } from '../../contract/thaw-error.ts';
 import { withDatabaseLock } from '../../postgres/database-lock.ts';
+import { mayNotEnd, stubbornSessions } from '../../postgres/database-sessions.ts';
 import { dropDatabase, readDatabase, readDatabases } from '../../postgres/databases.ts';
 import { type OldRecord, parseRecord } from './database-record.ts';
 
@@ -32,7 +34,8 @@ export async function listOld(client: pg.Client): Promise<KeptDatabase[]> {
  * @param restoreId who asks, for the lock
  * @returns `gone`: there is none of that name, since it was swapped back or dropped; `kept`: its comment says
  *   something else by now, or another time
- * @throws ThawError `TargetBusy` while the live database is being replaced
+ * @throws ThawError `LockTimeout`, as both pass, while the live database is being replaced, and while sessions are in the
+ * old one that the user may not end
  */
 export async function dropOld(
   client: pg.Client,
@@ -41,12 +44,25 @@ export async function dropOld(
 ): Promise<'dropped' | 'gone' | 'kept'> {
   const found = await readOld(client, name);
   if (found === null || found === 'kept') return found ?? 'gone';
-  return withDatabaseLock(client, { database: found.live, restoreId }, async () => {
+  const lock = { database: found.live, restoreId };
+  const dropping = withDatabaseLock(client, lock, async () => {
     const record = await readOld(client, name);
     if (record === null || record === 'kept') return record ?? 'gone';
     if (Date.parse(record.dropAt) > Date.now() + clockSkew) return 'kept';
+    const stubborn = await stubbornSessions(client, name);
+    if (stubborn.length > 0) throw later(name, mayNotEnd([name], stubborn).message);
     await dropDatabase(client, name);
     return 'dropped';
+  });
+  return dropping.catch((error: unknown) => {
+    throw error instanceof ThawError && error.code === 'TargetBusy' ? later(name, error.message) : error;
+  });
+}
+
+function later(name: string, message: string): ThawError {
+  return new ThawError('LockTimeout', `${name} cannot be dropped yet: ${message}`, {
+    object: name,
+    hint: 'It is tried again.',
   });
 }
 

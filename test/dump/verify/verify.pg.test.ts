@@ -1,6 +1,7 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { wholeDump } from '../../../src/client/dump-input.ts';
 import type { DatabaseConfig } from '../../../src/config/thaw-config.ts';
 import type { DumpCheck } from '../../../src/contract/dump-activities.ts';
 import type { DumpPart } from '../../../src/contract/dump-request.ts';
@@ -17,14 +18,6 @@ import { databaseConfig } from './verify-site.ts';
 
 const signal = new AbortController().signal;
 const env = {};
-const wholePart: DumpPart = {
-  tables: [],
-  schemas: [],
-  sections: [],
-  dataOnly: false,
-  schemaOnly: false,
-  clean: false,
-};
 
 describeWithPrograms('a database that was restored from a dump of pg_dump', () => {
   let source: TestDatabase;
@@ -58,7 +51,7 @@ describeWithPrograms('a database that was restored from a dump of pg_dump', () =
     connection,
     env,
     expected: { tables: proven.tables, toc: proven.toc, extensions: proven.proof.extensions },
-    restored: { part: wholePart, options: [] },
+    restored: { part: wholeDump, options: [] },
     before,
     appends: false,
     checks: [],
@@ -259,17 +252,17 @@ describeWithPrograms('a database that was restored from a dump of pg_dump', () =
     try {
       const pgRestore = (...args: string[]) => runWithUrl(clientPrograms().pgRestore, empty, [...args, dump]);
       await pgRestore('--section=pre-data');
-      const preData = { ...wholePart, sections: ['pre-data'] as const };
+      const preData = { ...wholeDump, sections: ['pre-data'] as const };
       const verifyPart = (part: DumpPart, more: Partial<Verification> = {}) =>
         verifyDatabase(
           verification(databaseConfig(empty), { before: null, restored: { part, options: [] }, ...more }),
         );
       const definitions = await verifyPart(preData);
       expect(notPassed(definitions.report.checks)).toEqual([]);
-      expect((await verifyPart(wholePart)).report.outcome).toBe('failed');
+      expect((await verifyPart(wholeDump)).report.outcome).toBe('failed');
 
       await pgRestore('--data-only', '--schema=shop', '--table=carts');
-      const carts = { ...wholePart, dataOnly: true, tables: ['carts'], schemas: ['shop'] };
+      const carts = { ...wholeDump, dataOnly: true, tables: ['carts'], schemas: ['shop'] };
       const rows = async (appends: boolean, survey: DatabaseSurvey | null) =>
         (await verifyPart(carts, { appends, before: survey })).report.checks.find(
           ({ name }) => name === 'rows',

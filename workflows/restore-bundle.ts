@@ -18,6 +18,7 @@ import { bundleProgress, emptyBundleTally, sumBundleTallies } from '../src/resto
 import { describeRestore } from '../src/restore/details.ts';
 import { Control } from './control.ts';
 import { stackOf, toFailure, toTableError } from './failures.ts';
+import { PausableSteps } from './pausable-steps.ts';
 import { SearchState } from './search-attributes.ts';
 
 /** The work of a bundle; how long a worker may be silent is said by the request. */
@@ -86,8 +87,11 @@ class BundleRun {
   #contents: BundleContents | null = null;
   #made = { modelsCreated: 0, fieldsCreated: 0 };
   #tally: BundleTally = emptyBundleTally;
-  /** Of the activity under way, which `pause --now` rolls back; it is done again at resume. */
-  #scope: CancellationScope | null = null;
+  readonly #pausable = new PausableSteps({
+    onPaused: () => recordRun({ runId: this.#request.restoreId, state: 'paused' }),
+    onResumed: () => recordRun({ runId: this.#request.restoreId, state: this.#phase }),
+    show: () => this.#show(),
+  });
 
   constructor(request: BundleRequest) {
     this.#request = request;
@@ -95,7 +99,7 @@ class BundleRun {
     this.#control = new Control(null, {
       state: () => this.#state(),
       onPause: ({ now }) => {
-        if (now) this.#scope?.cancel();
+        if (now) this.#pausable.breakOff();
       },
     });
   }
@@ -182,30 +186,8 @@ class BundleRun {
     return outcome;
   }
 
-  /** Does a step once the restore is not paused; again where a pause has rolled it back. */
-  async #step<T>(work: () => Promise<T>): Promise<T> {
-    for (;;) {
-      if (this.#control.paused) await this.#waitForResume();
-      const scope = new CancellationScope();
-      this.#scope = scope;
-      try {
-        return await scope.run(work);
-      } catch (error) {
-        const rolledBack = isCancellation(error) && scope.consideredCancelled;
-        if (!rolledBack || CancellationScope.current().consideredCancelled) throw error;
-      } finally {
-        this.#scope = null;
-      }
-    }
-  }
-
-  async #waitForResume(): Promise<void> {
-    const runId = this.#request.restoreId;
-    this.#show();
-    await recordRun({ runId, state: 'paused' });
-    await this.#control.whenRunning();
-    await recordRun({ runId, state: this.#phase });
-    this.#show();
+  #step<T>(work: () => Promise<T>): Promise<T> {
+    return this.#pausable.do(this.#control, work);
   }
 
   #isWhole(): boolean {
@@ -217,7 +199,7 @@ class BundleRun {
     if (isEnded(this.#phase)) return this.#phase;
     if (this.cancelled) return 'cancelling';
     if (!this.#control.paused || this.#phase === 'finishing') return this.#phase;
-    return this.#scope === null ? 'paused' : 'pausing';
+    return this.#pausable.isUnderWay ? 'pausing' : 'paused';
   }
 
   #endState(): BundleOutcome['state'] {

@@ -3,7 +3,6 @@ import {
   allHandlersFinished,
   CancellationScope,
   CancelledFailure,
-  type ChildWorkflowHandle,
   condition,
   getExternalWorkflowHandle,
   isCancellation,
@@ -28,18 +27,20 @@ import type {
 } from '../src/contract/dump-activities.ts';
 import type { DumpRef, DumpRequest } from '../src/contract/dump-request.ts';
 import { errorTraits } from '../src/contract/error-code.ts';
-import { gateReachedSignal, proceedSignal, progressQuery, releaseSignal } from '../src/contract/messages.ts';
-import { databaseWorkflowId, oldDatabaseWorkflowId, workflowTypes } from '../src/contract/names.ts';
+import { gateReachedSignal, proceedSignal, progressQuery } from '../src/contract/messages.ts';
+import { oldDatabaseWorkflowId, workflowTypes } from '../src/contract/names.ts';
 import type { TableError } from '../src/contract/outcome.ts';
 import { isEnded, type RestoreState } from '../src/contract/progress.ts';
 import type { DumpGate } from '../src/contract/system-request.ts';
 import { isAboutDump } from '../src/restore/dump-faults.ts';
-import { isAllOrNothing, isRepeatable } from '../src/restore/dump-modes.ts';
+import { isRepeatable } from '../src/restore/dump-modes.ts';
+import { keptOld, leftInExisting, leftInPlace, verificationError } from '../src/restore/dump-outcome.ts';
 import { describeDump, dumpProgress } from '../src/restore/dump-progress.ts';
 import { Control, throwIfCancelled } from './control.ts';
+import { DatabaseHold } from './database-hold.ts';
 import type { dropOldDatabase } from './drop-old-database.ts';
 import { toFailure, toTableError } from './failures.ts';
-import type { holdDatabase } from './hold-database.ts';
+import { PausableSteps } from './pausable-steps.ts';
 import { SearchState } from './search-attributes.ts';
 
 /** The work on dumps; how long a worker may be silent is said by the request. */
@@ -140,7 +141,12 @@ class DumpRun {
   #step: DumpStep = 'choose';
   readonly #steps: { step: DumpStep; seconds: number }[] = [];
   #stepAt = Date.now();
-  #holder: ChildWorkflowHandle<typeof holdDatabase> | null = null;
+  readonly #hold = new DatabaseHold();
+  readonly #pausable = new PausableSteps({
+    onPaused: () => this.#record('paused'),
+    onResumed: () => this.#record(this.#phase),
+    show: () => this.#show(),
+  });
   #plan: DumpPlan | null = null;
   /** The one that is restored, or was to be. */
   #dump: DumpRef | null = null;
@@ -156,8 +162,6 @@ class DumpRun {
   #leftBehind: readonly string[] = [];
   readonly #notices: string[] = [];
   #outcome: DumpOutcome | null = null;
-  /** Of the activity under way, which `pause --now` breaks off; it is done again at resume. */
-  #scope: CancellationScope | null = null;
 
   constructor(request: DumpRequest) {
     this.#request = request;
@@ -165,7 +169,7 @@ class DumpRun {
     this.#control = new Control(null, {
       state: () => this.#state(),
       onPause: ({ now }) => {
-        if (now) this.#scope?.cancel();
+        if (now) this.#pausable.breakOff();
       },
     });
   }
@@ -180,23 +184,8 @@ class DumpRun {
     this.#show();
   }
 
-  async hold(): Promise<void> {
-    const { restoreId, server, database } = this.#request;
-    const workflowId = databaseWorkflowId(server, database);
-    try {
-      // It is let go by `finish`, and not by a cancel, as what was loaded has to be removed before.
-      this.#holder = await CancellationScope.nonCancellable(() =>
-        startChild<typeof holdDatabase>(workflowTypes.holdDatabase, {
-          workflowId,
-          args: [restoreId],
-          parentClosePolicy: ParentClosePolicy.TERMINATE,
-        }),
-      );
-    } catch (error) {
-      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-      throw await this.#busy(workflowId);
-    }
-    await throwIfCancelled();
+  hold(): Promise<void> {
+    return this.#hold.take(this.#request, this.#activities.nameHolder);
   }
 
   /** Waits for the restore of the system that this one is part of, if it is. */
@@ -263,17 +252,8 @@ class DumpRun {
     this.#report = await this.#do('verify', () =>
       this.#activities.verifyDump({ ...input, before: this.#before }),
     );
-    if (this.#report.outcome !== 'failed') return;
-    const failed = this.#report.checks.filter(({ outcome }) => outcome === 'failed');
-    const told = failed.slice(0, 5).map(({ name, detail }) => `${name}: ${detail}`);
-    throw toFailure({
-      code: 'VerificationFailed',
-      message: `${this.#loadOrThrow.database} is not what was expected: ${told.join('; ')}`,
-      hint:
-        this.#request.mode === 'swap'
-          ? errorTraits.VerificationFailed.hint
-          : 'What was loaded is not what was expected; the report names each check.',
-    });
+    const error = verificationError(this.#report, input.load, this.#request.mode);
+    if (error !== null) throw toFailure(error);
   }
 
   async swap(): Promise<void> {
@@ -281,7 +261,7 @@ class DumpRun {
     if (mode === 'into-existing') return;
     const input = { request: this.#request, load: this.#loadOrThrow, before: this.#before };
     this.#enter('swap');
-    if (this.#control.paused) await this.#waitForResume();
+    await this.#pausable.whenRunning(this.#control);
     await throwIfCancelled();
     this.#phase = 'finishing';
     this.#show();
@@ -306,7 +286,7 @@ class DumpRun {
     this.#phase = this.#endState();
     this.#outcome = this.#tell();
     this.#show();
-    await this.#letGo();
+    await this.#hold.letGo();
     await condition(allHandlersFinished);
   }
 
@@ -318,23 +298,9 @@ class DumpRun {
     return outcome;
   }
 
-  /** Does a step once the restore is not paused; again where a pause has broken it off. */
-  async #do<T>(step: DumpStep, work: () => Promise<T>): Promise<T> {
+  #do<T>(step: DumpStep, work: () => Promise<T>): Promise<T> {
     this.#enter(step);
-    for (;;) {
-      if (this.#control.paused) await this.#waitForResume();
-      const scope = new CancellationScope();
-      this.#scope = scope;
-      this.#show();
-      try {
-        return await scope.run(work);
-      } catch (error) {
-        const isPaused = scope.consideredCancelled && !CancellationScope.current().consideredCancelled;
-        if (!isPaused) throw error;
-      } finally {
-        this.#scope = null;
-      }
-    }
+    return this.#pausable.do(this.#control, work);
   }
 
   #prove(dump: DumpRef): Promise<DumpProof> {
@@ -356,13 +322,6 @@ class DumpRun {
       }
     }
     return toFailure({ ...told, hint: `No dump before it that was looked at is good. ${told.hint}` });
-  }
-
-  async #waitForResume(): Promise<void> {
-    this.#show();
-    await this.#record('paused');
-    await this.#control.whenRunning();
-    await this.#record(this.#phase);
   }
 
   /** Has the old database dropped in time: at once, or by a workflow that outlives this one. */
@@ -391,40 +350,27 @@ class DumpRun {
   }
 
   async #discard(): Promise<void> {
-    const { database, mode } = this.#request;
-    if (mode === 'into-existing') {
-      this.#note(this.#leftIn(database));
+    const request = this.#request;
+    if (request.mode === 'into-existing') {
+      const error = this.cancelled ? null : this.#error;
+      this.#note(leftInExisting({ request, proof: this.#proof, load: this.#load, error }));
       return;
     }
-    if (mode === 'recreate' && this.#load !== null) {
+    if (request.mode === 'recreate' && this.#load !== null) {
       // The live database is gone: what was loaded is worth more than nothing.
       this.#leftBehind = [this.#load.database];
-      this.#note(
-        `${database} was dropped before the load, as asked for. What was loaded is in ${this.#load.database}: ` +
-          'look at it, and rename it where it will do.',
-      );
+      this.#note(leftInPlace(request, this.#load));
       return;
     }
     try {
-      const { leftBehind, notices } = await this.#activities.discardLoad(this.#request);
+      const { leftBehind, notices } = await this.#activities.discardLoad(request);
       this.#leftBehind = leftBehind;
       this.#note(...notices);
     } catch (error) {
       const { message } = toTableError(error);
-      this.#leftBehind = [this.#load?.database ?? `the new database beside ${database}`];
+      this.#leftBehind = [this.#load?.database ?? `the new database beside ${request.database}`];
       this.#note(`What was loaded could not be removed: ${message}`);
     }
-  }
-
-  /** What a load that came to no good end has left in a database that was there before. */
-  #leftIn(database: string): string {
-    if (this.#load !== null) return `${database} holds what was loaded: it is not taken back.`;
-    // Of a worker that was lost nobody knows whether it had committed.
-    const isKnown = this.cancelled || this.#error?.code !== 'DatabaseUnavailable';
-    const isAll = this.#proof !== null && isAllOrNothing(this.#request, this.#proof);
-    return isAll && isKnown
-      ? `${database} is as it was.`
-      : `${database} may hold what was loaded until then.`;
   }
 
   /** Writes how the restore stands; what hinders that hinders nothing else. */
@@ -436,24 +382,6 @@ class DumpRun {
       if (isCancellation(error)) throw error;
       return [`The record of the restore could not be written: ${toTableError(error).message}`];
     }
-  }
-
-  async #letGo(): Promise<void> {
-    const holder = this.#holder;
-    if (holder === null) return;
-    await holder.signal(releaseSignal);
-    await holder.result();
-  }
-
-  async #busy(workflowId: string): Promise<Error> {
-    const { database } = this.#request;
-    const holder = await this.#activities.nameHolder({ workflowId });
-    const who = holder === null ? 'Another restore' : `Restore ${holder.replace('restore/', '')}`;
-    return toFailure({
-      code: 'TargetBusy',
-      message: `${who} holds database ${database}: workflow ${workflowId} is running.`,
-      hint: 'Wait for it (`thaw watch`), or cancel it.',
-    });
   }
 
   /** What was said before is not said again. */
@@ -490,7 +418,7 @@ class DumpRun {
     if (isEnded(this.#phase) || this.#phase === 'finishing' || this.#phase === 'cancelling')
       return this.#phase;
     if (!this.#control.paused) return this.#phase;
-    return this.#scope === null ? 'paused' : 'pausing';
+    return this.#pausable.isUnderWay ? 'pausing' : 'paused';
   }
 
   #endState(): DumpOutcome['state'] {
@@ -500,7 +428,6 @@ class DumpRun {
 
   #tell(): DumpOutcome {
     const { restoreId, service, database, mode } = this.#request;
-    const { old, dropAt } = this.#swap ?? { old: null, dropAt: null };
     return {
       restoreId,
       state: this.#endState(),
@@ -511,16 +438,12 @@ class DumpRun {
       passedOver: this.#passedOver,
       proof: this.#proof,
       report: this.#report,
-      old: old === null || dropAt === null || this.#isOldGone ? null : { name: old, dropAt },
+      old: keptOld(this.#swap, this.#request),
       leftBehind: this.#leftBehind,
       notices: this.#notices,
       error: this.#error,
       seconds: ((this.#endedAt ?? Date.now()) - this.#startedAt.getTime()) / 1000,
     };
-  }
-
-  get #isOldGone(): boolean {
-    return this.#request.keepOldSeconds === 0;
   }
 
   #progress(): DumpProgress {

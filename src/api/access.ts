@@ -18,6 +18,7 @@ export const limitedRoutes: ReadonlySet<string> = new Set([
   'POST /api/restores/{id}/run',
   'POST /api/uploads',
   'POST /api/extracts/{id}/run',
+  'POST /api/databases/{service}/swap-back',
 ]);
 
 /** What each route is needed for. A route that does not stand here is not served: the API does not start. */
@@ -62,6 +63,9 @@ export const neededAccess: Readonly<Record<string, Need>> = {
   'GET /api/data/restore_runs': 'read',
   'GET /api/data/restore_runs/{runId}': 'read',
   'GET /api/data/restore_logs': 'read',
+  'GET /api/services': 'read',
+  'GET /api/data/dumps': 'read',
+  'POST /api/databases/{service}/swap-back': 'full',
 };
 
 /** Lets in who holds a token that allows the route; what there is no route for, nobody without a token learns. */

@@ -29,6 +29,7 @@ import { addRunRoutes } from './run-routes.ts';
 import { RunStarter } from './run-starter.ts';
 import { type Restores, Runs } from './runs.ts';
 import { addSavedRestoreRoutes } from './saved-restore-routes.ts';
+import { addServiceRoutes, type ServiceTools } from './service-routes.ts';
 import type { Sources } from './sources/sources.ts';
 import { addUploadRoutes } from './upload-routes.ts';
 import { Uploads } from './uploads.ts';
@@ -49,6 +50,7 @@ export interface AppDependencies {
   readonly store: ObjectStore;
   readonly bundles: BundleSettings;
   readonly extracts: ExtractRuns;
+  readonly services: ServiceTools;
 }
 
 /** Makes the API; nothing listens yet. */
@@ -64,6 +66,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
     readiness,
     reconciler,
     restores,
+    services,
     sources,
     store,
   } = dependencies;
@@ -95,6 +98,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   const uploads = new Uploads({ config, control, store, settings: bundles });
   addImportRoute(app, { starter, sources, uploads, settings: bundles });
   addUploadRoutes(app, uploads, bundles);
+  addServiceRoutes(app, config, services);
   addDescription(app);
   addDocsPage(app);
   checkEveryRouteIsDeclared(app.routes);

@@ -3,9 +3,9 @@ import type { Context } from 'hono';
 import type { ListQuery, Order, Page } from '../control/list.ts';
 import { fieldFault } from '../control/list-fault.ts';
 
-const defaultLimit = 100;
-const maxLimit = 1000;
-const maxOffset = 1_000_000;
+export const defaultLimit = 100;
+export const maxLimit = 1000;
+export const maxOffset = 1_000_000;
 
 /** The query of a list, for its OpenAPI description; {@link readListQuery} reads it. */
 export const listParameters = z.object({
@@ -61,7 +61,11 @@ export function readListQuery(context: Context): ListQuery {
 }
 
 /** Tells where the next page is, in a header. */
-export function linkNextPage(context: Context, { limit, offset }: ListQuery, page: Page<object>): void {
+export function linkNextPage(
+  context: Context,
+  { limit, offset }: Pick<ListQuery, 'limit' | 'offset'>,
+  page: Pick<Page<object>, 'more'>,
+): void {
   if (!page.more) return;
   const url = new URL(context.req.url);
   for (const name of ['filter[limit]', 'filter[offset]']) url.searchParams.delete(name);
@@ -113,7 +117,8 @@ function ordersOf(text: string): readonly Order[] {
   });
 }
 
-function wholeOf(name: string, text: string, least: number, most: number): number {
+/** Reads a whole number of a query. @throws ThawError `InputInvalid` */
+export function wholeOf(name: string, text: string, least: number, most: number): number {
   const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= least && number <= most) return number;
   throw fieldFault(name, `must be a whole number from ${least} to ${most}`);

@@ -5,7 +5,7 @@ import {
   type DumpReport,
   dumpSteps,
 } from '../contract/dump-activities.ts';
-import { dumpFormats, dumpModes } from '../contract/dump-request.ts';
+import { dumpCompressions, dumpFormats, dumpModes } from '../contract/dump-request.ts';
 import type { RunDump } from './run.ts';
 
 const count = z.int().min(0);
@@ -23,7 +23,7 @@ const facts = z.object({
 const proof = z.object({
   key: z.string(),
   format: z.enum(dumpFormats),
-  compression: z.string(),
+  compression: z.enum(dumpCompressions),
   server_version: z.string().nullable(),
   dump_version: z.string().nullable(),
   database: z.string().nullable(),

@@ -12,6 +12,8 @@ import { RestoreClient } from '../client/restore-client.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { openControlDatabase } from '../control/control-database.ts';
+import { knownDumps } from '../dump/choose/known-dumps.ts';
+import { swapServiceBack } from '../dump/swap/swap-service-back.ts';
 import { previewRestore } from '../preview/restore-preview.ts';
 import { openStore } from '../store/open-store.ts';
 import { createApp } from './app.ts';
@@ -136,6 +138,10 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     store,
     bundles,
     extracts,
+    services: {
+      dumps: (service, wanted, signal) => knownDumps(service, wanted, env, signal),
+      swapBack: (order) => swapServiceBack(order, env),
+    },
   });
   const server = createAdaptorServer({ fetch: app.fetch, hostname: host }) as Server;
   // Bodies that are too slow are told so by the routes; a large one may take its time.

@@ -1,6 +1,7 @@
 import { fieldError } from '../client/restore-input.ts';
 import { defaultService, findService } from '../config/services.ts';
 import type { ServiceConfig, ThawConfig } from '../config/thaw-config.ts';
+import { demandAccess } from './access.ts';
 import { ApiError } from './api-error.ts';
 import type { Caller } from './caller.ts';
 
@@ -42,4 +43,20 @@ export function serviceOfPath(config: ThawConfig, caller: Caller, name: string):
   throw new ApiError('RECORD_NOT_FOUND', `No service ${name} is configured.`, {
     hint: 'GET /api/services lists those that are.',
   });
+}
+
+/** Every other database of its server than {@link isBeside} says is for root. @throws ApiError `FORBIDDEN` */
+export function demandDatabase(
+  caller: Caller,
+  name: string,
+  service: ServiceConfig,
+  config: ThawConfig,
+): void {
+  if (!isBeside(name, service, config)) demandAccess(caller, 'root', `The database ${name}`);
+}
+
+/** Whether a database is that of the service, or is named after it and nobody else's. */
+function isBeside(name: string, { connection }: ServiceConfig, { services }: ThawConfig): boolean {
+  if (name === connection.name) return true;
+  return name.startsWith(`${connection.name}_`) && !services.some((other) => other.connection.name === name);
 }

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { openTemporal } from '../client/temporal-connection.ts';
-import { configPath } from '../config/environment.ts';
-import { loadConfig } from '../config/load-config.ts';
+import { loadServices } from '../config/load-services.ts';
 import type { CommandContext } from './context.ts';
 import {
   type LogFlags,
@@ -49,7 +48,7 @@ export function addApiCommand(program: Command, context: CommandContext): void {
 
 async function serve(flags: ApiFlags, { env, printer }: CommandContext): Promise<void> {
   const { startApi } = await import('../api/server.ts');
-  const config = await loadConfig(configPath(flags.config, env).value, env);
+  const config = await loadServices(flags.config, env);
   const interrupt = new Interrupt();
   const { address, namespace } = servicePlace(flags, env);
   const temporal = openTemporal({ ...env, TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace });

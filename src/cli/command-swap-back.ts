@@ -1,11 +1,8 @@
 import type { Command } from 'commander';
-import { defaultKeepOldSeconds } from '../client/dump-input.ts';
 import { newRestoreId } from '../client/restore-id.ts';
 import { loadServices } from '../config/load-services.ts';
 import { findService } from '../config/services.ts';
-import { swapBack } from '../dump/swap/swap.ts';
-import { withDatabase } from '../postgres/connect-database.ts';
-import { dumpSessionPrefix } from '../postgres/database-lock.ts';
+import { swapServiceBack } from '../dump/swap/swap-service-back.ts';
 import { confirmByName } from './confirm.ts';
 import type { CommandContext } from './context.ts';
 import { exitCodes } from './exit-code.ts';
@@ -38,16 +35,17 @@ export function addSwapBackCommand(program: Command, context: CommandContext): v
     .option('--json', 'print one JSON object and nothing else')
     .addHelpText('after', examples)
     .action(async (service: string | undefined, flags: SwapBackFlags) => {
-      context.end(await swapServiceBack(service ?? null, flags, context));
+      context.end(await runSwapBack(service ?? null, flags, context));
     });
 }
 
-async function swapServiceBack(
+async function runSwapBack(
   name: string | null,
   { config: path, into, yes, json }: SwapBackFlags,
   { env, printer }: CommandContext,
 ): Promise<number> {
-  const { connection, maintenance } = findService(await loadServices(path, env), name);
+  const service = findService(await loadServices(path, env), name);
+  const { connection } = service;
   const database = into ?? connection.name;
   const loss = `${database} on ${connection.host}:${connection.port} is replaced by the one that was live before it.`;
   if (yes !== true && !(await confirmByName(database, [loss]))) {
@@ -55,10 +53,7 @@ async function swapServiceBack(
     return exitCodes.failed;
   }
   const restoreId = newRestoreId();
-  const session = { applicationName: `${dumpSessionPrefix(restoreId)}back` };
-  const done = await withDatabase({ ...connection, name: maintenance }, env, session, (client) =>
-    swapBack(client, { database, restoreId, keepOldSeconds: defaultKeepOldSeconds }),
-  );
+  const done = await swapServiceBack({ service, database, restoreId }, env);
   if (json === true) printer.line(JSON.stringify({ restoreId, database, ...done }));
   else {
     printer.line(`${database} is the one again that was kept as ${done.from}.`);

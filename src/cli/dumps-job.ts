@@ -1,19 +1,9 @@
 import type { ServiceConfig } from '../config/thaw-config.ts';
-import { ThawError } from '../contract/thaw-error.ts';
-import { openDumpStore } from '../dump/choose/dump-store.ts';
-import {
-  beginningsOf,
-  dumpTime,
-  type ListedDump,
-  listDumps,
-  unreadableNotices,
-} from '../dump/choose/list-dumps.ts';
-import { lookInto } from '../dump/choose/look-into.ts';
-import { withDatabase } from '../postgres/connect-database.ts';
-import { type DumpMark, readMarks } from '../postgres/dump-proofs.ts';
+import { knownDumps } from '../dump/choose/known-dumps.ts';
+import { beginningsOf, type ListedDump } from '../dump/choose/list-dumps.ts';
 import { formatBytes, formatCount } from '../restore/format.ts';
 import { describeFrozen, frozenObjects } from '../store/storage-class.ts';
-import { dumpJson, dumpsLines, type KnownDump } from './dumps-lines.ts';
+import { dumpJson, dumpsLines } from './dumps-lines.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import type { Printer } from './printer.ts';
 
@@ -32,55 +22,25 @@ export interface DumpsJob {
 /** Prints the dumps of a service, the newest first. */
 export async function printDumps(job: DumpsJob): Promise<ExitCode> {
   const { service, limit, before, json, env, printer } = job;
-  const store = await openDumpStore(service, { kind: 'latest', before }, env);
-  try {
-    const listing = await listDumps(store, service);
-    for (const notice of unreadableNotices(store, listing)) printer.aside(`Note: ${notice}`);
-    const dumps =
-      before === null ? listing.dumps : listing.dumps.filter((dump) => dumpTime(dump) <= Date.parse(before));
-    const shown = dumps.slice(0, limit ?? dumps.length);
-    const [heads, marks] = await Promise.all([lookInto(store, shown), marksOf(job, store.name, shown)]);
-    const known = shown.flatMap((dump, place): KnownDump[] => {
-      const head = heads[place];
-      const { provedAt = null, fault = null, verifiedAt = null, serverVersion = null } = marks[place] ?? {};
-      if (head === undefined) return [];
-      const known = { serverVersion: head.serverVersion ?? serverVersion, provedAt, fault, verifiedAt };
-      return [{ ...dump, ...head, ...known }];
-    });
-    const now = Date.now();
-    if (json) {
-      const what = { service: service.name, database: service.connection.name, store: store.name };
-      const rest = { total: dumps.length, dumps: known.map((dump) => dumpJson(dump, now)) };
-      printer.line(JSON.stringify({ ...what, ...rest }));
-      return exitCodes.done;
-    }
-    for (const line of dumpsLines(known, now)) printer.line(line);
-    printer.line(sumText(service, store.name, dumps, shown.length));
-    if (listing.dumps.length === 0) printer.line(namesText(service, listing.otherCount));
-    for (const line of describeFrozen(frozenObjects(dumps))) printer.line(line);
+  const { place, listing, dumps, known, unmarked, notices } = await knownDumps(
+    service,
+    { before, offset: 0, limit },
+    env,
+  );
+  for (const notice of notices) printer.aside(`Note: ${notice}`);
+  if (unmarked !== null) printer.aside(`Note: which of them were verified is not known: ${unmarked.message}`);
+  const now = Date.now();
+  if (json) {
+    const what = { service: service.name, database: service.connection.name, store: place };
+    const rest = { total: dumps.length, dumps: known.map((dump) => dumpJson(dump, now)) };
+    printer.line(JSON.stringify({ ...what, ...rest }));
     return exitCodes.done;
-  } finally {
-    store.close();
   }
-}
-
-/** What was proved and restored before; a listing is good without. */
-async function marksOf(
-  { service, env, printer }: DumpsJob,
-  place: string,
-  dumps: readonly ListedDump[],
-): Promise<DumpMark[]> {
-  if (dumps.length === 0) return [];
-  const maintenance = { ...service.connection, name: service.maintenance };
-  try {
-    return await withDatabase(maintenance, env, { applicationName: 'thaw dumps' }, (client) =>
-      readMarks(client, place, dumps),
-    );
-  } catch (error) {
-    if (!(error instanceof ThawError)) throw error;
-    printer.aside(`Note: which of them were verified is not known: ${error.message}`);
-    return [];
-  }
+  for (const line of dumpsLines(known, now)) printer.line(line);
+  printer.line(sumText(service, place, dumps, known.length));
+  if (listing.dumps.length === 0) printer.line(namesText(service, listing.otherCount));
+  for (const line of describeFrozen(frozenObjects(dumps))) printer.line(line);
+  return exitCodes.done;
 }
 
 function sumText(service: ServiceConfig, place: string, dumps: readonly ListedDump[], shown: number): string {

@@ -1,19 +1,8 @@
-import type { ErrorCode } from '../contract/error-code.ts';
-import type { ListedDump } from '../dump/choose/list-dumps.ts';
+import type { KnownDump } from '../dump/choose/known-dumps.ts';
 import { dumpTime } from '../dump/choose/list-dumps.ts';
 import type { DumpHead } from '../dump/choose/look-into.ts';
 import { columns } from '../restore/columns.ts';
 import { formatBytes } from '../restore/format.ts';
-
-/** A dump with all that is known of it. */
-export interface KnownDump extends ListedDump, DumpHead {
-  /** ISO 8601; null: never, or not known. */
-  readonly provedAt: string | null;
-  /** Why it was not good when it was last read to its end; null: it was, or that is not known. */
-  readonly fault: ErrorCode | null;
-  /** ISO 8601; null: never, or not known. */
-  readonly verifiedAt: string | null;
-}
 
 /** Dumps under a heading, for people. */
 export function dumpsLines(dumps: readonly KnownDump[], now: number): string[] {

@@ -13,7 +13,8 @@ export const dumpFormats = ['tar', 'custom', 'directory', 'plain', 'cluster'] as
 export type DumpFormat = (typeof dumpFormats)[number];
 
 /** What a dump is wrapped in. */
-export type DumpCompression = 'none' | 'gzip' | 'zstd';
+export const dumpCompressions = ['none', 'gzip', 'zstd'] as const;
+export type DumpCompression = (typeof dumpCompressions)[number];
 
 /** The sections that pg_restore knows. */
 export const dumpSections = ['pre-data', 'data', 'post-data'] as const;

@@ -44,6 +44,7 @@ describe('description', () => {
     const { status, json } = await send('/openapi.json');
     expect(status).toBe(200);
     expect(Object.keys(json.paths).sort()).toEqual([
+      '/api/data/dumps',
       '/api/data/extract_runs',
       '/api/data/extract_runs/{runId}',
       '/api/data/extracts',
@@ -53,6 +54,7 @@ describe('description', () => {
       '/api/data/restore_runs/{runId}',
       '/api/data/restores',
       '/api/data/restores/{id}',
+      '/api/databases/{service}/swap-back',
       '/api/extracts/runs/{runId}/download',
       '/api/extracts/{id}/cancel',
       '/api/extracts/{id}/run',
@@ -67,6 +69,7 @@ describe('description', () => {
       '/api/runs/{runId}/events',
       '/api/runs/{runId}/pause',
       '/api/runs/{runId}/resume',
+      '/api/services',
       '/api/uploads',
       '/healthz',
       '/readyz',

@@ -109,6 +109,62 @@ describeWithPrograms('dumps over the API', () => {
     );
     expect(log.at(-1)).toBe('info: Restore completed successfully');
     expect(new Set(log).size).toBe(log.length);
+
+    const back = { method: 'POST', headers: { 'idempotency-key': 'back' } };
+    const path = '/api/databases/argus/swap-back';
+    expect((await ask(path, back, { access: 'edit' })).status).toBe(403);
+    expect((await ask(path, post({ into: 'postgres' }))).status).toBe(403);
+    expect((await ask(path, post({ into: 7 }))).status).toBe(400);
+    expect(await ask(path, post({ into: `${site.live.name}_x` }))).toMatchObject({
+      status: 404,
+      json: { error_code: 'NOT_FOUND', data: { code: 'TargetMissing' } },
+    });
+    const done = await ask(path, back);
+    expect(done).toMatchObject({ status: 200, json: { data: { database: site.live.name, from: old } } });
+    expect(await site.query('select count(*)::int as rows from shop.orders')).toEqual([{ rows: 0 }]);
+    // An answer that was lost is given again, and nothing else happens.
+    expect((await ask(path, back)).json.data).toEqual(done.json.data);
+    expect(await site.query('select count(*)::int as rows from shop.orders')).toEqual([{ rows: 0 }]);
+    expect((await ask(path, { method: 'POST' })).status).toBe(200);
+    expect(await site.content()).toBe(content);
+  });
+
+  test('services and their dumps are listed for whom they are', async () => {
+    const argus = { name: 'argus', database: site.live.name, is_default: true, dumps: true };
+    const read = { access: 'read' } as const;
+    expect((await ask('/api/services', {}, read)).json.data).toEqual([argus]);
+    expect((await ask('/api/services', {}, { access: 'root' })).json.data).toMatchObject([
+      { name: 'argus', is_default: false },
+      { name: site.thaw.database.name },
+    ]);
+    const { json } = await ask('/api/data/dumps?service=argus', {}, read);
+    expect(json.data).toMatchObject([
+      {
+        ...{ key: newest, taken_at: expect.any(String), format: 'plain', compression: 'gzip' },
+        ...{ foreign: null, fault: null, proved_at: expect.any(String), verified_at: expect.any(String) },
+        ...{ bytes: expect.any(Number), age_seconds: expect.any(Number), modified_at: expect.any(String) },
+      },
+      { key: 'argus_20250101_020000.sql.gz', format: 'plain', verified_at: null },
+    ]);
+    const first = await ask('/api/data/dumps?limit=1', {}, read);
+    expect(first.json.data).toHaveLength(1);
+    const [, next = ''] = /<([^>]+)>; rel="next"/.exec(first.headers.get('link') ?? '') ?? [];
+    const second = await ask(next, {}, read);
+    expect(second.json.data).toMatchObject([{ key: 'argus_20250101_020000.sql.gz' }]);
+    expect(second.headers.get('link')).toBe(null);
+    const before = await ask('/api/data/dumps?before=2025-01-01T12:00:00Z', {}, read);
+    expect(before.json.data).toMatchObject([{ key: 'argus_20250101_020000.sql.gz' }]);
+    for (const wrong of ['service=x', 'before=now', 'limit=0', 'offset=-1', 'colour=red']) {
+      expect({ wrong, status: (await ask(`/api/data/dumps?${wrong}`, {}, read)).status }).toEqual({
+        wrong,
+        status: 400,
+      });
+    }
+
+    const stranger = { tenant: 'other', access: 'full' } as const;
+    expect((await ask('/api/services', {}, stranger)).json.data).toEqual([]);
+    expect((await ask('/api/data/dumps?service=argus', {}, stranger)).status).toBe(400);
+    expect((await ask('/api/databases/argus/swap-back', { method: 'POST' }, stranger)).status).toBe(404);
   });
 
   test('a saved restore of a dump runs, fails with its reason, and is counted', async () => {

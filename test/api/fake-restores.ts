@@ -79,9 +79,13 @@ export type TestDependencies = Partial<
 
 /** Restores of dumps, where a test follows none. */
 const noDumps: DumpsDependencies['dumps'] = {
-  progress: () => Promise.reject(new Error('the test did not expect this question')),
-  outcome: () => Promise.reject(new Error('the test did not expect this question')),
+  progress: noAnswer,
+  outcome: noAnswer,
 };
+
+function noAnswer(): Promise<never> {
+  return Promise.reject(new Error('the test did not expect this question'));
+}
 
 /** Temporal for extracts, where a test asks for none. */
 const noExtracts = {
@@ -120,6 +124,7 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     rateLimit: { take: async () => {} },
     store: new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' }),
     bundles,
+    services: { dumps: noAnswer, swapBack: noAnswer },
     extracts: new ExtractRuns({ config, control, client: noExtracts, settings: bundles, logger }),
     logger,
     ...dependencies,

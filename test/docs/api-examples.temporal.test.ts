@@ -38,9 +38,14 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  const checked = quoteIdentifier(`${site.thaw.database.name}_check`);
+  const { rows } = await site.thaw.pg.query<{ datname: string }>(
+    'select datname from pg_database where starts_with(datname, $1)',
+    [`${site.thaw.database.name}_check`],
+  );
   await site.close();
-  await asAdministrator(`drop database if exists ${checked} with (force)`);
+  for (const { datname } of rows) {
+    await asAdministrator(`drop database if exists ${quoteIdentifier(datname)} with (force)`);
+  }
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -56,10 +61,20 @@ async function lastRunEnded(kind = 'restore_runs'): Promise<void> {
 /** Without programs of PostgreSQL a dump is not restored. */
 const ended = hasClientPrograms ? /completed|cancelled/ : /completed|cancelled|failed/;
 
+/** Restores the dump again into the database that an example has made: the one before is kept. */
+async function replaceChecked(): Promise<void> {
+  await lastRunEnded();
+  const service = site.thaw.database.name;
+  const dump = { source_type: 'dump', source_ref: 'latest', service, into: `${service}_check` };
+  const { json } = await send(api, '/api/restores', post(dump));
+  await runIn(api, String(json.data.run_id), ['completed']);
+}
+
 /** Brings about what the text before an example takes for granted. */
 async function prepare(line: string): Promise<void> {
   if (/\/api\/restores(\/|$| )/.test(line)) await lastRunEnded();
   if (line.includes('/download')) await lastRunEnded('extract_runs');
+  if (line.includes('/swap-back')) await replaceChecked();
   if (!line.includes('/pause')) return;
   await lastRunEnded();
   await site.thaw.pg.query('truncate public.audit_logs');
@@ -68,6 +83,11 @@ async function prepare(line: string): Promise<void> {
   const { json } = await send(api, '/api/restores', post(options));
   known.RUN_ID = String(json.data.run_id);
   await runIn(api, known.RUN_ID, ['running']);
+}
+
+/** Nothing is swapped where no dump was restored. */
+function isPossible(line: string): boolean {
+  return hasClientPrograms || !line.includes('/swap-back');
 }
 
 /** Runs an example, and keeps the ids that it is answered with. */
@@ -103,7 +123,7 @@ test.skipIf(!hasCurl)(
     for (const { language, text } of blocks) {
       if (language === 'sh') {
         printed = '';
-        for (const line of wholeLines(text).filter((line) => line.startsWith('curl '))) {
+        for (const line of wholeLines(text).filter((line) => line.startsWith('curl ') && isPossible(line))) {
           printed = await example(line);
           ran += 1;
         }

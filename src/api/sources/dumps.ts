@@ -6,7 +6,7 @@ import type { DumpRequest } from '../../contract/dump-request.ts';
 import type { RunRequest } from '../../contract/run-request.ts';
 import { demandAccess } from '../access.ts';
 import type { Caller } from '../caller.ts';
-import { serviceOfField, visibleConfig } from '../visible-services.ts';
+import { demandDatabase, serviceOfField, visibleConfig } from '../visible-services.ts';
 import { dumpStrategy, toDumpInput } from './dump-settings.ts';
 import { type DumpsFollowing, dumpChange, dumpLines, observeDump, recordedDump } from './dumps-run.ts';
 import type { Source, SourceInput, SourceSettings } from './source.ts';
@@ -111,11 +111,5 @@ function demandRights(
   if (options.length > 0) demandAccess(caller, 'full', 'The option restore_options');
   if (checks.length > 0) demandAccess(caller, 'root', 'The option checks');
   if (checkUrls.length > 0) demandAccess(caller, 'root', 'The option check_urls');
-  if (into !== null && !isBeside(into, service, config)) demandAccess(caller, 'root', `The database ${into}`);
-}
-
-/** Whether a database is that of the service, or is named after it and nobody else's. */
-function isBeside(into: string, { connection }: ServiceConfig, { services }: ThawConfig): boolean {
-  if (into === connection.name) return true;
-  return into.startsWith(`${connection.name}_`) && !services.some((other) => other.connection.name === into);
+  if (into !== null) demandDatabase(caller, into, service, config);
 }

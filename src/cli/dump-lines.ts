@@ -9,11 +9,14 @@ import { errorLines } from './summary.ts';
 
 /** What a restore of a dump did, for people. */
 export function dumpLines(outcome: DumpOutcome): string[] {
-  const { passedOver, notices, report, error } = outcome;
+  const { passedOver, notices, report, error, database } = outcome;
+  // By now it has another name than when it was looked at.
+  const isLive = outcome.state === 'completed';
+  const told = report && isLive ? { ...report, after: { ...report.after, database } } : report;
   return [
     ...passedOver.map(({ key, reason }) => `NOT GOOD: ${key}: ${reason}`),
     ...notices.map((notice) => `Note: ${notice}`),
-    ...(report === null ? [] : reportLines(report)),
+    ...(told === null ? [] : reportLines(told)),
     ...(error === null ? [] : errorLines(error)),
     ...endLines(outcome),
   ];

@@ -1,5 +1,6 @@
 import cliProgress from 'cli-progress';
 import type { RestoreProgress } from '../contract/progress.ts';
+import { isDumpProgress } from '../restore/dump-progress.ts';
 import type { Printer } from './printer.ts';
 import { doneShare, progressLine } from './progress-line.ts';
 
@@ -12,7 +13,7 @@ export interface ProgressView {
   stop(): void;
 }
 
-/** A line for a pipe comes this often, and when the state changes. */
+/** A line for a pipe comes this often, and when the state or the step changes. */
 const lineEveryMs = 5_000;
 
 /** A bar for a terminal, now and then a line for a pipe, nothing where the answer is JSON. */
@@ -23,7 +24,7 @@ export function progressView(printer: Printer, isSilent: boolean): ProgressView 
 
 class LineView implements ProgressView {
   readonly #printer: Printer;
-  #state = '';
+  #what = '';
   #shownAt = 0;
 
   constructor(printer: Printer) {
@@ -32,8 +33,9 @@ class LineView implements ProgressView {
 
   show(progress: RestoreProgress): void {
     const now = Date.now();
-    if (progress.state === this.#state && now - this.#shownAt < lineEveryMs) return;
-    this.#state = progress.state;
+    const what = isDumpProgress(progress) ? `${progress.state} ${progress.step}` : progress.state;
+    if (what === this.#what && now - this.#shownAt < lineEveryMs) return;
+    this.#what = what;
     this.#shownAt = now;
     this.#printer.line(progressLine(progress));
   }

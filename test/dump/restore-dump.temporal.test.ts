@@ -15,6 +15,12 @@ let content: string;
 /** What happened to it since. */
 let damaged: string;
 
+/** What pg_dumpall writes of a server without anything. */
+const clusterDump = Buffer.from(
+  '--\n-- PostgreSQL database cluster dump\n--\n\nSET default_transaction_read_only = off;\n\n' +
+    '--\n-- PostgreSQL database cluster dump complete\n--\n\n',
+);
+
 describeWithPrograms('a restore of a dump', () => {
   beforeAll(async () => {
     site = await createDumpSite('flow');
@@ -118,6 +124,12 @@ describeWithPrograms('a restore of a dump', () => {
     expect(again.notices).toContain(`${site.live.name} is as it was.`);
     expect(await site.query('select * from only shop.animals')).toEqual(animals);
     expect(await site.query('select count(*)::int as rows from shop.orders')).toEqual([{ rows: 15 }]);
+    // All of it, into one that is made for it.
+    const into = `${site.live.name}_made`;
+    const whole = await site.restore({ choice, into, mode: 'into-existing', create: true });
+    expect(whole).toMatchObject({ state: 'completed', database: into, report: { outcome: 'verified' } });
+    expect(await site.content(into)).toBe(content);
+    await site.query(`drop database "${into}"`, 'postgres');
     expect(() => site.request({ choice, part, mode: 'swap' })).toThrow(
       'A part of a dump never replaces a database, and mode swap would have it do so.',
     );
@@ -130,6 +142,11 @@ describeWithPrograms('a restore of a dump', () => {
       ...{ state: 'failed', old: null, leftBehind: [] },
       report: { outcome: 'failed' },
       error: { code: 'VerificationFailed', message: expect.stringContaining('check 2') },
+    });
+    await site.put('all.sql', clusterDump);
+    expect(await site.restore({ choice: { kind: 'key', key: 'all.sql' } })).toMatchObject({
+      state: 'failed',
+      error: { code: 'InputInvalid', message: expect.stringContaining('which make no single database') },
     });
     const whole = gzipSync(await pgDump(site.live));
     await site.put('argus_20250102_020000.sql.gz', whole.subarray(0, whole.length - 20));

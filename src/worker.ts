@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  type ActivityInboundCallsInterceptor,
   DefaultLogger,
   NativeConnection,
   type NativeConnectionOptions,
@@ -28,6 +29,8 @@ export interface WorkerOptions {
   readonly logger: Logger;
   /** Called once it polls for work. */
   readonly onReady?: () => void;
+  /** Further interceptors of activities, around all that Thaw has itself. */
+  readonly interceptors?: readonly ActivityInboundCallsInterceptor[];
   /** Stops the worker: loads get {@link shutdownGrace} to finish, then roll back and are done again elsewhere. */
   readonly signal?: AbortSignal;
 }
@@ -71,7 +74,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
 }
 
 async function createWorker(
-  { namespace, taskQueue, logger }: WorkerOptions,
+  { namespace, taskQueue, logger, interceptors = [] }: WorkerOptions,
   connection: NativeConnection,
   thaw: ThawContext,
   control: WorkerControl,
@@ -83,7 +86,9 @@ async function createWorker(
     taskQueue,
     workflowBundle: await workflowBundle(),
     activities: { ...createActivities(thaw, control, searchAttributes, new OpenedBundles(thaw.store)) },
-    interceptors: { activity: [() => ({ inbound: failureInterceptor })] },
+    interceptors: {
+      activity: [...interceptors, failureInterceptor].map((inbound) => () => ({ inbound })),
+    },
     maxConcurrentActivityTaskExecutions: loadsAtOnce,
     // The default, 600 for each GB of heap, has run workers out of memory (sdk-typescript#2227).
     maxCachedWorkflows: 200,

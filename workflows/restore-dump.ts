@@ -28,7 +28,7 @@ import type {
 import type { DumpRef, DumpRequest } from '../src/contract/dump-request.ts';
 import { errorTraits } from '../src/contract/error-code.ts';
 import { gateReachedSignal, proceedSignal, progressQuery } from '../src/contract/messages.ts';
-import { oldDatabaseWorkflowId, workflowTypes } from '../src/contract/names.ts';
+import { oldDatabaseWorkflowId, restoreWorkflowId, workflowTypes } from '../src/contract/names.ts';
 import type { TableError } from '../src/contract/outcome.ts';
 import { isEnded, type RestoreState } from '../src/contract/progress.ts';
 import type { DumpGate } from '../src/contract/system-request.ts';
@@ -102,7 +102,7 @@ function activitiesOf(request: DumpRequest) {
  * resume.
  */
 export async function restoreDump(request: DumpRequest): Promise<DumpOutcome> {
-  const restore = new DumpRun(request);
+  const restore = new DumpRun(named(request));
   restore.listen();
   try {
     // Keep others out.
@@ -468,6 +468,12 @@ class DumpRun {
     setCurrentDetails(describeDump(progress));
     this.#searchState.set(progress.state);
   }
+}
+
+/** A schedule starts the same request again and again; the id that it gives the workflow has the time in it. */
+function named(request: DumpRequest): DumpRequest {
+  if (request.restoreId !== '') return request;
+  return { ...request, restoreId: workflowInfo().workflowId.slice(restoreWorkflowId('').length) };
 }
 
 const noDump = { code: 'ArchiveNotFound', message: 'There is no such dump.' } as const;

@@ -53,7 +53,7 @@ export interface DurableJob<Request extends { readonly restoreId: string }, Outc
 type AnyRequest = { readonly restoreId: string };
 
 /** A worker of the own server that is gone is noticed sooner: nobody else's clock must be waited for. */
-const standaloneHeartbeatSeconds = 10;
+export const standaloneHeartbeatSeconds = 10;
 
 /**
  * Has it restored, in the cluster that is named or else in the own server of this user, and tells how it goes and

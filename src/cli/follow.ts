@@ -110,7 +110,7 @@ function isConnectionLoss(error: unknown): boolean {
 }
 
 /** Resolves with null once the signal is aborted. */
-function whenAborted(signal: AbortSignal): Promise<null> {
+export function whenAborted(signal: AbortSignal): Promise<null> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve(null);
     else signal.addEventListener('abort', () => resolve(null), { once: true });

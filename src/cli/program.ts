@@ -15,6 +15,7 @@ import { addRestoreCommand } from './command-restore.ts';
 import { addRestoreDumpCommand } from './command-restore-dump.ts';
 import { addRestoreSystemCommand } from './command-restore-system.ts';
 import { addSchemaCommand } from './command-schema.ts';
+import { addServiceCommand } from './command-service.ts';
 import { addShowCommand } from './command-show.ts';
 import { addStatusCommand } from './command-status.ts';
 import { addSwapBackCommand } from './command-swap-back.ts';
@@ -68,6 +69,7 @@ export function createProgram(context: CommandContext): Command {
   addConfigCommand(program, context);
   addSchemaCommand(program, context);
   addWorkerCommand(program, context);
+  addServiceCommand(program, context);
   addApiCommand(program, context);
   addTokenCommand(program, context);
   addDevCommand(program, context);

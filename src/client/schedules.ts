@@ -4,12 +4,13 @@ import {
   type ScheduleOptions,
   ScheduleOverlapPolicy,
 } from '@temporalio/client';
+import { parseCron } from '../config/cron.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 
 /** A workflow that Temporal starts again and again. */
 export interface CronSchedule {
   readonly scheduleId: string;
-  /** Five fields, or `@daily` and the like. */
+  /** Five or six fields, or `@daily` and the like. */
   readonly cron: string;
   /** Name of the time zone that its hours are of, such as `Europe/Berlin`. */
   readonly timeZone: string;
@@ -29,7 +30,7 @@ const catchupWindow = '10 minutes';
  * Makes a schedule, or changes it to what is asked for. A run that still goes on lets the next one pass.
  *
  * @returns what was done, and when it runs next
- * @throws ThawError `InputInvalid` for a time that Temporal does not take
+ * @throws ThawError `InputInvalid` for what is no schedule
  */
 export async function keepSchedule(
   client: Client,
@@ -37,7 +38,7 @@ export async function keepSchedule(
 ): Promise<{ readonly made: boolean; readonly next: Date | null }> {
   const { scheduleId, cron, timeZone, type, args, workflowId, taskQueue, summary } = schedule;
   const options = {
-    spec: { cronExpressions: [cron], timezone: timeZone },
+    spec: { cronExpressions: expressionsOf(cron), timezone: timeZone },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow },
     action: {
       type: 'startWorkflow',
@@ -47,15 +48,11 @@ export async function keepSchedule(
     },
   } satisfies Omit<ScheduleOptions, 'scheduleId'>;
   const handle = client.schedule.getHandle(scheduleId);
-  try {
-    const made = !(await exists(client, scheduleId));
-    if (made) await client.schedule.create({ scheduleId, ...options });
-    else await handle.update((present) => ({ ...options, state: present.state }));
-    const { info } = await handle.describe();
-    return { made, next: info.nextActionTimes[0] ?? null };
-  } catch (error) {
-    throw wrongSchedule(error, cron);
-  }
+  const made = !(await exists(client, scheduleId));
+  if (made) await client.schedule.create({ scheduleId, ...options });
+  else await handle.update((present) => ({ ...options, state: present.state }));
+  const { info } = await handle.describe();
+  return { made, next: info.nextActionTimes[0] ?? null };
 }
 
 /** Takes a schedule away; tells whether there was one. */
@@ -69,6 +66,16 @@ export async function removeSchedule(client: Client, scheduleId: string): Promis
   }
 }
 
+/** @throws ThawError `InputInvalid` */
+function expressionsOf(cron: string): string[] {
+  const parsed = parseCron(cron);
+  if (typeof parsed !== 'string') return [...parsed.expressions];
+  throw new ThawError('InputInvalid', `${cron} is no schedule`, {
+    object: cron,
+    hint: `It ${parsed}; such as 30 4 * * 0.`,
+  });
+}
+
 async function exists(client: Client, scheduleId: string): Promise<boolean> {
   try {
     await client.schedule.getHandle(scheduleId).describe();
@@ -77,21 +84,4 @@ async function exists(client: Client, scheduleId: string): Promise<boolean> {
     if (error instanceof ScheduleNotFoundError) return false;
     throw error;
   }
-}
-
-/** gRPC's INVALID_ARGUMENT. */
-const invalidArgument = 3;
-
-/** What the SDK does not read itself, the server does. */
-function wrongSchedule(error: unknown, cron: string): unknown {
-  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  const isRefused =
-    typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === invalidArgument;
-  const isUnread = error instanceof TypeError;
-  if (!isRefused && !isUnread) return error;
-  return new ThawError('InputInvalid', `${cron} is no schedule`, {
-    object: cron,
-    hint: 'Write it as cron has it: minute, hour, day of the month, month, day of the week; such as 30 4 * * 0.',
-    cause: error,
-  });
 }

@@ -28,8 +28,12 @@ export async function loadServices(flag: string | undefined, env: NodeJS.Process
   return { ...config, services: strongestFirst(named, told.services, config.services) };
 }
 
-/** No archives are configured then, and whoever asks for some is told so. */
-function environmentConfig(services: ThawConfig['services']): ThawConfig {
+/**
+ * A configuration of services alone: no archives are configured then, and whoever asks for some is told so.
+ *
+ * @throws ThawError `ConfigInvalid` where there are none
+ */
+export function environmentConfig(services: ThawConfig['services']): ThawConfig {
   if (services.length === 0) {
     throw new ThawError(
       'ConfigInvalid',

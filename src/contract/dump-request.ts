@@ -55,6 +55,7 @@ export interface DumpPart {
 
 /** One request to restore a dump into the database of a service. */
 export interface DumpRequest {
+  /** Empty: that of the workflow, as a schedule starts one request again and again. */
   readonly restoreId: string;
   /** `services[].name` of the worker's configuration. */
   readonly service: string;

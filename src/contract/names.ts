@@ -57,6 +57,13 @@ export function backupWorkflowId(server: string, database: string): string {
   return `backup/${encodeName(server)}/${encodeName(database)}`;
 }
 
+/** Id of the schedule of a service; what is left out ends the beginning that all share. */
+export function serviceScheduleId(
+  ...names: readonly [] | readonly [mode: string, server: string, database: string]
+): string {
+  return `service/${names.map(encodeName).join('/')}`;
+}
+
 /** Workflow id of what drops the old database of a swap in time. */
 export function oldDatabaseWorkflowId(server: string, old: string): string {
   return `old/${encodeName(server)}/${encodeName(old)}`;

@@ -1,9 +1,16 @@
 import type { DumpProof } from '../contract/dump-activities.ts';
 import type { DumpRequest } from '../contract/dump-request.ts';
 
-/** Whether a load may be done again: one into a database that is there would double its rows. */
-export function isRepeatable({ mode, part }: Pick<DumpRequest, 'mode' | 'part'>): boolean {
-  return mode !== 'into-existing' || part.clean;
+/**
+ * Whether a load may be done again that was broken off: one of rows alone into a database that is there could double
+ * them, as nobody knows whether the one before it was committed. Where it makes tables, too, in one transaction,
+ * those of the one before would be in its way.
+ */
+export function isRepeatable(request: Pick<DumpRequest, 'mode' | 'part' | 'jobs' | 'allowErrors'>): boolean {
+  const { mode, part, jobs, allowErrors } = request;
+  if (mode !== 'into-existing' || part.clean) return true;
+  const makesTables = !part.dataOnly && (part.sections.length === 0 || part.sections.includes('pre-data'));
+  return makesTables && jobs === null && !allowErrors;
 }
 
 /**

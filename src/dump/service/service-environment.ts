@@ -1,10 +1,10 @@
 import { truthOf } from '../../config/config.ts';
-import { type Cron, parseCron } from '../../config/cron.ts';
+import { parseCron } from '../../config/cron.ts';
 import { databaseUrlService } from '../../config/environment-services.ts';
 import type { ServiceConfig } from '../../config/thaw-config.ts';
 import { ThawError } from '../../contract/thaw-error.ts';
 import { type BackupOptions, parseBackupOptions } from '../tools/backup-options.ts';
-import { parseRestoreOptions, type RestoreOptions } from '../tools/restore-options.ts';
+import { parseRestoreOptions } from '../tools/restore-options.ts';
 import { type ServiceMode, serviceModes } from './service-variables.ts';
 
 /** When a service does its work. */
@@ -13,8 +13,8 @@ export interface ServiceTimes {
   readonly onStartup: boolean;
   /** Once, and then it ends. */
   readonly singleShot: boolean;
-  /** Null: never by the clock. */
-  readonly cron: Cron | null;
+  /** Five or six fields, or `@daily` and the like; null: never by the clock. */
+  readonly cron: string | null;
   /** Time zone of the schedule, such as `Europe/Berlin`. */
   readonly timeZone: string;
 }
@@ -36,7 +36,8 @@ export interface RestoreSettings extends ServiceBase {
   readonly mode: 'restore';
   /** With or without the subfolder; null: the latest dump. */
   readonly key: string | null;
-  readonly options: RestoreOptions;
+  /** Further options of pg_restore, which have been read once without a fault. */
+  readonly options: string;
 }
 
 /** What the variables of a container ask for. */
@@ -92,7 +93,10 @@ function backupSettings(reader: Reader, isMode: boolean): BackupSettings | null 
 
 function restoreSettings(reader: Reader): RestoreSettings | null {
   const service = reader.service('RESTORE_DATABASE_URL', 'restore');
-  const options = reader.options('RESTORE_OPTIONS', parseRestoreOptions);
+  const options = reader.options('RESTORE_OPTIONS', (text) => {
+    parseRestoreOptions(text);
+    return text;
+  });
   const key = reader.key('RESTORE_FILE_KEY');
   const times: ServiceTimes = {
     onStartup: reader.truth('RESTORE_RUN_ON_STARTUP'),
@@ -167,11 +171,11 @@ class Reader {
     return truths[0] ?? false;
   }
 
-  cron(name: string, fallback: string): Cron | null {
+  cron(name: string, fallback: string): string | null {
     const text = this.#env[name] || fallback;
     if (text === '') return null;
     const cron = parseCron(text);
-    if (typeof cron !== 'string') return cron;
+    if (typeof cron !== 'string') return text;
     this.faults.push(`${name}: ${cron} (got "${text}")`);
     return null;
   }

@@ -3,14 +3,18 @@ import type { Activities } from '../src/contract/activities.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { backUpDatabase } from './back-up-database.ts';
 import { cancelWorkflow } from './cancel-workflow.ts';
+import { checkBase } from './check-base.ts';
 import { chooseDump } from './choose-dump.ts';
 import { copyStageMerge } from './copy-stage-merge.ts';
 import { createTables } from './create-tables.ts';
+import { discardCluster } from './discard-cluster.ts';
 import { discardLoad } from './discard-load.ts';
 import { dropOldDatabase } from './drop-old-database.ts';
 import { dropScratch } from './drop-scratch.ts';
 import { fetchBundle } from './fetch-bundle.ts';
+import { fetchWal } from './fetch-wal.ts';
 import { finishBundle } from './finish-bundle.ts';
+import { finishCluster } from './finish-cluster.ts';
 import { finishTable } from './finish-table.ts';
 import { importDescribe } from './import-describe.ts';
 import { importModels } from './import-models.ts';
@@ -32,14 +36,17 @@ import { recordDump } from './record-dump.ts';
 import { recordExtract } from './record-extract.ts';
 import { recordRestore } from './record-restore.ts';
 import { recordRun } from './record-run.ts';
+import { recoverCluster } from './recover-cluster.ts';
 import { renewLease } from './renew-lease.ts';
 import { runHook } from './run-hook.ts';
 import { surveyDatabase } from './survey-database.ts';
 import { swapDatabase } from './swap-database.ts';
 import { tallyLedger } from './tally-ledger.ts';
 import { undoSwap } from './undo-swap.ts';
+import { unpackBase } from './unpack-base.ts';
 import { updateWatermark } from './update-watermark.ts';
 import { verifyArchives } from './verify-archives.ts';
+import { verifyCluster } from './verify-cluster.ts';
 import { verifyDump } from './verify-dump.ts';
 import type { WorkerControl } from './worker-control.ts';
 import { writeAuditEvent } from './write-audit-event.ts';
@@ -100,6 +107,13 @@ export function createActivities(
     runHook: runHook(thaw),
     notifySystem: notifySystem(thaw),
     undoSwap: undoSwap(thaw),
+    checkBase: checkBase(thaw, searchAttributes),
+    unpackBase: unpackBase(thaw),
+    fetchWal: fetchWal(thaw),
+    recoverCluster: recoverCluster(thaw),
+    verifyCluster: verifyCluster(thaw),
+    finishCluster: finishCluster(thaw),
+    discardCluster: discardCluster(thaw),
     writeExtract: writeExtract(thaw),
     recordExtract: recordExtract(control),
   };

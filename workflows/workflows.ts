@@ -12,6 +12,7 @@ export { restoreAll } from './restore-all.ts';
 export { restoreArchive, restorePack } from './restore-archive.ts';
 export { restoreBundle } from './restore-bundle.ts';
 export { restoreDump } from './restore-dump.ts';
+export { restorePitr } from './restore-pitr.ts';
 export { restoreSystem } from './restore-system.ts';
 export { restoreTable } from './restore-table.ts';
 // biome-ignore-end lint/performance/noBarrelFile: the bundler takes one entry file

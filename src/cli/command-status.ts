@@ -13,6 +13,7 @@ import type { ThawConfig } from '../config/thaw-config.ts';
 import type { DrillReport } from '../contract/drill.ts';
 import type { DumpOutcome } from '../contract/dump-activities.ts';
 import type { RestoreOutcome } from '../contract/outcome.ts';
+import type { PitrOutcome } from '../contract/pitr.ts';
 import type { RestoreProgress } from '../contract/progress.ts';
 import type { SystemOutcome } from '../contract/system-activities.ts';
 import { ThawError } from '../contract/thaw-error.ts';
@@ -24,11 +25,20 @@ import { drillLines } from './drill-lines.ts';
 import { dumpRecordLines, dumpStatusLines } from './dump-lines.ts';
 import { type TemporalFlags, withConfig, withTemporal } from './flags.ts';
 import type { Followed } from './follow.ts';
+import { pitrLines } from './pitr-lines.ts';
 import type { Printer } from './printer.ts';
 import { progressLine } from './progress-line.ts';
 import { recordLines, statusLines } from './status-lines.ts';
 import { systemProgressLines, systemStatusLines } from './system-lines.ts';
-import { drillsOf, dumpsOf, findTemporal, restoresOf, systemsOf, type Temporal } from './temporal.ts';
+import {
+  drillsOf,
+  dumpsOf,
+  findTemporal,
+  recoveriesOf,
+  restoresOf,
+  systemsOf,
+  type Temporal,
+} from './temporal.ts';
 
 interface StatusFlags extends TemporalFlags {
   readonly config?: string;
@@ -95,12 +105,14 @@ type Status =
   | DumpOutcome
   | StoredDumpRestore
   | DrillReport
-  | SystemOutcome;
+  | SystemOutcome
+  | PitrOutcome;
 
 function linesOf(status: Status): string[] {
   if ('drillId' in status) return drillLines(status);
   if ('downtimeSeconds' in status) return systemStatusLines(status);
   if ('passedOver' in status) return dumpStatusLines(status);
+  if ('recovered' in status) return pitrLines(status);
   if ('seconds' in status) return statusLines(status);
   if (!('request' in status)) return runningLines(status);
   return 'service' in status.request
@@ -113,7 +125,9 @@ async function askTemporal(
   restoreId: string,
   flags: StatusFlags,
   { env }: CommandContext,
-): Promise<RestoreProgress | RestoreOutcome | DumpOutcome | DrillReport | SystemOutcome | null> {
+): Promise<
+  RestoreProgress | RestoreOutcome | DumpOutcome | DrillReport | SystemOutcome | PitrOutcome | null
+> {
   const temporal = await findTemporal(flags, env);
   if (temporal === null) return null;
   try {
@@ -132,11 +146,13 @@ async function askTemporal(
 async function kindOf(
   restoreId: string,
   temporal: Temporal,
-): Promise<Followed<RestoreOutcome | DumpOutcome | DrillReport | SystemOutcome>> {
+): Promise<Followed<RestoreOutcome | DumpOutcome | DrillReport | SystemOutcome | PitrOutcome>> {
   const [dumps, systems, drills] = [dumpsOf(temporal), systemsOf(temporal), drillsOf(temporal)];
   if (await dumps.isDump(restoreId)) return dumps;
   if (await systems.isSystem(restoreId)) return systems;
-  return (await drills.isDrill(restoreId)) ? drills : restoresOf(temporal);
+  if (await drills.isDrill(restoreId)) return drills;
+  const recoveries = recoveriesOf(temporal);
+  return (await recoveries.isPitr(restoreId)) ? recoveries : restoresOf(temporal);
 }
 
 async function askDatabases(

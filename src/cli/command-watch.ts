@@ -6,10 +6,11 @@ import { exitCodeOf, exitCodes } from './exit-code.ts';
 import { type TemporalFlags, withTemporal } from './flags.ts';
 import { followRestore } from './follow.ts';
 import { Interrupt } from './interrupt.ts';
+import { pitrExitCode, pitrLines } from './pitr-lines.ts';
 import { progressView } from './progress-view.ts';
 import { summaryLines } from './summary.ts';
 import { systemLines } from './system-lines.ts';
-import { drillsOf, dumpsOf, requireTemporal, restoresOf, systemsOf } from './temporal.ts';
+import { drillsOf, dumpsOf, recoveriesOf, requireTemporal, restoresOf, systemsOf } from './temporal.ts';
 
 interface WatchFlags extends TemporalFlags {
   readonly json?: boolean;
@@ -74,6 +75,13 @@ async function watch(
       if (outcome === null) return exitCodes.interrupted;
       tell(outcome, systemLines(outcome));
       return dumpExitCode(outcome);
+    }
+    const recoveries = recoveriesOf(temporal);
+    if (await recoveries.isPitr(restoreId)) {
+      const outcome = await followRestore(recoveries, restoreId, follow);
+      if (outcome === null) return exitCodes.interrupted;
+      tell(outcome, pitrLines(outcome));
+      return pitrExitCode(outcome);
     }
     const outcome = await followRestore(restoresOf(temporal), restoreId, follow);
     if (outcome === null) return exitCodes.interrupted;

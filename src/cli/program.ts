@@ -13,6 +13,7 @@ import { addListCommand } from './command-list.ts';
 import { addRejectsCommand } from './command-rejects.ts';
 import { addRestoreCommand } from './command-restore.ts';
 import { addRestoreDumpCommand } from './command-restore-dump.ts';
+import { addRestorePitrCommand } from './command-restore-pitr.ts';
 import { addRestoreSystemCommand } from './command-restore-system.ts';
 import { addSchemaCommand } from './command-schema.ts';
 import { addServiceCommand } from './command-service.ts';
@@ -63,6 +64,7 @@ export function createProgram(context: CommandContext): Command {
   addSwapBackCommand(program, context);
   addRestoreSystemCommand(program, context);
   addDecideCommand(program, context);
+  addRestorePitrCommand(program, context);
   addStatusCommand(program, context);
   addWatchCommand(program, context);
   addControlCommands(program, context);

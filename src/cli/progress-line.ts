@@ -1,8 +1,10 @@
 import type { DumpProgress } from '../contract/dump-activities.ts';
+import type { PitrProgress } from '../contract/pitr.ts';
 import { type Extent, isEnded, type RestoreProgress } from '../contract/progress.ts';
 import type { SystemProgress } from '../contract/system-activities.ts';
 import { isDumpProgress } from '../restore/dump-progress.ts';
 import { formatBytes, formatCount } from '../restore/format.ts';
+import { isPitrProgress } from '../restore/pitr-progress.ts';
 import { isSystemProgress } from '../restore/system-progress.ts';
 
 /** Progress in one line: `running  412/1,035 archives  412,000 rows  61,200 rows/s  ETA 12 s`. */
@@ -10,6 +12,7 @@ export function progressLine(progress: RestoreProgress): string {
   const { tally } = progress;
   if (isDumpProgress(progress)) return dumpLine(progress);
   if (isSystemProgress(progress)) return systemLine(progress);
+  if (isPitrProgress(progress)) return pitrLine(progress);
   if (progress.state === 'queued' || progress.state === 'planning') return progress.state;
   const { inserted, updated, skipped } = tally.rows;
   const parts = [
@@ -46,6 +49,21 @@ function systemLine({ restoreId, state, reason, archives, systemSteps, waiting }
       ({ step, error }) =>
         `WAITING for: thaw decide ${restoreId} ${step} retry|skip|abort (${error.message})`,
     ),
+  ].join('  ');
+}
+
+/** `running  recover  0/3000060  2026-01-04T09:59:30.000000Z`. */
+function pitrLine({ state, reason, pitrStep, into, bytes, now }: PitrProgress): string {
+  const isRead = now !== null && now.bytes > 0;
+  return [
+    state.replaceAll('_', ' ') + (reason === null ? '' : ` (${reason})`),
+    ...(isEnded(state) ? [] : [pitrStep]),
+    into,
+    ...(isRead && pitrStep === 'unpack'
+      ? [`${formatBytes(now.bytes)} of ${formatBytes(bytes.total ?? now.bytes)}`]
+      : []),
+    ...(isRead && pitrStep === 'fetch' ? [formatBytes(now.bytes)] : []),
+    ...(now?.lsn ? [now.lsn, now.time ?? ''] : []),
   ].join('  ');
 }
 

@@ -3,6 +3,7 @@ import type { NativeConnectionOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { DrillClient } from '../client/drill-client.ts';
 import { DumpClient } from '../client/dump-client.ts';
+import { PitrClient } from '../client/pitr-client.ts';
 import { RestoreClient } from '../client/restore-client.ts';
 import { SystemClient } from '../client/system-client.ts';
 import { temporalSettings } from '../client/temporal-connection.ts';
@@ -121,6 +122,11 @@ export function drillsOf(temporal: Temporal, taskQueue: string = defaultTaskQueu
 /** The same of systems. */
 export function systemsOf(temporal: Temporal, taskQueue: string = defaultTaskQueue): SystemClient {
   return new SystemClient(temporal.client, taskQueue);
+}
+
+/** What asks after recoveries to a point in time. */
+export function recoveriesOf(temporal: Temporal, taskQueue: string = defaultTaskQueue): PitrClient {
+  return new PitrClient(temporal.client, taskQueue);
 }
 
 /** The task queue that workers of a cluster listen on. */

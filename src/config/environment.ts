@@ -31,7 +31,7 @@ export const environmentVariables = {
   AWS_SECRET_ACCESS_KEY: 'Its secret.',
   AWS_REGION: 'Region, where config.yaml names none; AWS_DEFAULT_REGION after it.',
   AWS_ENDPOINT_URL_S3: 'S3-compatible store, where config.yaml names none; AWS_ENDPOINT_URL after it.',
-  PG_BIN: 'Folder of psql, pg_restore and pg_dump. Default: PATH, then the folders of distributions.',
+  PG_BIN: 'Folder of the programs of PostgreSQL. Default: PATH, then the folders of distributions.',
   THAW_SPOOL_DIR: 'Where dumps lie that pg_restore needs as files. Default: the folder for temporary files.',
   PGSSLMODE: 'TLS to PostgreSQL, where config.yaml does not say.',
   BACKUP_DIR: 'Folder of the dumps of services that NAME_DB_HOST, _PORT, _USER, _PASSWORD and _NAME tell.',

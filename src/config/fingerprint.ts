@@ -28,6 +28,11 @@ export function serviceFingerprint({ connection, maintenance, dumps, filePrefix 
   ]);
 }
 
+/** The same for a store alone. */
+export function storeFingerprint(store: StoreConfig): string {
+  return digest(storeIdentity(store));
+}
+
 function digest(identity: readonly (string | number | null)[]): string {
   return createHash('sha256').update(JSON.stringify(identity)).digest('hex').slice(0, 16);
 }

@@ -29,6 +29,19 @@ export async function loadServices(flag: string | undefined, env: NodeJS.Process
 }
 
 /**
+ * The same for what names its places itself: where neither a file nor the environment says anything, nothing is
+ * configured.
+ *
+ * @param flag what `--config` says
+ * @throws ThawError `ConfigInvalid` with a line for each thing wrong
+ */
+export async function loadForPlaces(flag: string | undefined, env: NodeJS.ProcessEnv): Promise<ThawConfig> {
+  const isNamed = Boolean(flag || env.THAW_CONFIG);
+  const isEmpty = !isNamed && environmentServices(await withDotenv(env)).services.length === 0;
+  return isEmpty ? configOf([]) : loadServices(flag, env);
+}
+
+/**
  * A configuration of services alone: no archives are configured then, and whoever asks for some is told so.
  *
  * @throws ThawError `ConfigInvalid` where there are none
@@ -44,6 +57,10 @@ export function environmentConfig(services: ThawConfig['services']): ThawConfig 
       },
     );
   }
+  return configOf(services);
+}
+
+function configOf(services: ThawConfig['services']): ThawConfig {
   return {
     path: 'the environment',
     store: storeOfServices(services),

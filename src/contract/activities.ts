@@ -5,6 +5,7 @@ import type { DrillActivities } from './drill.ts';
 import type { DumpActivities } from './dump-activities.ts';
 import type { ExtractActivities } from './extract-request.ts';
 import type { ArchiveFailure, ColumnNote, RestoreOutcome, Tally } from './outcome.ts';
+import type { PitrActivities } from './pitr.ts';
 import type { RestoreState } from './progress.ts';
 import type { RestoreOptions, RestoreRequest, TableRequest } from './restore-request.ts';
 import type { SystemActivities } from './system-activities.ts';
@@ -217,6 +218,7 @@ export interface Activities
     DrillActivities,
     DumpActivities,
     ExtractActivities,
+    PitrActivities,
     SystemActivities {
   /** Makes the tables that are not there from their archived schemas, as far as it can; `prepareTable` tells why not. */
   createTables(request: RestoreRequest): Promise<void>;

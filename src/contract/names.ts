@@ -17,6 +17,7 @@ export const workflowTypes = {
   backupDump: 'backupDump',
   drill: 'drill',
   restoreSystem: 'restoreSystem',
+  restorePitr: 'restorePitr',
 } as const;
 
 /** Search attributes, all of type Keyword; a worker registers them when it starts. */

@@ -20,6 +20,7 @@ import type { DumpActivities } from '../../src/contract/dump-activities.ts';
 import type { ErrorCode } from '../../src/contract/error-code.ts';
 import type { ExtractActivities } from '../../src/contract/extract-request.ts';
 import type { ArchiveFailure } from '../../src/contract/outcome.ts';
+import type { PitrActivities } from '../../src/contract/pitr.ts';
 import type { SystemActivities } from '../../src/contract/system-activities.ts';
 import { addTallies, emptyTally } from '../../src/restore/tally.ts';
 
@@ -73,6 +74,7 @@ export class FakeDatabase {
     | keyof DumpActivities
     | keyof ExtractActivities
     | keyof SystemActivities
+    | keyof PitrActivities
   > {
     return {
       createTables: async () => {},

@@ -110,7 +110,7 @@ async function* counted(
 }
 
 /** The beginning of the input: as many bytes, or all where there are fewer. */
-async function gather(input: AsyncGenerator<Buffer>, atLeast: number): Promise<Buffer> {
+export async function gather(input: AsyncGenerator<Buffer>, atLeast: number): Promise<Buffer> {
   const parts: Buffer[] = [];
   let length = 0;
   while (length < atLeast) {

@@ -32,9 +32,8 @@ const packageFolder = /^(?:pgsql-|postgresql@)?\d+$/;
  * @throws ThawError `ConfigInvalid` where none is installed, or only older ones, naming those
  */
 export async function findPrograms(env: NodeJS.ProcessEnv, wanted: ProgramsWanted): Promise<Programs> {
-  const folders = env.PG_BIN ? [env.PG_BIN] : [...pathFolders(env), ...(await versionedFolders())];
   const found: Programs[] = [];
-  for (const folder of folders) {
+  for (const folder of await programFolders(env)) {
     const programs = await programsIn(folder);
     if (programs !== null) found.push(programs);
   }
@@ -52,6 +51,11 @@ export function knowsRestrict({ version, major }: Programs): boolean {
   if (major >= 18) return true;
   const minor = Number(/^\d+\.(\d+)/.exec(version)?.[1] ?? -1);
   return minor >= (first[major] ?? Number.POSITIVE_INFINITY);
+}
+
+/** The folders in which programs of PostgreSQL are looked for. */
+export async function programFolders(env: NodeJS.ProcessEnv): Promise<string[]> {
+  return env.PG_BIN ? [env.PG_BIN] : [...pathFolders(env), ...(await versionedFolders())];
 }
 
 function pathFolders(env: NodeJS.ProcessEnv): string[] {
@@ -76,7 +80,7 @@ async function programsIn(folder: string): Promise<Programs | null> {
 }
 
 /** Debian's wrapper does not count: it chooses a version by settings of the user, and the real ones lie beside it. */
-async function isProgram(file: string): Promise<boolean> {
+export async function isProgram(file: string): Promise<boolean> {
   try {
     await access(file, constants.X_OK);
     return path.basename(await realpath(file)) !== 'pg_wrapper';
@@ -86,7 +90,7 @@ async function isProgram(file: string): Promise<boolean> {
 }
 
 /** What `--version` says; null for what is no program of PostgreSQL, or broken. */
-async function versionOf(file: string): Promise<string | null> {
+export async function versionOf(file: string): Promise<string | null> {
   try {
     const { stdout } = await promisify(execFile)(file, ['--version'], {
       env: { LC_ALL: 'C' },
@@ -98,7 +102,8 @@ async function versionOf(file: string): Promise<string | null> {
   }
 }
 
-function majorOf(text: string): number {
+/** The major version in a text. */
+export function majorOf(text: string): number {
   return Number(/\d+/.exec(text)?.[0] ?? 0);
 }
 

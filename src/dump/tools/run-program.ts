@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { ThawError } from '../../contract/thaw-error.ts';
+import type { ProcessUser } from '../../stack/process.ts';
 
 /** What to run. Arguments are seen by every user of the machine: nothing secret stands in them. */
 export interface ProgramRun {
@@ -15,6 +16,8 @@ export interface ProgramRun {
   /** The folder that it runs in. @default that of this process */
   readonly cwd?: string;
   readonly signal: AbortSignal;
+  /** Who it runs as; only root can ask for another than itself. */
+  readonly user?: ProcessUser | null;
   /** Goes to its standard input; without it, the program has none. */
   readonly input?: AsyncIterable<Uint8Array>;
   /** Goes on with the input to its end when the program has ended well before. @default false */
@@ -51,6 +54,7 @@ export async function runProgram(run: ProgramRun): Promise<ProgramEnd> {
   const child = spawn(run.program, run.args, {
     env: run.env,
     cwd: run.cwd,
+    ...(run.user ?? {}),
     detached: true,
     stdio: [run.input ? 'pipe' : 'ignore', run.onOutput ? 'pipe' : 'ignore', 'pipe'],
   });

@@ -1,0 +1,266 @@
+import {
+  allHandlersFinished,
+  CancellationScope,
+  CancelledFailure,
+  condition,
+  isCancellation,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
+import { progressQuery } from '../src/contract/messages.ts';
+import type { TableError } from '../src/contract/outcome.ts';
+import type {
+  PitrActivities,
+  PitrOutcome,
+  PitrPlan,
+  PitrProgress,
+  PitrReport,
+  PitrRequest,
+  PitrStep,
+  RecoveredCluster,
+} from '../src/contract/pitr.ts';
+import { isEnded, type RestoreState } from '../src/contract/progress.ts';
+import { describePitr, pitrProgress } from '../src/restore/pitr-progress.ts';
+import { Control } from './control.ts';
+import { toFailure, toTableError } from './failures.ts';
+import { SearchState } from './search-attributes.ts';
+
+/** The work on clusters; how long a worker may be silent is said by the request. */
+function activitiesOf({ heartbeatSeconds = 20 }: PitrRequest) {
+  const retry = { initialInterval: '500ms', maximumInterval: '10s' } as const;
+  const long = {
+    startToCloseTimeout: '7 days',
+    heartbeatTimeout: heartbeatSeconds * 1000,
+    // What an attempt has begun has to be over before anything else is done about it.
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  } as const;
+  const { checkBase } = proxyActivities<PitrActivities>({
+    ...long,
+    // A wrong place is told of in time.
+    scheduleToCloseTimeout: '30 minutes',
+    retry,
+  });
+  const { unpackBase, fetchWal, recoverCluster, verifyCluster, finishCluster, discardCluster } =
+    proxyActivities<PitrActivities>({ ...long, retry: { ...retry, maximumAttempts: 12 } });
+  return { checkBase, unpackBase, fetchWal, recoverCluster, verifyCluster, finishCluster, discardCluster };
+}
+
+/**
+ * Recovers a cluster from a base backup and archived WAL to a point in time, in a new folder. The cluster that was
+ * backed up is not touched.
+ *
+ *     check ──> unpack ──> fetch ──> recover ──> verify ──> finish
+ *
+ * check    entered at the start; nothing was made up to its end.
+ * unpack   the base backup, into the new folder, compared with its manifest.
+ * fetch    brings the WAL beside it.
+ * recover  the server replays the WAL up to the target, and is promoted.
+ * verify   looks at what came back.
+ * finish   entered by an error or a cancel too: stops the server then, and removes the folder.
+ *
+ * A pause takes hold before the next step.
+ */
+export async function restorePitr(request: PitrRequest): Promise<PitrOutcome> {
+  const recovery = new Recovery(request);
+  recovery.listen();
+  try {
+    // See that it can be done.
+    await recovery.check();
+    // Have base backup and WAL in one folder.
+    await recovery.unpack();
+    await recovery.fetch();
+    // Have PostgreSQL replay it up to the target.
+    await recovery.recover();
+    // See what came back.
+    await recovery.verify();
+    await recovery.complete();
+  } catch (error) {
+    if (isCancellation(error) || CancellationScope.current().consideredCancelled) recovery.cancelled = true;
+    else recovery.fail(error);
+  }
+  await CancellationScope.nonCancellable(() => recovery.finish());
+  return recovery.end();
+}
+
+/** The state of {@link restorePitr}; each method is a step of its plan. */
+class Recovery {
+  cancelled = false;
+  #error: TableError | null = null;
+  readonly #request: PitrRequest;
+  readonly #activities: ReturnType<typeof activitiesOf>;
+  readonly #control: Control;
+  readonly #startedAt = new Date();
+  readonly #searchState = new SearchState(false, null);
+  #phase: RestoreState = 'planning';
+  #step: PitrStep = 'check';
+  #plan: PitrPlan | null = null;
+  #hasBegun = false;
+  #recovered: RecoveredCluster | null = null;
+  #report: PitrReport | null = null;
+  #isComplete = false;
+  /** Milliseconds since the epoch. */
+  #verifiedAt: number | null = null;
+  #leftBehind: readonly string[] = [];
+  readonly #notices: string[] = [];
+  #outcome: PitrOutcome | null = null;
+
+  constructor(request: PitrRequest) {
+    this.#request = request;
+    this.#activities = activitiesOf(request);
+    this.#control = new Control(null, { state: () => this.#state() });
+  }
+
+  /** Sets the handlers of messages and queries. */
+  listen(): void {
+    setHandler(progressQuery, () => this.#progress());
+    this.#control.listen(() => this.#show());
+    this.#show();
+  }
+
+  async check(): Promise<void> {
+    this.#plan = await this.#do('check', () => this.#activities.checkBase(this.#request));
+    this.#notices.push(...this.#plan.notices);
+    const { restoreId, into } = this.#request;
+    if (this.#plan.searchAttributes) {
+      this.#searchState.register({ restoreId, database: into, state: this.#state() });
+    }
+  }
+
+  async unpack(): Promise<void> {
+    this.#phase = 'running';
+    const { notices } = await this.#do('unpack', () => {
+      this.#hasBegun = true;
+      return this.#activities.unpackBase(this.#request);
+    });
+    this.#notices.push(...notices);
+  }
+
+  async fetch(): Promise<void> {
+    await this.#do('fetch', () => this.#activities.fetchWal(this.#request));
+  }
+
+  async recover(): Promise<void> {
+    const input = { request: this.#request, plan: this.#planOrThrow };
+    this.#recovered = await this.#do('recover', () => this.#activities.recoverCluster(input));
+    this.#notices.push(...this.#recovered.notices);
+  }
+
+  async verify(): Promise<void> {
+    this.#report = await this.#do('verify', () => this.#activities.verifyCluster(this.#request));
+    if (this.#report.outcome === 'verified') {
+      this.#verifiedAt = Date.now();
+      return;
+    }
+    const failed = this.#report.checks.filter(({ outcome }) => outcome === 'failed');
+    throw toFailure({
+      code: 'VerificationFailed',
+      message: `What was recovered is not what was expected: ${failed.map(({ name, detail }) => `${name}: ${detail}`).join('; ')}`,
+      hint: 'Another target or base backup may do; the cluster that was backed up is as it was.',
+    });
+  }
+
+  async complete(): Promise<void> {
+    await this.#do('finish', () => this.#activities.finishCluster(this.#request));
+    this.#isComplete = true;
+  }
+
+  fail(error: unknown): void {
+    this.#error = toTableError(error);
+  }
+
+  async finish(): Promise<void> {
+    this.#step = 'finish';
+    this.#phase = this.cancelled ? 'cancelling' : 'finishing';
+    this.#show();
+    // Who cancels what is finished comes too late.
+    if (this.#isComplete) this.cancelled = false;
+    else if (this.#hasBegun) await this.#discard();
+    this.#phase = this.#endState();
+    this.#outcome = this.#tell();
+    this.#show();
+    await condition(allHandlersFinished);
+  }
+
+  /** Gives the outcome, or throws so that Temporal shows the recovery as cancelled or failed. */
+  end(): PitrOutcome {
+    const outcome = this.#outcome ?? this.#tell();
+    if (outcome.state === 'cancelled') throw new CancelledFailure('The recovery was cancelled.', [outcome]);
+    if (outcome.error !== null) throw toFailure(outcome.error, outcome);
+    return outcome;
+  }
+
+  /** Does a step once the recovery is not paused. */
+  async #do<T>(step: PitrStep, work: () => Promise<T>): Promise<T> {
+    this.#step = step;
+    this.#show();
+    if (this.#control.paused) await this.#control.whenRunning();
+    this.#show();
+    return work();
+  }
+
+  async #discard(): Promise<void> {
+    try {
+      await this.#activities.discardCluster(this.#request);
+    } catch (error) {
+      this.#leftBehind = [this.#request.into];
+      this.#notices.push(`${this.#request.into} could not be removed: ${toTableError(error).message}`);
+    }
+  }
+
+  #tell(): PitrOutcome {
+    const { restoreId, base, target, into, keepRunning } = this.#request;
+    const state = this.#endState();
+    const isThere = state === 'completed';
+    const started = this.#startedAt.getTime();
+    return {
+      ...{ restoreId, state, base, target, plan: this.#plan },
+      ...{ recovered: this.#recovered, report: this.#report },
+      ...{ data: isThere ? `${into}/data` : null, isRunning: isThere && keepRunning },
+      rtoSeconds: this.#verifiedAt === null ? null : (this.#verifiedAt - started) / 1000,
+      rpoSeconds: this.#rpoSeconds(),
+      ...{ leftBehind: this.#leftBehind, notices: this.#notices, error: this.#error },
+      seconds: (Date.now() - started) / 1000,
+    };
+  }
+
+  /** What was committed in that time is lost, if anything was. */
+  #rpoSeconds(): number | null {
+    const { target } = this.#request;
+    const last = this.#recovered?.lastCommitAt ?? null;
+    if (last === null || (target.kind !== 'time' && target.kind !== 'latest')) return null;
+    const wanted = target.kind === 'time' ? Date.parse(target.time) : this.#startedAt.getTime();
+    return Math.max((wanted - Date.parse(last)) / 1000, 0);
+  }
+
+  #endState(): PitrOutcome['state'] {
+    if (this.cancelled) return 'cancelled';
+    return this.#error === null ? 'completed' : 'failed';
+  }
+
+  #progress(): PitrProgress {
+    const head = {
+      state: this.#state(),
+      reason: this.#control.reason,
+      startedAt: this.#startedAt.toISOString(),
+    };
+    const standing = { pitrStep: this.#step, notices: this.#notices, outcome: this.#outcome };
+    return pitrProgress(this.#request, head, this.#plan, standing, Date.now());
+  }
+
+  #state(): RestoreState {
+    if (isEnded(this.#phase) || this.#phase === 'finishing' || this.#phase === 'cancelling')
+      return this.#phase;
+    return this.#control.paused ? 'paused' : this.#phase;
+  }
+
+  #show(): void {
+    this.#searchState.set(this.#state());
+    setCurrentDetails(describePitr(this.#request, this.#progress()));
+  }
+
+  get #planOrThrow(): PitrPlan {
+    if (this.#plan === null) throw new TypeError('the recovery has no plan');
+    return this.#plan;
+  }
+}

@@ -38,13 +38,17 @@ export interface DumpSite {
   close(): Promise<void>;
 }
 
-/** @param name begins the names of databases */
+/**
+ * @param name begins the names of databases
+ * @param serverUrl connection string of another server's database `postgres`, for tests that have their own
+ */
 export async function createDumpSite(
   name: string,
   worker: 'worker' | 'no worker' = 'worker',
   places: TestPlaces = {},
+  serverUrl = inject('stack').postgresUrl,
 ): Promise<DumpSite> {
-  const live = await createTestDatabase(`${name}_live`);
+  const live = await createTestDatabase(`${name}_live`, serverUrl);
   const folder = await mkdtemp(path.join(inject('stack').folder, 'dumps-'));
   const { host, port, user, password } = live;
   const argus = {
@@ -93,7 +97,7 @@ export async function createDumpSite(
     close: async () => {
       await thaw.close();
       for (const database of await site.databases()) {
-        await asAdministrator(`drop database if exists ${quoteIdentifier(database)} with (force)`);
+        await asAdministrator(`drop database if exists ${quoteIdentifier(database)} with (force)`, serverUrl);
       }
       await live.drop();
       await rm(folder, { recursive: true });

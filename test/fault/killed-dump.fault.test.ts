@@ -19,9 +19,10 @@ describeWithPrograms('a worker that is killed while it restores a dump', () => {
     folder = await mkdtemp(path.join(tmpdir(), 'thaw-killed-dump-'));
     // Each row takes its time when it is loaded, and none when it is verified.
     await site.query(`
-      create function slow() returns boolean language sql as 'select pg_sleep(0.2) is not null';
+      create function slow() returns boolean language sql as 'select true';
       create table parts (a integer check (slow()));
-      insert into parts select generate_series(1, 6)`);
+      insert into parts select generate_series(1, 6);
+      create or replace function slow() returns boolean language sql as 'select pg_sleep(0.2) is not null'`);
     content = await site.content();
     await site.put('argus_20250101_020000.sql', Buffer.from(content));
     worker = await WorkerProcess.start(site.thaw, folder);
@@ -60,17 +61,21 @@ describeWithPrograms('a worker that is killed while it restores a dump', () => {
     await site.query(`drop database "${old}"`, 'postgres');
   }
 
-  test('during the load leaves one database, whole', { timeout: 120_000 }, async () => {
+  test('during the load leaves one database, whole', { timeout: 180_000 }, async () => {
     await restoreWithKill(({ restoreId }) =>
-      until('it loads', async () => {
-        const { step } = await site.dumps.progress(restoreId);
-        return step === 'load' && (await site.databases()).length === 2;
-      }),
+      until(
+        'it loads',
+        async () => {
+          const { step } = await site.dumps.progress(restoreId);
+          return step === 'load' && (await site.databases()).length === 2;
+        },
+        60_000,
+      ),
     );
   });
 
   test('before databases are renamed leaves the live one open, and goes on', {
-    timeout: 120_000,
+    timeout: 180_000,
   }, async () => {
     // Whoever describes a database keeps others from renaming it.
     const admin = await site.thaw.database.client();
@@ -78,14 +83,18 @@ describeWithPrograms('a worker that is killed while it restores a dump', () => {
     const isClosed = () =>
       admin.query('select 1 from pg_database where datname = $1 and not datallowconn', [site.live.name]);
     await restoreWithKill(
-      () => until('the door is shut', async () => (await isClosed()).rowCount === 1),
+      () => until('the door is shut', async () => (await isClosed()).rowCount === 1, 60_000),
       () => admin.end(),
     );
   });
 
-  test('after databases were renamed does it once', { timeout: 120_000 }, async () => {
+  test('after databases were renamed does it once', { timeout: 180_000 }, async () => {
     await restoreWithKill(() =>
-      until('they are renamed', async () => (await site.databases()).some((name) => name.includes('__old_'))),
+      until(
+        'they are renamed',
+        async () => (await site.databases()).some((name) => name.includes('__old_')),
+        60_000,
+      ),
     );
   });
 });

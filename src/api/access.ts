@@ -19,6 +19,7 @@ export const limitedRoutes: ReadonlySet<string> = new Set([
   'POST /api/uploads',
   'POST /api/extracts/{id}/run',
   'POST /api/databases/{service}/swap-back',
+  'POST /api/drills',
 ]);
 
 /** What each route is needed for. A route that does not stand here is not served: the API does not start. */
@@ -64,6 +65,8 @@ export const neededAccess: Readonly<Record<string, Need>> = {
   'GET /api/data/restore_runs/{runId}': 'read',
   'GET /api/data/restore_logs': 'read',
   'GET /api/services': 'read',
+  'GET /api/drills': 'read',
+  'POST /api/drills': 'edit',
   'GET /api/data/dumps': 'read',
   'POST /api/databases/{service}/swap-back': 'full',
 };

@@ -13,6 +13,7 @@ import { ApiError } from './api-error.ts';
 import type { Authenticator } from './auth.ts';
 import type { BundleSettings } from './bundle-settings.ts';
 import { addDocsPage } from './docs-page.ts';
+import { addDrillRoutes, type DrillRouteDependencies } from './drill-routes.ts';
 import { envelopeOf, errorHandler } from './error-handler.ts';
 import { addEventRoutes } from './event-routes.ts';
 import { addExtractRoutes } from './extract-routes.ts';
@@ -51,6 +52,7 @@ export interface AppDependencies {
   readonly bundles: BundleSettings;
   readonly extracts: ExtractRuns;
   readonly services: ServiceTools;
+  readonly listDrills: DrillRouteDependencies['listDrills'];
 }
 
 /** Makes the API; nothing listens yet. */
@@ -61,6 +63,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
     config,
     control,
     extracts,
+    listDrills,
     logger,
     rateLimit,
     readiness,
@@ -99,6 +102,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   addImportRoute(app, { starter, sources, uploads, settings: bundles });
   addUploadRoutes(app, uploads, bundles);
   addServiceRoutes(app, config, services);
+  addDrillRoutes(app, { config, starter, sources, listDrills });
   addDescription(app);
   addDocsPage(app);
   checkEveryRouteIsDeclared(app.routes);

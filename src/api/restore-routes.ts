@@ -12,7 +12,8 @@ import { exampleTable } from './restore-record.ts';
 import type { RunStarter, StartedRun } from './run-starter.ts';
 import type { Runs, Verb } from './runs.ts';
 import { bundleInput } from './sources/bundles.ts';
-import { dumpOptions, dumpRef, dumpStrategy } from './sources/dump-settings.ts';
+import { dumpOptions, dumpRef } from './sources/dump-settings.ts';
+import { onlyStrategy } from './sources/plain-settings.ts';
 import type { RunOwner } from './sources/source.ts';
 import type { Sources } from './sources/sources.ts';
 
@@ -31,7 +32,7 @@ const described = z
   .openapi({ example: { ...exampleTable, dry_run: true } });
 const { options, ...ofBundles } = bundleInput.shape;
 const describedBundle = z.strictObject({
-  source_type: z.enum(sourceTypes).exclude(['archives', 'dump']),
+  source_type: z.enum(sourceTypes).extract(['upload', 'extract_run', 'url']),
   ...ofBundles,
   ...options.unwrap().shape,
 });
@@ -40,7 +41,7 @@ const describedDump = z
   .strictObject({
     source_type: z.literal('dump'),
     source_ref: dumpRef,
-    conflict_strategy: z.literal(dumpStrategy).optional(),
+    conflict_strategy: z.literal(onlyStrategy).optional(),
     ...dumpOptions.shape,
   })
   .openapi({ example: { source_type: 'dump', source_ref: 'latest', service: 'argus' } });

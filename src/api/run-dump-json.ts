@@ -34,7 +34,8 @@ const proof = z.object({
   roles: names,
 });
 
-const report = z.object({
+/** What was verified. */
+export const dumpReportJson = z.object({
   outcome: z.enum(['verified', 'failed', 'inconclusive']),
   checks: z.array(
     z.object({
@@ -69,7 +70,7 @@ export const runDumpJson = z
       .array(z.object({ key: z.string(), reason: z.string() }))
       .openapi({ description: 'Dumps that were not good.' }),
     proof: proof.nullable(),
-    report: report.nullable(),
+    report: dumpReportJson.nullable(),
     old: z.object({ name: z.string(), drop_at: z.iso.datetime() }).nullable().openapi({
       description: 'The database that was live before, and when it is dropped.',
     }),
@@ -85,7 +86,7 @@ export function toRunDumpJson(dump: RunDump): z.output<typeof runDumpJson> {
     ...{ service, mode, step, key },
     passed_over: [...passedOver],
     proof: dump.proof === null ? null : proofJson(dump.proof),
-    report: dump.report === null ? null : reportJson(dump.report),
+    report: dump.report === null ? null : toDumpReportJson(dump.report),
     old: old === null ? null : { name: old.name, drop_at: old.dropAt },
     left_behind: [...leftBehind],
     notices: [...notices],
@@ -103,7 +104,14 @@ function proofJson(found: DumpProof): z.output<typeof proof> {
   };
 }
 
-function reportJson({ outcome, checks, tables, before, after }: DumpReport): z.output<typeof report> {
+/** Writes it as JSON. */
+export function toDumpReportJson({
+  outcome,
+  checks,
+  tables,
+  before,
+  after,
+}: DumpReport): z.output<typeof dumpReportJson> {
   return {
     outcome,
     checks: [...checks],

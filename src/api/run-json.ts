@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { errorCodes } from '../contract/error-code.ts';
 import type { ArchiveFailure, TableError, Tally } from '../contract/outcome.ts';
 import { restoreStates } from '../contract/progress.ts';
+import { drillJson, toDrillJson } from './drill-json.ts';
 import { percentDone, type Run, type RunTable } from './run.ts';
 import { runDumpJson, toRunDumpJson } from './run-dump-json.ts';
 
@@ -67,6 +68,7 @@ export const runJson = z
     dump: runDumpJson
       .nullable()
       .openapi({ description: 'Of a restore of a dump: what was found and verified. Null of any other.' }),
+    drill: drillJson.nullable().openapi({ description: 'Of a drill that has ended.' }),
   })
   .openapi('Run');
 export type RunJson = z.output<typeof runJson>;
@@ -91,6 +93,7 @@ export function toRunJson(run: Run): RunJson {
     tables: run.tables.map(tableJson),
     error: run.error === null ? null : errorJson(run.error),
     dump: run.dump === null ? null : toRunDumpJson(run.dump),
+    drill: run.drill === null ? null : toDrillJson(run.drill),
   };
 }
 

@@ -159,6 +159,7 @@ function asking(client: ControlClient): RunPlace['ask'] {
 function filenameOf(request: RunRequest): string | null {
   switch (request.sourceType) {
     case 'archives':
+    case 'drill':
       return null;
     case 'dump':
       return request.dump.choice.kind === 'key' ? request.dump.choice.key : null;

@@ -1,3 +1,4 @@
+import type { DrillReport } from '../contract/drill.ts';
 import type { DumpOutcome, DumpStep } from '../contract/dump-activities.ts';
 import { isErrorCode } from '../contract/error-code.ts';
 import type { ArchiveFailure, RestoreOutcome, TableError, TableOutcome, Tally } from '../contract/outcome.ts';
@@ -31,6 +32,8 @@ export interface Run {
   readonly error: TableError | null;
   /** Null of anything but a restore of a dump, and where nothing is known of it yet. */
   readonly dump: RunDump | null;
+  /** Of a drill that has ended. */
+  readonly drill: DrillReport | null;
 }
 
 /** What a restore of a dump tells besides. */
@@ -76,6 +79,8 @@ function databaseOf(request: RunRequest): string {
       return request.archives.database;
     case 'dump':
       return request.dump.database;
+    case 'drill':
+      return request.drill.subject;
     default:
       return request.bundle.database;
   }
@@ -135,6 +140,7 @@ export function bareRun(id: string, state: RestoreState, times: RunTimes, error:
     tables: [],
     error,
     dump: null,
+    drill: null,
   };
 }
 
@@ -152,6 +158,7 @@ export function runOfProgress(progress: RestoreProgress, times: RunTimes): Run {
     tables: tables.map(tableOfProgress),
     error: null,
     dump: null,
+    drill: null,
   };
 }
 
@@ -177,6 +184,7 @@ export function runOfOutcome(outcome: RestoreOutcome, times: RunTimes): Run {
     tables,
     error: outcome.error ?? tables.find((table) => table.error !== null)?.error ?? null,
     dump: null,
+    drill: null,
   };
 }
 

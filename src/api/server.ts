@@ -6,8 +6,10 @@ import type { Logger } from 'pino';
 import { authSettings } from '../auth/auth-settings.ts';
 import { TokenVerifier } from '../auth/verify-token.ts';
 import { AllowedPlaces } from '../bundle/source-url.ts';
+import { DrillClient } from '../client/drill-client.ts';
 import { DumpClient } from '../client/dump-client.ts';
 import { ExtractClient } from '../client/extract-client.ts';
+import { listRecordedDrills } from '../client/recorded-drills.ts';
 import { RestoreClient } from '../client/restore-client.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
@@ -90,6 +92,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     preview: (request, how) => previewRestore(request, { config, env, ...how }),
     findRecorded: (restoreId) => findRecorded(config, env, restoreId),
     dumps: new DumpClient(client, taskQueue),
+    drills: new DrillClient(client, taskQueue),
     findDump: (restoreId) => findDump(config, env, restoreId),
   });
   const reconciler = new Reconciler({ control, restores, sources, logger });
@@ -138,6 +141,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     store,
     bundles,
     extracts,
+    listDrills: (visible, subject, limit) => listRecordedDrills(visible, env, subject, limit),
     services: {
       dumps: (service, wanted, signal) => knownDumps(service, wanted, env, signal),
       swapBack: (order) => swapServiceBack(order, env),

@@ -1,7 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { DrillClient, drillSchedule, drillScheduleId } from '../client/drill-client.ts';
-import { type DrillInput, toDrillRequest } from '../client/drill-request.ts';
-import { wholeDump } from '../client/dump-input.ts';
+import { type DrillInput, rehearsedDump, toDrillRequest } from '../client/drill-request.ts';
 import { keepSchedule, removeSchedule } from '../client/schedules.ts';
 import { parseSeconds } from '../config/duration.ts';
 import { loadServices } from '../config/load-services.ts';
@@ -181,18 +180,12 @@ function drillInputOf(service: string | null, flags: DrillFlags, env: NodeJS.Pro
       throw invalid('--table', 'belongs to --archives', 'Name the database of the archives.');
     return {
       kind: 'dump',
-      dump: {
-        ...{ service, choice: { kind: 'latest', before: before ?? null } },
-        // Where it goes is the drill's to say.
-        ...{ mode: null, into: null, create: true, owner: null, keepOldSeconds: 0 },
-        part: wholeDump,
+      dump: rehearsedDump({
+        ...{ service, before: before ?? null, fallback: flags.fallback },
         restoreOptions: flags.restoreOptions ?? env.RESTORE_OPTIONS ?? '',
-        fallback: flags.fallback,
-        jobs: null,
         allowErrors: flags.allowErrors === true,
         checks: flags.check ?? [],
-        checkUrls: [],
-      },
+      }),
     };
   }
   const ofDumps = [

@@ -1,9 +1,6 @@
 import type { Command } from 'commander';
+import { listRecordedDrills } from '../client/recorded-drills.ts';
 import { loadServices } from '../config/load-services.ts';
-import type { DatabaseConfig, ThawConfig } from '../config/thaw-config.ts';
-import type { DrillReport } from '../contract/drill.ts';
-import { withDatabase } from '../postgres/connect-database.ts';
-import { type DrillRecord, listDrills } from '../postgres/drill-records.ts';
 import type { CommandContext } from './context.ts';
 import { historyLines, trendOf } from './drill-lines.ts';
 import { exitCodes } from './exit-code.ts';
@@ -36,7 +33,12 @@ export function addDrillsCommand(program: Command, context: CommandContext): voi
     .action(async (subject: string | undefined, { config: path, limit, json }: DrillsFlags) => {
       const { env, printer } = context;
       const config = await loadServices(path, env);
-      const drills = await allDrills(config, context, subject ?? null, limit);
+      const { drills, unanswered } = await listRecordedDrills(config, env, subject ?? null, limit);
+      for (const { database, error } of unanswered) {
+        printer.aside(
+          `${database} could not be asked: ${error instanceof Error ? error.message : String(error)}`,
+        );
+      }
       if (json === true) {
         const subjects = [...new Set(drills.map((drill) => drill.subject))];
         const trends = subjects.map((each) => trendOf(each, drills));
@@ -46,36 +48,4 @@ export function addDrillsCommand(program: Command, context: CommandContext): voi
       }
       context.end(exitCodes.done);
     });
-}
-
-/** Drills are kept in the maintenance databases of services, and in the databases of archives. */
-async function allDrills(
-  config: ThawConfig,
-  { env, printer }: CommandContext,
-  subject: string | null,
-  limit: number,
-): Promise<DrillRecord<DrillReport>[]> {
-  const places = new Map<string, DatabaseConfig>();
-  const add = (place: DatabaseConfig) => places.set(`${place.host}:${place.port}/${place.name}`, place);
-  for (const { connection, maintenance } of config.services) add({ ...connection, name: maintenance });
-  for (const database of config.databases) add(database);
-  const found = await Promise.all(
-    [...places].map(async ([name, place]) => {
-      try {
-        return await withDatabase(place, env, { applicationName: 'thaw/drills' }, (client) =>
-          listDrills<DrillReport>(client, subject, limit),
-        );
-      } catch (error) {
-        // What the others have is shown all the same.
-        printer.aside(
-          `${name} could not be asked: ${error instanceof Error ? error.message : String(error)}`,
-        );
-        return [];
-      }
-    }),
-  );
-  return found
-    .flat()
-    .toSorted((a, b) => b.startedAt.localeCompare(a.startedAt))
-    .slice(0, limit);
 }

@@ -32,7 +32,7 @@ export class DrillClient extends OutcomeClient<DrillRequest, DrillReport, DrillP
 }
 
 /** The workflow of a drill. */
-function drillWorkflow(request: DrillRequest): WorkflowStart {
+export function drillWorkflow(request: DrillRequest): WorkflowStart {
   const { subject } = request;
   return { type: workflowTypes.drill, args: [request], summary: summaryText(`drill of ${subject}`) };
 }

@@ -1,7 +1,7 @@
 import { configuredTables, findDatabase } from '../config/database-config.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { DrillObjectives, DrillRequest } from '../contract/drill.ts';
-import { type DumpInput, toDumpRequest } from './dump-input.ts';
+import { type DumpInput, toDumpRequest, wholeDump } from './dump-input.ts';
 import { parseRestoreInput } from './restore-input.ts';
 import { toRestoreRequest } from './restore-request.ts';
 
@@ -14,6 +14,21 @@ export type DrillInput =
       /** Null: all that are configured. */
       readonly tables: readonly string[] | null;
     };
+
+/** The newest dump of a service, as a drill restores it: where it goes is the drill's to say. */
+export function rehearsedDump(
+  asked: Pick<DumpInput, 'service' | 'restoreOptions' | 'fallback' | 'allowErrors' | 'checks'> & {
+    readonly before: string | null;
+  },
+): DumpInput {
+  const { before, ...rest } = asked;
+  return {
+    ...rest,
+    choice: { kind: 'latest', before },
+    ...{ mode: null, into: null, create: true, owner: null, keepOldSeconds: 0 },
+    ...{ part: wholeDump, jobs: null, checkUrls: [] },
+  };
+}
 
 /**
  * The request that asks for a drill.

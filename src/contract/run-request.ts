@@ -1,3 +1,4 @@
+import type { DrillRequest } from './drill.ts';
 import type { DumpRequest } from './dump-request.ts';
 import type { RestoreRequest } from './restore-request.ts';
 
@@ -58,8 +59,9 @@ export interface BundleRequest {
 export type RunRequest =
   | { readonly sourceType: 'archives'; readonly archives: RestoreRequest }
   | { readonly sourceType: 'upload' | 'url' | 'extract_run'; readonly bundle: BundleRequest }
-  | { readonly sourceType: 'dump'; readonly dump: DumpRequest };
+  | { readonly sourceType: 'dump'; readonly dump: DumpRequest }
+  | { readonly sourceType: 'drill'; readonly drill: DrillRequest };
 
 /** The kinds of sources. */
-export const sourceTypes = ['upload', 'extract_run', 'url', 'archives', 'dump'] as const;
+export const sourceTypes = ['upload', 'extract_run', 'url', 'archives', 'dump', 'drill'] as const;
 export type SourceType = (typeof sourceTypes)[number];

@@ -55,6 +55,7 @@ describe('description', () => {
       '/api/data/restores',
       '/api/data/restores/{id}',
       '/api/databases/{service}/swap-back',
+      '/api/drills',
       '/api/extracts/runs/{runId}/download',
       '/api/extracts/{id}/cancel',
       '/api/extracts/{id}/run',

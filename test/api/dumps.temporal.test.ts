@@ -257,6 +257,51 @@ describeWithPrograms('dumps over the API', () => {
     );
   });
 
+  test('a drill restores beside what is there, is measured and kept, and is a run as others are', async () => {
+    const keyed = { 'idempotency-key': 'drill' };
+    const body = { service: 'argus', rto: '30m', rpo: '1h' };
+    const edit = { access: 'edit' } as const;
+    const { status, json } = await ask('/api/drills', post(body, keyed), edit);
+    expect(status).toBe(202);
+    const runId = String(json.data.run_id);
+    const again = await ask('/api/drills', post(body, keyed), edit);
+    expect(again).toMatchObject({ status: 202, json: { data: { run_id: runId } } });
+    expect(await ask('/api/drills', post({ ...body, rto: '1h' }, keyed), edit)).toMatchObject({
+      status: 409,
+    });
+    const drill = {
+      ...{ drill_id: runId, subject: 'argus', outcome: 'verified', backup: newest, missed: ['rpo'] },
+      ...{ objectives: { rto_seconds: 1800, rpo_seconds: 3600 }, rto_seconds: expect.any(Number) },
+      report: { outcome: 'verified' },
+    };
+    expect(await runIn(api, runId, ['completed'])).toMatchObject({ error: null, drill, dump: null });
+    expect((await ask(`/api/data/restore_runs/${runId}`)).json.data).toMatchObject({
+      ...{ source_type: 'drill', status: 'completed', progress: 100, records_imported: expect.any(Number) },
+    });
+    expect(await logOf(runId)).toContain('warn: The objective rpo is missed');
+    expect((await ask('/api/drills', {}, { access: 'read' })).json.data).toMatchObject([drill]);
+    expect((await ask('/api/drills?subject=argus', {}, { access: 'root' })).json.data).toMatchObject([drill]);
+    expect((await ask('/api/drills?subject=x')).json.data).toEqual([]);
+    const stranger = { tenant: 'other', access: 'full' } as const;
+    expect((await ask('/api/drills', {}, stranger)).json.data).toEqual([]);
+    for (const [wrong, refused, token] of [
+      [{ service: 'argus' }, 400, stranger],
+      [{ rto: 'soon' }, 400, edit],
+      [{ before: 'now' }, 400, edit],
+      [{ source_ref: 'latest' }, 400, edit],
+      [{ tables: ['a'] }, 400, edit],
+      [{ archives: site.thaw.database.name, service: 'argus' }, 400, { access: 'root' }],
+      [{ archives: site.thaw.database.name }, 403, { access: 'full' }],
+      [{ checks: ['true'] }, 403, { access: 'full' }],
+      [{ restore_options: '--no-owner' }, 403, edit],
+    ] as const) {
+      expect({ wrong, status: (await ask('/api/drills', post(wrong), token)).status }).toEqual({
+        wrong,
+        status: refused,
+      });
+    }
+  });
+
   test('who may not replace may load, and a tenant sees its own services only', async () => {
     const body = { source_type: 'dump', source_ref: 'tar.tar.gz', service: 'argus' };
     const asked = async (changes: object, token: Partial<NewToken>) => {

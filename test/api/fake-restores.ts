@@ -112,6 +112,7 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     preview: dependencies.preview ?? (async () => []),
     dumps: dependencies.dumps ?? noDumps,
     findDump: async () => null,
+    drills: { progress: noAnswer, outcome: noAnswer },
   });
   return {
     config,
@@ -124,6 +125,7 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     rateLimit: { take: async () => {} },
     store: new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' }),
     bundles,
+    listDrills: noAnswer,
     services: { dumps: noAnswer, swapBack: noAnswer },
     extracts: new ExtractRuns({ config, control, client: noExtracts, settings: bundles, logger }),
     logger,

@@ -10,9 +10,6 @@ import { parseRestoreOptions } from '../../dump/tools/restore-options.ts';
 /** What `source_ref` says where the newest dump is meant. */
 export const latest = 'latest';
 
-/** A dump replaces what it is restored over; what that is, the option `mode` says. */
-export const dumpStrategy = 'replace';
-
 const text = z
   .string(must('must be text'))
   .min(1, 'must not be empty')

@@ -1,14 +1,15 @@
 import { dumpWorkflow } from '../../client/dump-client.ts';
 import { toDumpRequest } from '../../client/dump-input.ts';
-import { asIs, type FieldNaming, fieldError } from '../../client/restore-input.ts';
+import type { FieldNaming } from '../../client/restore-input.ts';
 import type { ServiceConfig, ThawConfig } from '../../config/thaw-config.ts';
 import type { DumpRequest } from '../../contract/dump-request.ts';
 import type { RunRequest } from '../../contract/run-request.ts';
 import { demandAccess } from '../access.ts';
 import type { Caller } from '../caller.ts';
 import { demandDatabase, serviceOfField, visibleConfig } from '../visible-services.ts';
-import { dumpStrategy, toDumpInput } from './dump-settings.ts';
+import { toDumpInput } from './dump-settings.ts';
 import { type DumpsFollowing, dumpChange, dumpLines, observeDump, recordedDump } from './dumps-run.ts';
+import { namings, plainSettings, refuseOthers, takenApart } from './plain-settings.ts';
 import type { Source, SourceInput, SourceSettings } from './source.ts';
 
 /** What restores of dumps need. */
@@ -25,29 +26,16 @@ const heartbeatSeconds = 20;
 export function dumpSource(dependencies: DumpsDependencies): Source<DumpRunRequest> {
   const { config, findDump } = dependencies;
   const settings = (input: SourceInput, caller: Caller, naming: FieldNaming): SourceSettings => {
-    for (const [field, only] of Object.entries(bare)) refuseOther(field, Reflect.get(input, field), only);
+    refuseOthers(plain, input, 'dumps');
     const { source_ref: ref, options = {} } = input;
     requestOf({ source_ref: ref, options }, config, { runId: '', caller }, naming);
-    return { ...bare, source_ref: ref ?? null, options };
+    return { ...plain, source_ref: ref ?? null, options };
   };
   return {
-    settings: (input, caller) => settings(input, caller, inOptions),
-
-    settingsOnce({ source_type: _, ...body }, caller) {
-      const own = [...Object.keys(bare), 'source_ref'];
-      const entries = Object.entries(body);
-      return settings(
-        {
-          ...Object.fromEntries(entries.filter(([name]) => own.includes(name))),
-          options: Object.fromEntries(entries.filter(([name]) => !own.includes(name))),
-        },
-        caller,
-        asIs,
-      );
-    },
-
+    settings: (input, caller) => settings(input, caller, namings.saved),
+    settingsOnce: (body, caller) => settings(takenApart(body), caller, namings.once),
     async request(saved, owner) {
-      const { request, service } = requestOf(saved, config, owner, inOptions);
+      const { request, service } = requestOf(saved, config, owner, namings.saved);
       demandRights(owner.caller, request, service, config);
       return { sourceType: 'dump', dump: request };
     },
@@ -62,23 +50,7 @@ export function dumpSource(dependencies: DumpsDependencies): Source<DumpRunReque
 }
 
 /** A dump is restored as it is; which part of it, its options say. */
-const bare = {
-  source_type: 'dump',
-  conflict_strategy: dumpStrategy,
-  include: ['describe', 'data'],
-  models: null,
-  create_models: true,
-} as const;
-
-/** A record that is sent back as it was read is taken. */
-function refuseOther(field: string, value: unknown, only: unknown): void {
-  if (value === undefined || JSON.stringify(value) === JSON.stringify(only)) return;
-  throw fieldError(field, `must be ${JSON.stringify(only)} for dumps, of which options choose parts`);
-}
-
-function inOptions(field: string): string {
-  return `options.${field}`;
-}
+const plain = plainSettings('dump');
 
 function requestOf(
   { source_ref, options }: Pick<SourceInput, 'source_ref' | 'options'>,

@@ -2,6 +2,7 @@ import { fieldError } from '../../client/restore-input.ts';
 import type { RunRequest } from '../../contract/run-request.ts';
 import { type ArchivesDependencies, archivesSource } from './archives.ts';
 import { type BundlesDependencies, extractRunSource, uploadSource, urlSource } from './bundles.ts';
+import { type DrillsDependencies, drillSource } from './drills.ts';
 import { type DumpsDependencies, dumpSource } from './dumps.ts';
 import type { Source } from './source.ts';
 
@@ -9,13 +10,16 @@ import type { Source } from './source.ts';
 export class Sources {
   readonly #sources: ReadonlyMap<string, Source>;
 
-  constructor(dependencies: ArchivesDependencies & BundlesDependencies & DumpsDependencies) {
+  constructor(
+    dependencies: ArchivesDependencies & BundlesDependencies & DumpsDependencies & DrillsDependencies,
+  ) {
     this.#sources = new Map([
       ['upload', uploadSource(dependencies) as Source],
       ['extract_run', extractRunSource(dependencies) as Source],
       ['url', urlSource(dependencies) as Source],
       ['archives', archivesSource(dependencies) as Source],
       ['dump', dumpSource(dependencies) as Source],
+      ['drill', drillSource(dependencies) as Source],
     ]);
   }
 

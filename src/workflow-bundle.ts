@@ -7,11 +7,14 @@ import { bundleWorkflowCode, type WorkflowBundleOption } from '@temporalio/worke
 const bundleFile = fileURLToPath(new URL('./workflow-bundle.code.js', import.meta.url));
 const versionFile = fileURLToPath(new URL('./workflow-bundle.version', import.meta.url));
 
-/** The code of all workflows: the one that the build left, else bundled now, which takes a second. */
+let bundled: ReturnType<typeof bundle> | null = null;
+
+/** The code of all workflows: the one that the build left, else bundled once in this process, which takes a second. */
 export async function workflowBundle(): Promise<WorkflowBundleOption> {
   const version = await readFile(versionFile, 'utf8').catch(() => null);
   if (version === sdkVersion()) return { codePath: bundleFile };
-  return bundle();
+  bundled ??= bundle();
+  return bundled;
 }
 
 /** Bundles the workflows for workers to come; a part of the build. */

@@ -42,7 +42,7 @@ const hookFields = z.strictObject(
       .enum(['GET', 'POST'], must('must be GET or POST'))
       .default('POST')
       .describe('Method of that call.'),
-    timeout: time.prefault('5m').describe('How long it may take.'),
+    timeout: time.prefault('5m').describe('How long it may take; absent: 5m.'),
   },
   mapping,
 );
@@ -69,7 +69,7 @@ const health = z.preprocess(
     {
       url: url.describe('URL that answers with success when the service is well.'),
       name: text.optional().describe('What reports call it; absent: its host.'),
-      timeout: time.prefault('2m').describe('How long it is asked again.'),
+      timeout: time.prefault('2m').describe('How long it is asked again; absent: 2m.'),
     },
     mapping,
   ),
@@ -152,14 +152,14 @@ const system = z
         .describe('Who is told when it is planned, started, failed and done; signed.'),
       shell: words
         .prefault(['/bin/sh', '-c'])
-        .describe('What runs commands that are text; the command is its last word.'),
+        .describe('What runs commands that are text, as its last word; absent: /bin/sh -c.'),
       wait_for_operator: time
         .optional()
         .describe('How long a failed step waits for `thaw decide`; absent: not at all.'),
       keep_old: time
         .prefault('24h')
         .refine((seconds) => seconds >= shortestKeep, 'must be at least 1h')
-        .describe('How long old databases are kept after the swap.'),
+        .describe('How long old databases are kept after the swap, at least 1h; absent: 24h.'),
     },
     mapping,
   )

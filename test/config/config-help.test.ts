@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { configFields } from '../../src/config/config-help.ts';
+import { configFields, systemFields } from '../../src/config/config-help.ts';
 
 const fields = new Map(configFields().map((field) => [field.path, field]));
 
@@ -14,6 +14,14 @@ test('describes every setting', () => {
     ]),
   );
   for (const { path, description } of fields.values()) expect(description, path).toMatch(/\.$/);
+});
+
+test('describes every setting of system.yaml', () => {
+  const settings = systemFields();
+  expect(settings.map(({ path }) => path)).toEqual(
+    expect.arrayContaining(['systems[].databases[].rpo', 'systems[].stop[].run', 'systems[].contacts[]']),
+  );
+  for (const { path, description } of settings) expect(description, path).toMatch(/\.$/);
 });
 
 test('tells defaults and words', () => {

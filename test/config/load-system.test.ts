@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { findSystem, parseSystems, systemFingerprint, systemPath } from '../../src/config/load-system.ts';
 import type { ThawConfig } from '../../src/config/thaw-config.ts';
 import { ThawError } from '../../src/contract/thaw-error.ts';
+import { codeBlocks, readDocument } from '../docs/markdown.ts';
 
 const read = (text: string, env: NodeJS.ProcessEnv = {}) => parseSystems(text, '/etc/system.yaml', env);
 
@@ -97,4 +98,18 @@ test('system.yaml lies where the flag says, THAW_SYSTEM, or beside config.yaml',
   expect(systemPath(config, {})).toBe('/etc/thaw/system.yaml');
   expect(systemPath(config, { THAW_SYSTEM: '/a.yaml' })).toBe('/a.yaml');
   expect(systemPath({ ...config, systemFile: '/b.yaml' }, { THAW_SYSTEM: '/a.yaml' })).toBe('/b.yaml');
+});
+
+test('the systems of runbook and example can be read', () => {
+  const [described] = codeBlocks(readDocument('docs/runbook.md')).filter(
+    ({ language }) => language === 'yaml',
+  );
+  const [runbook] = read(described?.text ?? '');
+  const [example] = read(readDocument('examples/two-services/system.yaml'));
+  for (const system of [runbook, example]) {
+    expect(system).toMatchObject({
+      name: 'opareta',
+      databases: ['argus', 'hermes'].map((service) => ({ service, rto: 1800, rpo: 86_400 })),
+    });
+  }
 });

@@ -153,6 +153,23 @@ test('a system that is cancelled while it loads is put back, and its services st
   ]);
   expect(fake.steps.slice(-3)).toEqual(['start:1', 'start:2', 'health:1']);
   await keep('restore-system-cancelled');
+
+  // What is being swapped by then is swapped, and swapped back.
+  fake.hermes.gated = 'swap';
+  fake.steps.length = 0;
+  const restoreId = `${it.restoreId}-again`;
+  await start({ restoreId });
+  await until('one is swapped', async () => (await systems.progress(restoreId)).archives.done === 1);
+  await until('the other is being swapped', async () => fake.hermes.steps.includes('swap'));
+  await it.restores.cancel(restoreId, null);
+  await until('it is cancelling', async () => (await systems.progress(restoreId)).state === 'cancelling');
+  fake.hermes.gate.open();
+  expect(await systems.outcome(restoreId)).toMatchObject({
+    ...{ state: 'cancelled', databases: [{ live: 'old' }, { live: 'old' }] },
+    notices: ['planned', 'argus was swapped back.', 'hermes was swapped back.'],
+  });
+  expect(fake.steps.filter((step) => step.startsWith('undo')).sort()).toEqual(['undo argus', 'undo hermes']);
+  expect(fake.steps.slice(-3)).toEqual(['start:1', 'start:2', 'health:1']);
 });
 
 test('a failed step of a system waits for an operator: again, without it, or no further', async () => {
@@ -201,7 +218,7 @@ test('a database of a system that an operator leaves out keeps its old one; nobo
   expect(fake.steps).not.toContain('load hermes');
 });
 
-test('a pause of a system takes hold before its next step', async () => {
+test('a pause of a system takes hold before its next step, and reaches what loads', async () => {
   fake.gated = 'stop:1';
   fake.gate.close();
   await start();
@@ -214,7 +231,16 @@ test('a pause of a system takes hold before its next step', async () => {
   });
   expect(await systems.progress(it.restoreId)).toMatchObject({ state: 'paused', reason: 'lunch' });
   expect(fake.steps).toEqual(['stop:1']);
+  fake.hermes.gate.close();
+  await it.restores.resume(it.restoreId);
+  await until('it loads', async () => fake.hermes.steps.includes('load'));
+  await it.restores.pause(it.restoreId, 'lunch', true);
+  await until('the load is broken off', async () => fake.hermes.steps.includes('load broken off'));
+  fake.hermes.gate.open();
   await it.restores.resume(it.restoreId);
   expect(await end()).toMatchObject({ state: 'completed' });
+  expect(fake.hermes.steps.filter((step) => step.startsWith('load'))).toEqual([
+    ...['load', 'load broken off', 'load'],
+  ]);
   await keep('restore-system-paused');
 });

@@ -37,6 +37,8 @@ const tests = [
   'its bundle downloaded until',
   'fails with its reason, and has no bundle',
   'a cancelled one ends so',
+  'joined by who asks for it meanwhile',
+  'cannot be made says why',
 ];
 const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const { status } = spawnSync(

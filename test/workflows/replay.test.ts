@@ -32,6 +32,8 @@ test.each(histories)('$name is replayed as it was recorded', ({ name }) => {
 test('every workflow was recorded, with failures, a pause, a cancel and continue-as-new', () => {
   expect(histories.map(({ name }) => name)).toEqual(
     expect.arrayContaining([
+      'backup-dump',
+      'backup-dump-with-error',
       'drill',
       'drill-cancelled',
       'drill-with-error',

@@ -1,29 +1,30 @@
 import { serviceFingerprint } from '../config/fingerprint.ts';
 import { findService } from '../config/services.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
-import type { DumpChoice, DumpMode, DumpPart, DumpRequest } from '../contract/dump-request.ts';
+import type { DumpMode, DumpPart, DumpRequest } from '../contract/dump-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { checkPart, isPart, parseRestoreOptions } from '../dump/tools/restore-options.ts';
 
 /** A restore of a dump as somebody asks for it: by command line, API or environment. */
-export interface DumpInput {
+export interface DumpInput
+  extends Omit<
+    DumpRequest,
+    | 'restoreId'
+    | 'service'
+    | 'fingerprint'
+    | 'server'
+    | 'database'
+    | 'mode'
+    | 'options'
+    | 'heartbeatSeconds'
+    | 'isGated'
+  > {
   /** Null: the only one that is configured, or the default one. */
   readonly service: string | null;
-  readonly choice: DumpChoice;
   /** Null: `swap`, and for a part `into-existing`. */
   readonly mode: DumpMode | null;
-  readonly into: string | null;
-  readonly create: boolean;
-  readonly owner: string | null;
-  readonly part: DumpPart;
   /** As `RESTORE_OPTIONS` has them. */
   readonly restoreOptions: string;
-  readonly fallback: number;
-  readonly keepOldSeconds: number;
-  readonly jobs: number | null;
-  readonly allowErrors: boolean;
-  readonly checks: readonly string[];
-  readonly checkUrls: readonly string[];
 }
 
 /** Seconds that the old database is kept where nothing is said: a day. */

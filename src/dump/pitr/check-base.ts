@@ -105,10 +105,17 @@ async function endOf({ manifest }: BaseBackup, { backupEnd }: WalArchive, wal: P
 function checkTarget({ target }: PitrRequest, { label }: BaseBackup, end: BackupEnd): void {
   const hint = 'Take an earlier base backup: from this one, only what came after it can be recovered.';
   if (target.kind === 'time') {
-    const time = end.time ?? label.startedAt;
-    if (time === null || Date.parse(target.time) >= Date.parse(time)) return;
-    const what = end.time === null ? 'began' : 'ended';
-    throw refusedTarget(`${target.time} is before the base backup ${what}, at ${time}.`, hint);
+    const time = Date.parse(target.time);
+    // Told in whole seconds. What was committed before the beginning is in the backup whatever the target says;
+    // what was committed while it ran, PostgreSQL itself stops at.
+    if (label.startedAt !== null && time < Date.parse(label.startedAt) + 1000) {
+      throw refusedTarget(
+        `${target.time} is before the base backup, which began at ${label.startedAt} or up to a second later.`,
+        hint,
+      );
+    }
+    if (end.time === null || time >= Date.parse(end.time)) return;
+    throw refusedTarget(`${target.time} is before the end of the base backup at ${end.time}.`, hint);
   }
   if (target.kind === 'lsn') {
     const least = end.lsn ?? label.start;

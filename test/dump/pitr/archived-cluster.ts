@@ -17,6 +17,8 @@ export interface ArchivedCluster {
   /** The archive. */
   readonly wal: string;
   readonly client: pg.Client;
+  /** Makes a folder below that PostgreSQL may write to. */
+  own(name: string): Promise<string>;
   /** Runs pg_basebackup; gives the folder. */
   backUp(name: string, ...args: readonly string[]): Promise<string>;
   /** Rows of a statement in a cluster that was recovered into a folder below, which is stopped then. */
@@ -70,6 +72,7 @@ export async function createArchivedCluster(): Promise<ArchivedCluster> {
     folder,
     wal,
     client,
+    own,
     backUp: async (name, ...args) => {
       const target = at(name);
       const place = ['-h', folder, '-p', String(port), '-U', 'postgres', '--checkpoint=fast', '--no-sync'];

@@ -8,6 +8,8 @@ import {
   setCurrentDetails,
   setHandler,
 } from '@temporalio/workflow';
+import type { DumpActivities } from '../src/contract/dump-activities.ts';
+import type { DumpRequest } from '../src/contract/dump-request.ts';
 import { gateReachedSignal, progressQuery } from '../src/contract/messages.ts';
 import type { TableError } from '../src/contract/outcome.ts';
 import { isEnded, type RestoreState } from '../src/contract/progress.ts';
@@ -41,7 +43,7 @@ function activitiesOf({ heartbeatSeconds = 20 }: SystemRequest) {
     retry,
   });
   const { runHook } = proxyActivities<SystemActivities>({ ...long, retry: { ...retry, maximumAttempts: 3 } });
-  const { undoSwap } = proxyActivities<SystemActivities>({
+  const { undoSwap, dropOldDatabase } = proxyActivities<SystemActivities & DumpActivities>({
     ...long,
     retry: { ...retry, maximumAttempts: 30 },
   });
@@ -51,7 +53,7 @@ function activitiesOf({ heartbeatSeconds = 20 }: SystemRequest) {
     scheduleToCloseTimeout: '1 minute',
     retry,
   });
-  return { planSystem, runHook, undoSwap, notifySystem };
+  return { planSystem, runHook, undoSwap, dropOldDatabase, notifySystem };
 }
 
 /**
@@ -324,15 +326,26 @@ class SystemRun {
       return;
     }
     try {
-      const { leftBehind } = await this.#activities.undoSwap(request);
+      const { replaced } = await this.#activities.undoSwap(request);
       database.live = 'old';
-      database.leftBehind = leftBehind;
       this.#notices.push(`${service} was swapped back.`);
+      if (replaced !== null) await this.#dropReplaced(database, request, replaced);
     } catch (error) {
       database.live = 'unknown';
       this.#notices.push(
         `${service} could not be swapped back (${toTableError(error).message}): do it by \`thaw swap-back ${service}\`.`,
       );
+    }
+  }
+
+  /** Drops the database that was live for a moment. */
+  async #dropReplaced(database: SystemDatabaseRun, request: DumpRequest, name: string): Promise<void> {
+    try {
+      const dropAt = new Date().toISOString();
+      await this.#activities.dropOldDatabase({ request, name, dropAt });
+    } catch (error) {
+      database.leftBehind = [name];
+      this.#notices.push(`${name} could not be dropped: ${toTableError(error).message}`);
     }
   }
 

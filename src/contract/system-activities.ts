@@ -126,6 +126,6 @@ export interface SystemActivities {
     readonly event: SystemEvent;
     readonly body: Readonly<Record<string, unknown>>;
   }): Promise<void>;
-  /** Makes the old database live again, and drops the one that took its place. Gives what is left behind. */
-  undoSwap(request: DumpRequest): Promise<{ readonly leftBehind: readonly string[] }>;
+  /** Makes the old database live again. Gives the name of the one that took its place, to be dropped; null: none. */
+  undoSwap(request: DumpRequest): Promise<{ readonly replaced: string | null }>;
 }

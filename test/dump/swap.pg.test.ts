@@ -7,6 +7,7 @@ import { parseRecord } from '../../src/dump/swap/database-record.ts';
 import { exchange } from '../../src/dump/swap/exchange.ts';
 import { dropOld, listOld } from '../../src/dump/swap/old-databases.ts';
 import { type SwapOrder, swap, swapBack } from '../../src/dump/swap/swap.ts';
+import { undoSwap } from '../../src/dump/swap/undo-swap.ts';
 import { disconnect } from '../../src/postgres/connection.ts';
 import { dumpSessionPrefix, withDatabaseLock } from '../../src/postgres/database-lock.ts';
 import { readDatabase } from '../../src/postgres/databases.ts';
@@ -116,6 +117,29 @@ test('an owner without other rights has the database replaced, kept, brought bac
   expect(await dropOld(client, swapped.old ?? '', order.restoreId)).toBe('dropped');
   await expect(looking.query('select 1')).rejects.toThrow();
   expect(await told(long)).toBe('old');
+});
+
+test('a swap is undone for a system, unless another one came after it', async () => {
+  const name = server.name('undone');
+  const order = await prepare(name, `undone-${server.mark}`);
+  await swap(client, order, nothingCarried);
+  const replaced = await undoSwap(client, order);
+  expect([await told(name), await told(replaced ?? '')]).toEqual(['old', 'new']);
+  expect((await readDatabase(root, name))?.oid).toBe(order.liveOid);
+  // an attempt whose answer was lost
+  expect(await undoSwap(client, order)).toBe(replaced);
+  expect(await dropOld(client, replaced ?? '', order.restoreId)).toBe('dropped');
+  expect((await server.databases()).filter((each) => each.startsWith('undone'))).toEqual([name]);
+
+  const fresh = await createBeside(client, { database: name, restoreId: order.restoreId }, null);
+  await swap(client, { ...order, fresh }, nothingCarried);
+  const another = { database: name, restoreId: `later-${server.mark}`, keepOldSeconds: 3600 };
+  await swapBack(client, another);
+  expect(await failure(undoSwap(client, order))).toMatchObject({
+    code: 'TargetBusy',
+    message: `${name} was swapped by ${another.restoreId} meanwhile.`,
+  });
+  expect(await told(name)).toBe('old');
 });
 
 test('where there was no database, the new one takes the name', async () => {

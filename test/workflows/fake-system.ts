@@ -44,7 +44,7 @@ export class FakeSystem {
       },
       undoSwap: async ({ service }) => {
         this.steps.push(`undo ${service}`);
-        return { leftBehind: [] };
+        return { replaced: `${service}_db__old_2` };
       },
     };
   }

@@ -132,6 +132,7 @@ test('where one database of a system cannot be swapped, those that were are swap
     notices: ['planned', 'argus was swapped back.'],
   });
   expect(fake.steps.filter((step) => step.startsWith('undo'))).toEqual(['undo argus']);
+  expect(fake.argus.steps).toContain('drop argus_db__old_2');
   expect(fake.steps.slice(-3)).toEqual(['start:1', 'start:2', 'health:1']);
   await keep('restore-system-swapped-back');
 });
@@ -166,7 +167,7 @@ test('a system that is cancelled while it loads is put back, and its services st
   fake.hermes.gate.open();
   expect(await systems.outcome(restoreId)).toMatchObject({
     ...{ state: 'cancelled', databases: [{ live: 'old' }, { live: 'old' }] },
-    notices: ['planned', 'argus was swapped back.', 'hermes was swapped back.'],
+    notices: expect.arrayContaining(['argus was swapped back.', 'hermes was swapped back.']),
   });
   expect(fake.steps.filter((step) => step.startsWith('undo')).sort()).toEqual(['undo argus', 'undo hermes']);
   expect(fake.steps.slice(-3)).toEqual(['start:1', 'start:2', 'health:1']);

@@ -20,6 +20,7 @@ export const limitedRoutes: ReadonlySet<string> = new Set([
   'POST /api/extracts/{id}/run',
   'POST /api/databases/{service}/swap-back',
   'POST /api/drills',
+  'POST /api/systems/{name}/restore',
 ]);
 
 /** What each route is needed for. A route that does not stand here is not served: the API does not start. */
@@ -67,6 +68,9 @@ export const neededAccess: Readonly<Record<string, Need>> = {
   'GET /api/services': 'read',
   'GET /api/drills': 'read',
   'POST /api/drills': 'edit',
+  'GET /api/systems': 'root',
+  'POST /api/systems/{name}/restore': 'root',
+  'POST /api/runs/{runId}/decide': 'root',
   'GET /api/data/dumps': 'read',
   'POST /api/databases/{service}/swap-back': 'full',
 };

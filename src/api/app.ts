@@ -28,10 +28,11 @@ import { addRestoreRoutes } from './restore-routes.ts';
 import { addRunDataRoutes } from './run-data-routes.ts';
 import { addRunRoutes } from './run-routes.ts';
 import { RunStarter } from './run-starter.ts';
-import { type Restores, Runs } from './runs.ts';
+import { type Restores, Runs, type RunsDependencies } from './runs.ts';
 import { addSavedRestoreRoutes } from './saved-restore-routes.ts';
 import { addServiceRoutes, type ServiceTools } from './service-routes.ts';
 import type { Sources } from './sources/sources.ts';
+import { addSystemRoutes, type SystemRouteDependencies } from './system-routes.ts';
 import { addUploadRoutes } from './upload-routes.ts';
 import { Uploads } from './uploads.ts';
 
@@ -53,6 +54,8 @@ export interface AppDependencies {
   readonly extracts: ExtractRuns;
   readonly services: ServiceTools;
   readonly listDrills: DrillRouteDependencies['listDrills'];
+  readonly loadSystems: SystemRouteDependencies['loadSystems'];
+  readonly decide: RunsDependencies['decide'];
 }
 
 /** Makes the API; nothing listens yet. */
@@ -63,7 +66,9 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
     config,
     control,
     extracts,
+    decide,
     listDrills,
+    loadSystems,
     logger,
     rateLimit,
     readiness,
@@ -90,7 +95,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
 
   addHealthRoutes(app, readiness);
   const starter = new RunStarter({ control, sources, reconciler, logger });
-  const runs = new Runs({ control, restores, reconciler });
+  const runs = new Runs({ control, restores, reconciler, decide });
   addRestoreRoutes(app, { starter, runs, sources });
   addRunRoutes(app, runs);
   addEventRoutes(app, { control, runs }, logger);
@@ -103,6 +108,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   addUploadRoutes(app, uploads, bundles);
   addServiceRoutes(app, config, services);
   addDrillRoutes(app, { config, starter, sources, listDrills });
+  addSystemRoutes(app, { starter, sources, runs, loadSystems });
   addDescription(app);
   addDocsPage(app);
   checkEveryRouteIsDeclared(app.routes);

@@ -5,6 +5,7 @@ import { restoreStates } from '../contract/progress.ts';
 import { drillJson, toDrillJson } from './drill-json.ts';
 import { percentDone, type Run, type RunTable } from './run.ts';
 import { runDumpJson, toRunDumpJson } from './run-dump-json.ts';
+import { runSystemJson, toRunSystemJson } from './run-system-json.ts';
 
 const count = z.int().min(0);
 
@@ -69,6 +70,7 @@ export const runJson = z
       .nullable()
       .openapi({ description: 'Of a restore of a dump: what was found and verified. Null of any other.' }),
     drill: drillJson.nullable().openapi({ description: 'Of a drill that has ended.' }),
+    system: runSystemJson.nullable().openapi({ description: 'Of a restore of a system.' }),
   })
   .openapi('Run');
 export type RunJson = z.output<typeof runJson>;
@@ -94,6 +96,7 @@ export function toRunJson(run: Run): RunJson {
     error: run.error === null ? null : errorJson(run.error),
     dump: run.dump === null ? null : toRunDumpJson(run.dump),
     drill: run.drill === null ? null : toDrillJson(run.drill),
+    system: run.system === null ? null : toRunSystemJson(run.system),
   };
 }
 

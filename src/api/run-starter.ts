@@ -160,6 +160,7 @@ function filenameOf(request: RunRequest): string | null {
   switch (request.sourceType) {
     case 'archives':
     case 'drill':
+    case 'system':
       return null;
     case 'dump':
       return request.dump.choice.kind === 'key' ? request.dump.choice.key : null;

@@ -5,6 +5,7 @@ import type { ArchiveFailure, RestoreOutcome, TableError, TableOutcome, Tally } 
 import type { Extent, RestoreProgress, RestoreState, TableProgress } from '../contract/progress.ts';
 import { isEnded } from '../contract/progress.ts';
 import type { RunRequest } from '../contract/run-request.ts';
+import type { SystemOutcome, SystemProgress } from '../contract/system-activities.ts';
 import type { StoredRun } from '../control/runs.ts';
 import { archivesDone, emptyTally, isIncomplete } from '../restore/tally.ts';
 
@@ -34,6 +35,14 @@ export interface Run {
   readonly dump: RunDump | null;
   /** Of a drill that has ended. */
   readonly drill: DrillReport | null;
+  readonly system: RunSystem | null;
+}
+
+/** What a restore of a system tells besides. */
+export interface RunSystem
+  extends Pick<SystemOutcome, 'steps' | 'databases' | 'downtimeSeconds' | 'notices'>,
+    Pick<SystemProgress, 'waiting'> {
+  readonly name: string;
 }
 
 /** What a restore of a dump tells besides. */
@@ -81,6 +90,8 @@ function databaseOf(request: RunRequest): string {
       return request.dump.database;
     case 'drill':
       return request.drill.subject;
+    case 'system':
+      return request.system.system;
     default:
       return request.bundle.database;
   }
@@ -141,6 +152,7 @@ export function bareRun(id: string, state: RestoreState, times: RunTimes, error:
     error,
     dump: null,
     drill: null,
+    system: null,
   };
 }
 
@@ -159,6 +171,7 @@ export function runOfProgress(progress: RestoreProgress, times: RunTimes): Run {
     error: null,
     dump: null,
     drill: null,
+    system: null,
   };
 }
 
@@ -185,6 +198,7 @@ export function runOfOutcome(outcome: RestoreOutcome, times: RunTimes): Run {
     error: outcome.error ?? tables.find((table) => table.error !== null)?.error ?? null,
     dump: null,
     drill: null,
+    system: null,
   };
 }
 
@@ -233,7 +247,8 @@ function startOf(seconds: number, { createdAt, endedAt }: RunTimes): Date {
 /** Whole percents done, by bytes: 100 only for a run that was gone through. */
 export function percentDone(run: Run): number {
   if (run.state === 'completed' || run.state === 'completed_with_failures') return 100;
-  const { done, total } = run.bytes;
+  // Of a system its databases count: how large they are together is not known before.
+  const { done, total } = run.system === null ? run.bytes : run.archives;
   const share = total === null || total === 0 ? 0 : Math.min(done / total, 1);
   if (run.dump === null) return Math.min(Math.floor(share * 100), 99);
   // A dump is read twice: to 25 percent it is proved, from there to 99 it is loaded.

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import type { RestoreClient } from '../client/restore-client.ts';
 import { isEnded, type RestoreState } from '../contract/progress.ts';
+import type { Decision } from '../contract/system-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { ControlDatabase } from '../control/control-database.ts';
 import { appendLogs, type LogLine } from '../control/logs.ts';
@@ -24,6 +25,8 @@ export interface RunsDependencies {
   readonly control: ControlDatabase;
   readonly restores: Restores;
   readonly reconciler: Reconciler;
+  /** Tells the workflow of a system. */
+  readonly decide: (runId: string, decision: Decision) => Promise<void>;
 }
 
 /** What is done to a run that goes on. */
@@ -92,6 +95,30 @@ export class Runs {
     return stored.id;
   }
 
+  /**
+   * Decides what becomes of a step of a system that failed and waits.
+   *
+   * @throws ApiError `CONFLICT` with the reason where nothing waits for it, `RECORD_NOT_FOUND`
+   */
+  async decide(id: string, caller: Caller, decision: Decision): Promise<void> {
+    const { control, reconciler, decide } = this.#dependencies;
+    const stored = await this.#find(id, caller);
+    refuseEnded(await reconciler.settle(stored));
+    if (stored.request.sourceType !== 'system') throw refused(id, 'The run is none of a system.');
+    try {
+      await decide(id, decision);
+    } catch (error) {
+      if (!(error instanceof ThawError && error.cause instanceof WorkflowUpdateFailedError)) throw error;
+      throw refused(id, error.message);
+    }
+    const { step, action } = decision;
+    await control.transaction((client) =>
+      appendLogs(client, id, [
+        { ...lineOf('resume', noMessage), message: `${step}: ${action}, decided by ${caller.subject}` },
+      ]),
+    );
+  }
+
   async #find(id: string, caller: Caller): Promise<StoredRun> {
     const { control } = this.#dependencies;
     // No text with NUL in it is an id, nor anything else that PostgreSQL knows.
@@ -132,6 +159,8 @@ export class Runs {
     }
   }
 }
+
+const noMessage: Message = { reason: null, now: false };
 
 const said: Readonly<Record<Verb, string>> = {
   pause: 'Pause asked for by user',

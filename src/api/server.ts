@@ -11,6 +11,8 @@ import { DumpClient } from '../client/dump-client.ts';
 import { ExtractClient } from '../client/extract-client.ts';
 import { listRecordedDrills } from '../client/recorded-drills.ts';
 import { RestoreClient } from '../client/restore-client.ts';
+import { SystemClient } from '../client/system-client.ts';
+import { type LoadedSystem, loadSystems } from '../config/load-system.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { openControlDatabase } from '../control/control-database.ts';
@@ -84,6 +86,8 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const store = openStore(config.store, env);
   const client = new Client(temporal);
   const restores = new RestoreClient(client, taskQueue);
+  const systems = new SystemClient(client, taskQueue);
+  const systemsThere = () => knownSystems(config, env);
   const sources = new Sources({
     config,
     allowedUrls: new AllowedPlaces(env.THAW_URL_ALLOW),
@@ -93,6 +97,8 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     findRecorded: (restoreId) => findRecorded(config, env, restoreId),
     dumps: new DumpClient(client, taskQueue),
     drills: new DrillClient(client, taskQueue),
+    systems,
+    loadSystems: systemsThere,
     findDump: (restoreId) => findDump(config, env, restoreId),
   });
   const reconciler = new Reconciler({ control, restores, sources, logger });
@@ -142,6 +148,8 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     bundles,
     extracts,
     listDrills: (visible, subject, limit) => listRecordedDrills(visible, env, subject, limit),
+    loadSystems: systemsThere,
+    decide: (runId, decision) => systems.decide(runId, decision),
     services: {
       dumps: (service, wanted, signal) => knownDumps(service, wanted, env, signal),
       swapBack: (order) => swapServiceBack(order, env),
@@ -161,6 +169,17 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const url = urlOf(server, host);
   options.onListening?.(url);
   return { url, close: () => close(server).finally(release) };
+}
+
+/** The systems of `system.yaml`; most installations have none. @throws ThawError `ConfigInvalid` */
+async function knownSystems(config: ThawConfig, env: NodeJS.ProcessEnv): Promise<readonly LoadedSystem[]> {
+  try {
+    return await loadSystems(config, env);
+  } catch (error) {
+    const cause = error instanceof ThawError ? error.cause : null;
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** Whether Temporal answers, and has the namespace. */

@@ -1,6 +1,7 @@
 import type { DrillRequest } from './drill.ts';
 import type { DumpRequest } from './dump-request.ts';
 import type { RestoreRequest } from './restore-request.ts';
+import type { SystemRequest } from './system-request.ts';
 
 /** What happens to a record of a bundle whose id is in the model already. */
 export const bundleStrategies = ['replace', 'upsert', 'merge', 'sync', 'skip', 'error'] as const;
@@ -60,8 +61,9 @@ export type RunRequest =
   | { readonly sourceType: 'archives'; readonly archives: RestoreRequest }
   | { readonly sourceType: 'upload' | 'url' | 'extract_run'; readonly bundle: BundleRequest }
   | { readonly sourceType: 'dump'; readonly dump: DumpRequest }
-  | { readonly sourceType: 'drill'; readonly drill: DrillRequest };
+  | { readonly sourceType: 'drill'; readonly drill: DrillRequest }
+  | { readonly sourceType: 'system'; readonly system: SystemRequest };
 
 /** The kinds of sources. */
-export const sourceTypes = ['upload', 'extract_run', 'url', 'archives', 'dump', 'drill'] as const;
+export const sourceTypes = ['upload', 'extract_run', 'url', 'archives', 'dump', 'drill', 'system'] as const;
 export type SourceType = (typeof sourceTypes)[number];

@@ -1,6 +1,8 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pino } from 'pino';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { type RunningApi, startApi } from '../../src/api/server.ts';
 import type { NewToken } from '../../src/auth/sign-token.ts';
 import { openTemporal } from '../../src/client/temporal-connection.ts';
@@ -13,8 +15,17 @@ import { type Answer, post, read } from './fake-restores.ts';
 
 let site: DumpSite;
 let api: RunningApi;
+let folder: string;
 /** The live database as it was dumped. */
 let content: string;
+
+const systemYaml = `
+name: opareta
+databases: [{ service: argus }]
+stop: [{ name: gate, run: 'test -e open' }]
+wait_for_operator: 2m
+checklist: [Tell everybody]
+`;
 
 const newest = 'argus_20250102_020000.sql.gz';
 
@@ -41,7 +52,10 @@ async function logOf(runId: string): Promise<string[]> {
 
 describeWithPrograms('dumps over the API', () => {
   beforeAll(async () => {
-    site = await createDumpSite('dump_api');
+    folder = await mkdtemp(path.join(inject('stack').folder, 'system-'));
+    const file = path.join(folder, 'system.yaml');
+    await writeFile(file, systemYaml);
+    site = await createDumpSite('dump_api', 'worker', { env: { THAW_SYSTEM: file } });
     await site.query(zooSql);
     content = await site.content();
     const dump = gzipSync(await pgDump(site.live, '--no-owner', '-x'));
@@ -50,7 +64,7 @@ describeWithPrograms('dumps over the API', () => {
     await site.put('tar.tar.gz', gzipSync(await pgDump(site.live, '--format=tar')));
     api = await startApi({
       config: site.thaw.config,
-      env: { ...tokenEnv, THAW_DATABASE_URL: site.thaw.database.url },
+      env: { ...tokenEnv, THAW_DATABASE_URL: site.thaw.database.url, THAW_SYSTEM: file },
       port: 0,
       temporal: openTemporal({ TEMPORAL_ADDRESS: site.thaw.temporal.address }),
       taskQueue: site.thaw.temporal.taskQueue,
@@ -66,6 +80,7 @@ describeWithPrograms('dumps over the API', () => {
   afterAll(async () => {
     await api.close();
     await site.close();
+    await rm(folder, { recursive: true });
   });
 
   test('a dump takes the place of the live database, observed and verified', async () => {
@@ -300,6 +315,49 @@ describeWithPrograms('dumps over the API', () => {
         status: refused,
       });
     }
+  });
+
+  test('a system is restored for root, by its name, and a failed step waits for a decision', async () => {
+    const root = { access: 'root' } as const;
+    expect((await ask('/api/systems', {}, root)).json.data).toEqual([
+      {
+        ...{ name: 'opareta', checklist: ['Tell everybody'] },
+        databases: [{ service: 'argus', dump: 'latest', after: [] }],
+      },
+    ]);
+    const path = '/api/systems/opareta/restore';
+    expect((await ask(path, { method: 'POST' })).status).toBe(403);
+    expect((await ask('/api/restores', post({ source_type: 'system', source_ref: 'opareta' }))).status).toBe(
+      403,
+    );
+    expect((await ask('/api/systems/x/restore', { method: 'POST' }, root)).status).toBe(404);
+    expect((await ask(path, post({ run: 'ls' }), root)).status).toBe(400);
+    const keyed = { method: 'POST', headers: { 'idempotency-key': 'system' } };
+    const { status, json } = await ask(path, keyed, root);
+    expect(status).toBe(202);
+    const runId = String(json.data.run_id);
+    expect((await ask(path, keyed, root)).json.data.run_id).toBe(runId);
+    await expect
+      .poll(async () => (await ask(`/api/runs/${runId}`, {}, root)).json.data.system, { timeout: 60_000 })
+      .toMatchObject({ name: 'opareta', waiting: [{ step: 'stop:1' }] });
+    const decide = (body: object, token: Partial<NewToken> = root) =>
+      ask(`/api/runs/${runId}/decide`, post(body), token);
+    expect((await decide({ step: 'stop:1', action: 'skip' }, {})).status).toBe(403);
+    expect((await decide({ step: 'stop:1', action: 'run' })).status).toBe(400);
+    expect((await decide({ step: 'stop:9', action: 'skip' })).status).toBe(409);
+    expect((await decide({ step: 'stop:1', action: 'skip' })).status).toBe(200);
+    const run = await runIn(api, runId, ['completed']);
+    expect(await site.content()).toBe(content);
+    expect(run).toMatchObject({
+      ...{ database: 'opareta', progress: 100, archives: { done: 1, total: 1 } },
+      system: {
+        steps: expect.arrayContaining([expect.objectContaining({ step: 'stop:1', state: 'skipped' })]),
+        databases: [{ service: 'argus', live: 'new', key: newest, verified: 'verified' }],
+      },
+    });
+    expect(JSON.stringify(run)).not.toContain('test -e');
+    expect(await logOf(runId)).toContain('info: stop:1: skip, decided by tester');
+    expect((await decide({ step: 'stop:1', action: 'skip' })).status).toBe(409);
   });
 
   test('who may not replace may load, and a tenant sees its own services only', async () => {

@@ -113,6 +113,8 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     dumps: dependencies.dumps ?? noDumps,
     findDump: async () => null,
     drills: { progress: noAnswer, outcome: noAnswer },
+    systems: { progress: noAnswer, outcome: noAnswer },
+    loadSystems: async () => [],
   });
   return {
     config,
@@ -126,6 +128,8 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     store: new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' }),
     bundles,
     listDrills: noAnswer,
+    loadSystems: async () => [],
+    decide: noAnswer,
     services: { dumps: noAnswer, swapBack: noAnswer },
     extracts: new ExtractRuns({ config, control, client: noExtracts, settings: bundles, logger }),
     logger,

@@ -5,13 +5,18 @@ import { type BundlesDependencies, extractRunSource, uploadSource, urlSource } f
 import { type DrillsDependencies, drillSource } from './drills.ts';
 import { type DumpsDependencies, dumpSource } from './dumps.ts';
 import type { Source } from './source.ts';
+import { type SystemsDependencies, systemSource } from './systems.ts';
 
 /** The kinds of sources that this API restores from: the one place to add another to. */
 export class Sources {
   readonly #sources: ReadonlyMap<string, Source>;
 
   constructor(
-    dependencies: ArchivesDependencies & BundlesDependencies & DumpsDependencies & DrillsDependencies,
+    dependencies: ArchivesDependencies &
+      BundlesDependencies &
+      DumpsDependencies &
+      DrillsDependencies &
+      SystemsDependencies,
   ) {
     this.#sources = new Map([
       ['upload', uploadSource(dependencies) as Source],
@@ -20,6 +25,7 @@ export class Sources {
       ['archives', archivesSource(dependencies) as Source],
       ['dump', dumpSource(dependencies) as Source],
       ['drill', drillSource(dependencies) as Source],
+      ['system', systemSource(dependencies) as Source],
     ]);
   }
 

@@ -30,7 +30,7 @@ is not what it says; 130 stopped before its one dump or restore was done.`;
 /** `thaw service`: what a container runs that makes dumps, or restores them, by environment variables alone. */
 export function addServiceCommand(program: Command, context: CommandContext): void {
   const command = withTemporal(program.command('service'));
-  withLog(command, 'info')
+  withLog(command, 'info', 'standard output')
     .summary('make or restore dumps as a service that environment variables configure')
     .description(
       'Dumps a database to S3 (MODE=backup) or restores dumps from there (MODE=restore), at the start, once or on ' +

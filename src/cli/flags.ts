@@ -40,12 +40,16 @@ export function withTemporal(command: Command): Command {
     .option('--state-dir <path>', 'folder for state (THAW_STATE_DIR, default: $XDG_STATE_HOME/thaw)');
 }
 
-/** Adds the flags that say how much is logged. */
-export function withLog(command: Command, level: LogLevel): Command {
+/** Adds the flags that say how much is logged, and where to. */
+export function withLog(
+  command: Command,
+  level: LogLevel,
+  place: 'standard error' | 'standard output' = 'standard error',
+): Command {
   return command
     .option('-v, --verbose', 'the same as --log-level debug')
     .addOption(
-      new Option('--log-level <level>', `${logLevels.join(', ')}; the log goes to standard error`)
+      new Option('--log-level <level>', `${logLevels.join(', ')}; the log goes to ${place}`)
         .argParser(word(logLevels))
         .default(undefined, level),
     )

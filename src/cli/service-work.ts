@@ -50,7 +50,7 @@ export function serviceWork(settings: ServiceSettings, place: ServicePlace): Ser
 function backingUp({ service, backup }: BackupSettings, place: ServicePlace): ServiceWork {
   const { client, taskQueue, heartbeatSeconds } = place;
   const request = toBackupRequest(service, backup, heartbeatSeconds);
-  const workflowId = backupWorkflowId(request.server, request.database);
+  const workflowId = backupWorkflowId(request);
   const backups = new BackupClient(client, taskQueue);
   return {
     once: async (signal) => {

@@ -43,7 +43,7 @@ export class BackupClient {
     const { type, args, summary } = backupWorkflow(request);
     const handle = await this.#client.workflow.start<typeof backupDump>(type, {
       taskQueue: this.#taskQueue,
-      workflowId: backupWorkflowId(request.server, request.database),
+      workflowId: backupWorkflowId(request),
       workflowIdConflictPolicy: 'USE_EXISTING',
       args: [...args] as [BackupRequest],
       staticSummary: summary,

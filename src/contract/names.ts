@@ -1,3 +1,5 @@
+import type { BackupRequest } from './backup-request.ts';
+
 /** Names that more than one process must agree on. */
 
 /** Task queue when neither flag nor `THAW_TASK_QUEUE` says otherwise. */
@@ -53,9 +55,12 @@ export function databaseWorkflowId(server: string, database: string): string {
   return `database/${encodeName(server)}/${encodeName(database)}`;
 }
 
-/** Workflow id of a backup of a database; one that a schedule starts has the time behind it. */
-export function backupWorkflowId(server: string, database: string): string {
-  return `backup/${encodeName(server)}/${encodeName(database)}`;
+/**
+ * Workflow id of a backup of a database; one that a schedule starts has the time behind it. Who dumps it to another
+ * place has another fingerprint, and waits for none of the others.
+ */
+export function backupWorkflowId({ server, database, fingerprint }: BackupRequest): string {
+  return `backup/${encodeName(server)}/${encodeName(database)}/${fingerprint}`;
 }
 
 /** Id of the schedule of a service; what is left out ends the beginning that all share. */

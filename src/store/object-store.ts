@@ -82,8 +82,15 @@ export interface ObjectStore {
   /**
    * Writes an object of any size as it comes, replacing it whole. What the chunks raise is raised; then nothing was
    * written.
+   *
+   * @param about how many bytes there may be, where that is more than 80 GB
    */
-  writeStream(key: string, chunks: AsyncIterable<Uint8Array>, contentType: string): Promise<void>;
+  writeStream(
+    key: string,
+    chunks: AsyncIterable<Uint8Array>,
+    contentType: string,
+    about?: number,
+  ): Promise<void>;
   /** Removes an object; none there is as good. */
   remove(key: string): Promise<void>;
   close(): void;

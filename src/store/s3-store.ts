@@ -99,10 +99,14 @@ export class S3Store implements ObjectStore {
     );
   }
 
-  async writeStream(key: string, chunks: AsyncIterable<Uint8Array>, contentType: string): Promise<void> {
-    await uploadStream(this.#client, this.#newObject(key, contentType), chunks, (error) =>
-      storeError(error, { store: this.name, key }),
-    );
+  async writeStream(
+    key: string,
+    chunks: AsyncIterable<Uint8Array>,
+    contentType: string,
+    about = 0,
+  ): Promise<void> {
+    const classify = (error: unknown) => storeError(error, { store: this.name, key });
+    await uploadStream(this.#client, this.#newObject(key, contentType), chunks, { classify, about });
   }
 
   async remove(key: string): Promise<void> {

@@ -32,7 +32,7 @@ const made: BackupOutcome = {
   ...{ key: 'backup-1.tar.gz', bytes: 5, sha256: 'a'.repeat(64), serverVersion: '15.0', tables: 1, rows: 3 },
   ...{ warnings: [], seconds: 1 },
 };
-const keep = (name: string) => it.keepHistory(name, backupWorkflowId(request.server, request.database));
+const keep = (name: string) => it.keepHistory(name, backupWorkflowId(request));
 
 test('a backup is tried again, and joined by who asks for it meanwhile', async () => {
   ends = [ApplicationFailure.create({ type: 'DatabaseUnavailable', message: 'pg_dump was ended' }), made];

@@ -5,7 +5,7 @@ import type { DatabaseConfig, ServiceConfig } from '../../config/thaw-config.ts'
 import type { BackupOutcome, BackupRequest } from '../../contract/backup-request.ts';
 import { ThawError } from '../../contract/thaw-error.ts';
 import { withDatabase } from '../../postgres/connect-database.ts';
-import { serverMajor } from '../../postgres/server-facts.ts';
+import { databaseBytes, serverMajor } from '../../postgres/server-facts.ts';
 import type { ObjectStore } from '../../store/object-store.ts';
 import { beginningsOf } from '../choose/list-dumps.ts';
 import { type ContentFacts, readContent } from '../format/prove.ts';
@@ -39,6 +39,8 @@ interface Dumping {
   readonly access: ProgramAccess;
   readonly key: string;
   readonly messages: ProgramMessages;
+  /** Bytes of the database: no dump is much larger. */
+  readonly about: number;
 }
 
 /** What has gone to the store. */
@@ -62,7 +64,11 @@ export async function backUp(backup: Backup): Promise<BackupOutcome> {
   const begun = performance.now();
   const { service, store, prefix, env, signal } = backup;
   const { connection } = service;
-  const major = await withDatabase(connection, env, { applicationName: sessionName, signal }, serverMajor);
+  const session = { applicationName: sessionName, signal };
+  const { major, about } = await withDatabase(connection, env, session, async (client) => ({
+    major: await serverMajor(client),
+    about: await databaseBytes(client),
+  }));
   const programs = await findPrograms(env, { atLeast: major });
   const takenAt = new Date();
   const name = backupName(service, takenAt);
@@ -70,7 +76,7 @@ export async function backUp(backup: Backup): Promise<BackupOutcome> {
   const messages = new ProgramMessages();
   const { sent, content } = await withPrivateFolder(env, async (folder) => {
     const access = await programAccess(folder, connection, env, sessionName);
-    return stream({ backup, programs, access, key, messages });
+    return stream({ backup, programs, access, key, messages, about });
   });
   const manifest = manifestOf(backup, { key, takenAt, programs, sent, content });
   await store.write(manifestKey(key), Buffer.from(manifestText(manifest)), 'application/json');
@@ -89,7 +95,7 @@ export function backupName(service: ServiceConfig, takenAt: Date): string {
 }
 
 async function stream(dumping: Dumping): Promise<{ sent: Sent; content: ContentFacts | ThawError }> {
-  const { backup, key } = dumping;
+  const { backup, key, about } = dumping;
   const { store, signal, onBytes, request, env } = backup;
   const stopping = new AbortController();
   const either = AbortSignal.any([signal, stopping.signal]);
@@ -102,7 +108,7 @@ async function stream(dumping: Dumping): Promise<{ sent: Sent; content: ContentF
   dump.catch(() => {});
   reading.catch(() => {});
   try {
-    await store.writeStream(key, watched(gzip, sent, onBytes), contentType);
+    await store.writeStream(key, watched(gzip, sent, onBytes), contentType, about);
     await dump;
     return { sent, content: await reading };
   } finally {

@@ -222,7 +222,7 @@ class DumpRun {
         this.#passedOver.push({ key: dump.key, reason: `${told.code}: ${told.message}` });
         const next = this.#candidates[place + 1];
         if (place >= this.#request.fallback || next === undefined) throw await this.#notGood(told, place);
-        this.#note(`${dump.key} is not good (${told.message}); ${next.key} is taken in its place.`);
+        this.#note(`${dump.key} is not good; ${next.key} is taken in its place.`);
       }
     }
   }

@@ -9,12 +9,14 @@ import { errorLines } from './summary.ts';
 
 /** How a drill went, for people. */
 export function drillLines(drill: DrillReport): string[] {
-  const { subject, outcome, backup, takenAt, rtoSeconds, rpoSeconds, objectives, missed, rows } = drill;
+  const { subject, outcome, backup, takenAt, rtoSeconds, rpoSeconds, objectives, missed, rows, error } =
+    drill;
+  const counted = error === null || rows > 0 ? [`Rows: ${formatCount(rows)}`] : [];
   const met = (objective: number | null, isMissed: boolean) =>
     objective === null ? '' : ` (objective ${formatSeconds(objective)}: ${isMissed ? 'MISSED' : 'met'})`;
   return [
-    ...(drill.report === null ? [`Rows: ${formatCount(rows)}`] : reportLines(drill.report)),
-    ...(drill.error === null ? [] : errorLines(drill.error)),
+    ...(drill.report === null ? counted : reportLines(drill.report)),
+    ...(error === null ? [] : errorLines(error)),
     `Backup: ${backup === null ? 'none' : `${backup}${takenAt === null ? '' : ` of ${takenAt}`}`}`,
     ...(rtoSeconds === null
       ? []
@@ -24,7 +26,9 @@ export function drillLines(drill: DrillReport): string[] {
       : [
           `Recovery point: ${formatSeconds(rpoSeconds)} old${met(objectives.rpoSeconds, missed.includes('rpo'))}`,
         ]),
-    ...drill.notices.map((notice) => `Note: ${notice}`),
+    ...drill.notices
+      .filter((notice) => error === null || !notice.endsWith(error.message))
+      .map((notice) => `Note: ${notice}`),
     ...drill.leftBehind.map((name) => `Left behind: ${name}`),
     ...(drill.webhook === null ? [] : [`Webhook: ${drill.webhook}`]),
     `Drill of ${subject}: ${outcome}${missed.length === 0 ? '' : `, missed ${missed.join(' and ')}`}`,

@@ -14,7 +14,10 @@ export function dumpLines(outcome: DumpOutcome): string[] {
   const isLive = outcome.state === 'completed';
   const told = report && isLive ? { ...report, after: { ...report.after, database } } : report;
   return [
-    ...passedOver.map(({ key, reason }) => `NOT GOOD: ${key}: ${reason}`),
+    // The last one may be what the error says.
+    ...passedOver
+      .filter(({ reason }) => error === null || !reason.endsWith(error.message))
+      .map(({ key, reason }) => `NOT GOOD: ${key}: ${reason}`),
     ...notices.map((notice) => `Note: ${notice}`),
     ...(told === null ? [] : reportLines(told)),
     ...(error === null ? [] : errorLines(error)),

@@ -14,6 +14,8 @@ export function progressLine(progress: RestoreProgress): string {
   if (isSystemProgress(progress)) return systemLine(progress);
   if (isPitrProgress(progress)) return pitrLine(progress);
   if (progress.state === 'queued' || progress.state === 'planning') return progress.state;
+  // A drill of a dump has no archives; the restore that it begins tells how far it is.
+  if ('restoring' in progress && progress.archives.total === 0) return progress.state;
   const { inserted, updated, skipped } = tally.rows;
   const parts = [
     progress.state.replaceAll('_', ' ') + (progress.reason === null ? '' : ` (${progress.reason})`),

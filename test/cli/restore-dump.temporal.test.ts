@@ -123,7 +123,7 @@ describeWithPrograms('thaw restore-dump', () => {
     await writeFile(cut, (await pgDump(site.live)).subarray(0, -60));
     const end = await thaw('restore-dump', 'argus', cut, '--yes');
     expect(end.exitCode).toBe(3);
-    expect(end.stdout).toContain('NOT GOOD: cut.sql: ArchiveCorrupt:');
+    expect(end.stdout.split('ArchiveCorrupt: cut.sql')).toHaveLength(2);
     expect(await site.content()).toBe(damaged);
   });
 

@@ -81,9 +81,7 @@ test('with --fallback the good one before it is taken, and that is said; further
     ...{ state: 'completed', dump: { key: 'argus_1.sql.gz' }, old: null },
     passedOver: [{ key: 'argus_3.sql.gz' }, { key: 'argus_2.sql.gz' }],
   });
-  expect(outcome.notices).toContain(
-    'argus_2.sql.gz is not good (argus_2.sql.gz: it ends too early); argus_1.sql.gz is taken in its place.',
-  );
+  expect(outcome.notices).toContain('argus_2.sql.gz is not good; argus_1.sql.gz is taken in its place.');
   // Not kept at all, it is dropped before the restore ends.
   expect(fake.steps.at(-1)).toBe('drop argus_db__old_1');
 

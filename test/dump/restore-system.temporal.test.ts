@@ -6,6 +6,7 @@ import { DumpClient } from '../../src/client/dump-client.ts';
 import { thawHere } from '../cli/thaw-here.ts';
 import { until } from '../fault/until.ts';
 import { describeWithPrograms } from '../harness/client-programs.ts';
+import { asAdministrator } from '../harness/postgres.ts';
 import { createSystemSite, type SystemSite } from './system-site.ts';
 
 let site: SystemSite;
@@ -99,7 +100,7 @@ describeWithPrograms('a restore of the system of the example', () => {
     expect(await site.others()).toEqual(before);
   });
 
-  test('that is cancelled, or whose service cannot be stopped, leaves the old databases to services that run', async () => {
+  test('that is cancelled, or one of whose databases cannot be swapped, leaves the old ones to services that run', async () => {
     const before = await site.others();
     // It waits for longer than anybody would.
     await site.change((text) =>
@@ -133,11 +134,23 @@ describeWithPrograms('a restore of the system of the example', () => {
     expect(status.stdout).toContain(`WAITING for: thaw decide ${again.restoreId} stop:2 retry|skip|abort`);
     // The password of the database is none of the report's business.
     expect(status.stdout).toContain('It ended with code 7: no ***');
-    const decided = await thawHere(['decide', again.restoreId, 'stop:2', 'abort'], commandEnv());
-    expect(decided).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('stop:2') });
+    // Somebody puts another database in the place of one: that cannot be swapped, when the other has been.
+    const { hermes } = site.live;
+    await asAdministrator(`alter database "${hermes.name}" rename to "${hermes.name}_away"`);
+    await asAdministrator(`create database "${hermes.name}"`);
+    await thawHere(['decide', again.restoreId, 'stop:2', 'skip'], commandEnv());
+    await until('one is swapped, and the other cannot be', async () => {
+      const { waiting, archives } = await site.systems.progress(again.restoreId);
+      return waiting[0]?.step === 'swap:hermes' && archives.done === 1;
+    });
+    const decided = await thawHere(['decide', again.restoreId, 'swap:hermes', 'abort'], commandEnv());
+    expect(decided).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('swap:hermes') });
     const watched = await thawHere(['watch', again.restoreId], commandEnv());
+    await asAdministrator(`drop database "${hermes.name}" with (force)`);
+    await asAdministrator(`alter database "${hermes.name}_away" rename to "${hermes.name}"`);
     expect(watched.exitCode).toBe(1);
-    expect(watched.stdout).toContain('StepFailed: stop:2 (stop hermes): It ended with code 7');
+    expect(watched.stdout).toContain('TargetBusy: swap:hermes (hermes_20250101_020000.sql.gz): ');
+    expect(watched.stdout).toContain('Note: argus was swapped back.');
     expect(watched.stdout).toContain('Contact: On-Call Engineer: check the PagerDuty rotation');
     expect(await site.ask('argus')).toBe(10);
     expect(await site.others()).toEqual(before);

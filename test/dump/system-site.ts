@@ -21,6 +21,8 @@ const example = path.join(import.meta.dirname, '../../examples/two-services');
 export interface SystemSite {
   readonly thaw: TestThaw;
   readonly systems: SystemClient;
+  /** The live databases. */
+  readonly live: Readonly<Record<Service, TestDatabase>>;
   /** What a command needs to restore the system. */
   readonly env: NodeJS.ProcessEnv;
   request(rest?: Partial<SystemRequest>): SystemRequest;
@@ -87,7 +89,7 @@ export async function createSystemSite(
   const dumpFile = (service: Service, time: string) =>
     path.join(backups, `${service}_20250101_${time}.sql.gz`);
   const site: SystemSite = {
-    ...{ thaw, env, systems: new SystemClient(thaw.client, thaw.temporal.taskQueue) },
+    ...{ thaw, env, live, systems: new SystemClient(thaw.client, thaw.temporal.taskQueue) },
     request: (rest = {}) => {
       const loaded = parseSystems(text, file, env).map((system) => ({ file, system }));
       const { system } = findSystem(loaded, null);

@@ -18,7 +18,8 @@ const shared = {
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // Most tests wait for something most of the time: with two workers two cores are busy for 70 % only.
+    maxWorkers: 3,
     projects: [
       { test: { ...shared, name: 'pure', include: ['test/**/*.test.ts'], exclude: [needsStack] } },
       {

@@ -22,6 +22,8 @@ export interface DumpTools {
   readonly signal: AbortSignal;
   /** What its heartbeats say. */
   readonly progress: LoadProgress;
+  /** What its sessions are called. */
+  readonly applicationName: string;
   /** A database of the service's server. */
   connection(database: string): DatabaseConfig;
   /** Does something with a session in the maintenance database. */
@@ -51,7 +53,7 @@ export async function withDumpTools<T>(
     () => (progress.alive ? progress.snapshot() : null),
     () =>
       action({
-        ...{ service, env, signal, progress, connection },
+        ...{ service, env, signal, progress, applicationName, connection },
         inMaintenance: (work) =>
           withDatabase(connection(service.maintenance), env, { applicationName, signal }, work),
         withStore: async (work) => {

@@ -1,10 +1,12 @@
 import type { DumpActivities, DumpProof } from '../src/contract/dump-activities.ts';
 import type { DumpRequest } from '../src/contract/dump-request.ts';
 import { ThawError } from '../src/contract/thaw-error.ts';
+import { checkLive } from '../src/dump/target/check-live.ts';
 import { checkNeeds } from '../src/dump/target/check-needs.ts';
 import { checkTarget } from '../src/dump/target/check-target.ts';
 import { surveyDatabase as survey } from '../src/dump/verify/survey.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
+import { withDatabase } from '../src/postgres/connect-database.ts';
 import { writeSurvey } from '../src/postgres/dump-records.ts';
 import { withDumpTools } from './dump-tools.ts';
 import { keepRecord } from './keep-record.ts';
@@ -15,14 +17,18 @@ const countSeconds = 120;
 /** Writes down what the live database is, and sees that it may be replaced and that its server can take the dump. */
 export function surveyDatabase(thaw: ThawContext): DumpActivities['surveyDatabase'] {
   return ({ request, proof }) =>
-    withDumpTools(thaw, request, async ({ inMaintenance, connection, env, signal }) => {
+    withDumpTools(thaw, request, async ({ inMaintenance, connection, env, signal, applicationName }) => {
       if (proof.format === 'cluster') demandWholeServer(request, proof);
       const notices = await inMaintenance((client) => checkNeeds(client, proof, request));
       const isThere = await inMaintenance((client) => checkTarget(client, request));
       if (!isThere) return { before: null, notices };
-      const found = await survey({
-        ...{ connection: connection(request.database), env, seconds: countSeconds, signal },
-      });
+      const live = connection(request.database);
+      if (request.mode !== 'into-existing') {
+        await withDatabase(live, env, { applicationName, signal }, (client) =>
+          checkLive(client, request.database),
+        );
+      }
+      const found = await survey({ connection: live, env, seconds: countSeconds, signal });
       await inMaintenance((client) => keepRecord(client, () => writeSurvey(client, request, found)));
       return { before: found.facts, notices };
     });

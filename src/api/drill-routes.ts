@@ -7,7 +7,7 @@ import type { ApiEnv } from './api-env.ts';
 import { drillJson, toDrillJson } from './drill-json.ts';
 import { keyHeader } from './idempotency.ts';
 import { limitBody, readOptionalJson } from './json-body.ts';
-import { defaultLimit, linkNextPage, maxLimit, maxOffset, wholeOf } from './list-query.ts';
+import { linkNextPage, pageParameters, readPage } from './list-query.ts';
 import { accepted, acceptedOf, ownerOf } from './restore-routes.ts';
 import type { RunStarter } from './run-starter.ts';
 import { drillOptions } from './sources/drills.ts';
@@ -30,11 +30,7 @@ const listRoute = createRoute({
   request: {
     query: z.strictObject({
       subject: z.string().optional().openapi({ description: 'Service, database, or database/schema.table.' }),
-      limit: z
-        .string()
-        .optional()
-        .openapi({ description: `1 to ${maxLimit}; default ${defaultLimit}.` }),
-      offset: z.string().optional().openapi({ description: 'How many to pass over.' }),
+      ...pageParameters,
     }),
   },
   responses: {
@@ -79,8 +75,7 @@ export function addDrillRoutes(
 
   app.openapi(listRoute, async (context) => {
     const query = context.req.valid('query');
-    const limit = wholeOf('limit', query.limit ?? String(defaultLimit), 1, maxLimit);
-    const offset = wholeOf('offset', query.offset ?? '0', 0, maxOffset);
+    const { limit, offset } = readPage(query);
     const caller = context.get('caller');
     const visible = visibleConfig(config, caller);
     // Of archives only root may know.

@@ -3,9 +3,18 @@ import type { Context } from 'hono';
 import type { ListQuery, Order, Page } from '../control/list.ts';
 import { fieldFault } from '../control/list-fault.ts';
 
-export const defaultLimit = 100;
-export const maxLimit = 1000;
-export const maxOffset = 1_000_000;
+const defaultLimit = 100;
+const maxLimit = 1000;
+const maxOffset = 1_000_000;
+
+/** Which part of a list, for its OpenAPI description. */
+export const pageParameters = {
+  limit: z
+    .string()
+    .optional()
+    .openapi({ description: `1 to ${maxLimit}; default ${defaultLimit}.` }),
+  offset: z.string().optional().openapi({ description: 'How many to pass over.' }),
+};
 
 /** The query of a list, for its OpenAPI description; {@link readListQuery} reads it. */
 export const listParameters = z.object({
@@ -24,16 +33,23 @@ export const listParameters = z.object({
   order: z.string().optional().openapi({
     description: 'Fields to order by, each with asc or desc: created_at desc, id.',
   }),
-  limit: z
-    .string()
-    .optional()
-    .openapi({ description: `1 to ${maxLimit}; default ${defaultLimit}.` }),
-  offset: z.string().optional().openapi({ description: 'How many records to pass over.' }),
+  ...pageParameters,
   include_trashed: z
     .enum(['true', 'false'])
     .optional()
     .openapi({ description: 'Shows deleted records too.' }),
 });
+
+/** Reads which part of a list is asked for. @throws ThawError `InputInvalid` */
+export function readPage(query: {
+  readonly limit?: string | undefined;
+  readonly offset?: string | undefined;
+}): Pick<ListQuery, 'limit' | 'offset'> {
+  return {
+    limit: wholeOf('limit', query.limit ?? String(defaultLimit), 1, maxLimit),
+    offset: wholeOf('offset', query.offset ?? '0', 0, maxOffset),
+  };
+}
 
 /**
  * Reads what a list is asked for, in both spellings: `where={json}` and `filter[where][field]=value`, of which
@@ -118,7 +134,7 @@ function ordersOf(text: string): readonly Order[] {
 }
 
 /** Reads a whole number of a query. @throws ThawError `InputInvalid` */
-export function wholeOf(name: string, text: string, least: number, most: number): number {
+function wholeOf(name: string, text: string, least: number, most: number): number {
   const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (number >= least && number <= most) return number;
   throw fieldFault(name, `must be a whole number from ${least} to ${most}`);

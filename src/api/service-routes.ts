@@ -11,7 +11,7 @@ import { answer, errorAnswers, success } from './answer.ts';
 import type { ApiEnv } from './api-env.ts';
 import { keyHeader, runIdOf } from './idempotency.ts';
 import { limitBody, readOptionalJson } from './json-body.ts';
-import { defaultLimit, linkNextPage, maxLimit, maxOffset, wholeOf } from './list-query.ts';
+import { linkNextPage, pageParameters, readPage } from './list-query.ts';
 import { demandDatabase, serviceOfField, serviceOfPath, visibleServices } from './visible-services.ts';
 
 /** What is done with services besides restoring them. */
@@ -74,11 +74,7 @@ const dumpsRoute = createRoute({
         .string()
         .optional()
         .openapi({ description: 'Only those that are not later: 2026-01-04T12:00:00Z.' }),
-      limit: z
-        .string()
-        .optional()
-        .openapi({ description: `1 to ${maxLimit}; default ${defaultLimit}.` }),
-      offset: z.string().optional().openapi({ description: 'How many to pass over.' }),
+      ...pageParameters,
     }),
   },
   responses: {
@@ -149,8 +145,7 @@ export function addServiceRoutes(app: OpenAPIHono<ApiEnv>, config: ThawConfig, t
     const query = context.req.valid('query');
     const wanted = {
       before: query.before === undefined ? null : timeOf(query.before),
-      limit: wholeOf('limit', query.limit ?? String(defaultLimit), 1, maxLimit),
-      offset: wholeOf('offset', query.offset ?? '0', 0, maxOffset),
+      ...readPage(query),
     };
     const chosen = serviceOfField(config, context.get('caller'), query.service);
     if (chosen.dumps === null) return context.json(success([]), 200);

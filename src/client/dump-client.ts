@@ -1,4 +1,4 @@
-import { type Client, defaultPayloadConverter } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import type { DumpOutcome, DumpProgress } from '../contract/dump-activities.ts';
 import type { DumpChoice, DumpRequest } from '../contract/dump-request.ts';
 import { workflowTypes } from '../contract/names.ts';
@@ -20,21 +20,8 @@ export class DumpClient extends OutcomeClient<DumpRequest, DumpOutcome, DumpProg
   override async progress(restoreId: string): Promise<DumpProgress> {
     const dump = await super.progress(restoreId);
     if (dump.step !== 'prove' && dump.step !== 'load') return dump;
-    const done = await this.#bytesDone(restoreId);
-    return done === null ? dump : { ...dump, bytes: { ...dump.bytes, done } };
-  }
-
-  /** What the activity under way has read of the dump, by its heartbeats; null where it tells nothing. */
-  async #bytesDone(restoreId: string): Promise<number | null> {
-    try {
-      const { raw } = await this.ask(restoreId, (handle) => handle.describe());
-      const [payload] = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads ?? [];
-      const told = payload ? defaultPayloadConverter.fromPayload<{ readonly bytes?: number }>(payload) : null;
-      return told?.bytes ?? null;
-    } catch {
-      // Progress is for the eyes.
-      return null;
-    }
+    const told = await this.heartbeat<{ readonly bytes?: number }>(restoreId);
+    return told?.bytes === undefined ? dump : { ...dump, bytes: { ...dump.bytes, done: told.bytes } };
   }
 }
 

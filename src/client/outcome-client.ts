@@ -1,6 +1,7 @@
 import {
   CancelledFailure,
   type Client,
+  defaultPayloadConverter,
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
   type WorkflowHandle,
@@ -102,6 +103,18 @@ export class OutcomeClient<
   /** The type of the workflow that a restore runs as. Needs no worker. */
   protected async typeOf(restoreId: string): Promise<string> {
     return (await this.ask(restoreId, (handle) => handle.describe())).type;
+  }
+
+  /** What the activity under way tells by its heartbeats; null where it tells nothing. */
+  protected async heartbeat<T>(restoreId: string): Promise<T | null> {
+    try {
+      const { raw } = await this.ask(restoreId, (handle) => handle.describe());
+      const [payload] = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads ?? [];
+      return payload ? defaultPayloadConverter.fromPayload<T>(payload) : null;
+    } catch {
+      // Progress is for the eyes.
+      return null;
+    }
   }
 
   /** Asks Temporal for something of a restore, and waits no longer than it takes. */

@@ -63,3 +63,11 @@ export async function readTies(client: pg.Client, database: string): Promise<Dat
   if (ties === undefined) throw new TypeError('A query without conditions gave no row.');
   return ties;
 }
+
+/** Whether the database of a session is the one that an API of Thaw keeps saved restores, runs and logs in. */
+export async function holdsControlSchema(client: pg.Client): Promise<boolean> {
+  const { rows } = await client.query<{ holds: boolean }>(
+    `select to_regclass('thaw_api.restore_runs') is not null as holds`,
+  );
+  return rows[0]?.holds === true;
+}

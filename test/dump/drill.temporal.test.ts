@@ -198,8 +198,10 @@ describeWithPrograms('a drill', () => {
     const history = await thawHere(['drills', 'argus', '--json'], env);
     const { drills: kept, trends } = JSON.parse(history.stdout);
     expect(kept[0]).toEqual(JSON.parse(watched.stdout));
+    // Those of the tests before are told, too.
+    const missed = kept.filter((drill: { missed: string[] }) => drill.missed.length > 0).length;
     expect(trends).toMatchObject([
-      { subject: 'argus', drills: kept.length, lastRtoSeconds: kept[0].rtoSeconds, missed: 2 },
+      { subject: 'argus', drills: kept.length, lastRtoSeconds: kept[0].rtoSeconds, missed },
     ]);
     const table = await thawHere(['drills', 'argus', '--limit', '1'], env);
     expect(table.stdout).toMatch(/^\S+Z +argus +verified, missed rpo +\d+ s +1 h \d+ min +argus_\S+$/m);

@@ -48,7 +48,8 @@ describeWithPrograms('a restore of a dump in an unfriendly world', () => {
     site = await createDumpSite('faultydump', 'worker', places, url);
     // Each row takes its time when it is loaded.
     await site.query(`
-      create function slow() returns boolean language sql as 'select pg_sleep(0.1) is not null';
+      create function slow() returns boolean language sql as
+        $$select pg_sleep(coalesce(current_setting('test.seconds', true), '0.1')::float8) is not null$$;
       create table parts (a integer check (slow()));
       insert into parts select generate_series(1, 8)`);
     content = await site.content();
@@ -148,9 +149,12 @@ describeWithPrograms('a restore of a dump in an unfriendly world', () => {
   });
 
   test('of a dump that is replaced after it was proved is refused', async () => {
+    // So slow that it is not over before the pause has reached it.
+    await site.query('alter role current_user set test.seconds = 5', 'postgres');
     const request = await startLoading();
     await site.thaw.restores.pause(request.restoreId, 'wait', true);
     await until('paused', async () => (await site.dumps.progress(request.restoreId)).state === 'paused');
+    await site.query('alter role current_user reset test.seconds', 'postgres');
     await site.put('argus_20250101_020000.sql', Buffer.from(content.slice(0, -100)));
     await site.thaw.restores.resume(request.restoreId);
     expect(await site.dumps.outcome(request.restoreId)).toMatchObject({

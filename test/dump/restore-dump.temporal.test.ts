@@ -90,6 +90,17 @@ describeWithPrograms('a restore of a dump', () => {
     expect(await site.databases()).toEqual([site.live.name]);
   });
 
+  test('never replaces the database in which the API keeps its runs', async () => {
+    await site.query('create schema thaw_api; create table thaw_api.restore_runs (id text)');
+    expect(await site.restore()).toMatchObject({
+      ...{ state: 'failed', leftBehind: [] },
+      error: { code: 'InputInvalid', message: expect.stringContaining('holds schema thaw_api') },
+    });
+    await site.query('drop schema thaw_api cascade');
+    expect(await site.content()).toBe(damaged);
+    expect(await site.databases()).toEqual([site.live.name]);
+  });
+
   test('in place drops the live database first; one that fails then says that it is gone', async () => {
     const choice = { kind: 'key', key: 'custom.dump' } as const;
     const outcome = await site.restore({ choice, mode: 'recreate' });

@@ -197,15 +197,16 @@ describeWithPrograms('a drill', () => {
 
     const history = await thawHere(['drills', 'argus', '--json'], env);
     const { drills: kept, trends } = JSON.parse(history.stdout);
-    expect(kept[0]).toEqual(JSON.parse(watched.stdout));
-    // Those of the tests before are told, too.
+    expect(kept).toContainEqual(JSON.parse(watched.stdout));
+    // The server is that of other tests, too, which have drills of another argus.
     const missed = kept.filter((drill: { missed: string[] }) => drill.missed.length > 0).length;
-    expect(trends).toMatchObject([
-      { subject: 'argus', drills: kept.length, lastRtoSeconds: kept[0].rtoSeconds, missed },
-    ]);
-    const table = await thawHere(['drills', 'argus', '--limit', '1'], env);
+    const [{ rtoSeconds: lastRtoSeconds }] = kept;
+    expect(trends).toMatchObject([{ subject: 'argus', drills: kept.length, lastRtoSeconds, missed }]);
+    const table = await thawHere(['drills', 'argus'], env);
     expect(table.stdout).toMatch(/^\S+Z +argus +verified, missed rpo +\d+ s +1 h \d+ min +argus_\S+$/m);
-    expect(table.stdout).toMatch(/^argus: 1 of 1 verified, 1 missed an objective; recovery \d+ s, median /m);
+    expect(table.stdout).toMatch(
+      /^argus: \d+ of \d+ verified, \d+ missed an objective; recovery \d+ s, median /m,
+    );
 
     for (const [args, message] of [
       [['drill', 'argus', '--archives', 'x'], 'argus: is for dumps, and not for --archives'],

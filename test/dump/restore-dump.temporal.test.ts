@@ -187,12 +187,12 @@ describeWithPrograms('a restore of a dump', () => {
   });
 
   test('keeps others out while it loads, is paused and goes on, and leaves nothing behind when it is cancelled', async () => {
-    // Each row takes its time when it is loaded.
+    // Each row takes its time when it is loaded, which no attempt here gets through.
     const database = `${site.live.name}_slow`;
     await site.query(`create database "${database}"`, 'postgres');
     const slow = `create function slow() returns boolean language sql as 'select true';
       create table waits (a integer check (slow()));
-      insert into waits select generate_series(1, 20);
+      insert into waits select generate_series(1, 300);
       create or replace function slow() returns boolean language sql as 'select pg_sleep(0.2) is not null'`;
     await site.query(slow, database);
     await site.put('argus_20250103_020000.sql', Buffer.from(await site.content(database)));

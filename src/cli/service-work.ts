@@ -2,12 +2,12 @@ import type { Client } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { BackupClient, backupWorkflow, toBackupRequest } from '../client/backup-client.ts';
 import { DumpClient, dumpWorkflow } from '../client/dump-client.ts';
-import { defaultKeepOldSeconds, toDumpRequest, wholeDump } from '../client/dump-input.ts';
+import { defaultKeepOldSeconds, toDumpRequest } from '../client/dump-input.ts';
 import { newRestoreId } from '../client/restore-id.ts';
 import { runningRestore } from '../client/running-restore.ts';
 import type { CronSchedule } from '../client/schedules.ts';
 import { environmentConfig } from '../config/load-services.ts';
-import type { DumpRequest } from '../contract/dump-request.ts';
+import { type DumpRequest, wholeDump } from '../contract/dump-request.ts';
 import { backupWorkflowId, restoreWorkflowId } from '../contract/names.ts';
 import type {
   BackupSettings,

@@ -1,7 +1,8 @@
 import { configuredTables, findDatabase } from '../config/database-config.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { DrillObjectives, DrillRequest } from '../contract/drill.ts';
-import { type DumpInput, toDumpRequest, wholeDump } from './dump-input.ts';
+import { wholeDump } from '../contract/dump-request.ts';
+import { type DumpInput, toDumpRequest } from './dump-input.ts';
 import { parseRestoreInput } from './restore-input.ts';
 import { toRestoreRequest } from './restore-request.ts';
 

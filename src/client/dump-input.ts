@@ -30,16 +30,6 @@ export interface DumpInput
 /** Seconds that the old database is kept where nothing is said: a day. */
 export const defaultKeepOldSeconds = 86_400;
 
-/** All of a dump. */
-export const wholeDump: DumpPart = {
-  tables: [],
-  schemas: [],
-  sections: [],
-  dataOnly: false,
-  schemaOnly: false,
-  clean: false,
-};
-
 /**
  * The request that asks for it.
  *

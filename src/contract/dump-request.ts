@@ -53,6 +53,16 @@ export interface DumpPart {
   readonly clean: boolean;
 }
 
+/** All of a dump. */
+export const wholeDump: DumpPart = {
+  tables: [],
+  schemas: [],
+  sections: [],
+  dataOnly: false,
+  schemaOnly: false,
+  clean: false,
+};
+
 /** One request to restore a dump into the database of a service. */
 export interface DumpRequest {
   /** Empty: that of the workflow, as a schedule starts one request again and again. */

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { DumpProof } from '../contract/dump-activities.ts';
-import type { DumpPart, DumpRef } from '../contract/dump-request.ts';
+import { type DumpRef, wholeDump } from '../contract/dump-request.ts';
 import type { ErrorCode } from '../contract/error-code.ts';
 import type { DatabaseObject } from './dump-objects.ts';
 import { isoTime, readKept, writeKept } from './kept.ts';
@@ -35,13 +35,7 @@ export interface DumpMark {
 const object = 'thaw.dump_proofs';
 
 /** A restore of a part tells nothing of the rest. */
-const wholeDump: Omit<DumpPart, 'clean'> = {
-  tables: [],
-  schemas: [],
-  sections: [],
-  dataOnly: false,
-  schemaOnly: false,
-};
+const { clean: _, ...whole } = wholeDump;
 
 /**
  * Keeps what was found in a dump; what was found before is replaced.
@@ -128,6 +122,6 @@ export function readMarks(
          and (r.request -> 'part') - 'clean' = $4::jsonb
      ) r on true
      order by d.place`,
-    [place, dumps.map(({ key }) => key), dumps.map(({ etag }) => etag), JSON.stringify(wholeDump)],
+    [place, dumps.map(({ key }) => key), dumps.map(({ etag }) => etag), JSON.stringify(whole)],
   );
 }

@@ -7,9 +7,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { confirmByName } from '../../src/cli/confirm.ts';
 import { type DumpFlags, dumpInputOf, withDumpFlags } from '../../src/cli/dump-flags.ts';
 import { dumpExitCode } from '../../src/cli/dump-lines.ts';
-import { toDumpRequest, wholeDump } from '../../src/client/dump-input.ts';
+import { toDumpRequest } from '../../src/client/dump-input.ts';
 import { parseConfig } from '../../src/config/load-config.ts';
 import type { DumpOutcome } from '../../src/contract/dump-activities.ts';
+import { wholeDump } from '../../src/contract/dump-request.ts';
 import type { ErrorCode } from '../../src/contract/error-code.ts';
 
 const service = (name: string) => ({ name, host: 'db', user: 'u', password: 'p', database: `${name}_db` });

@@ -3,15 +3,10 @@ import path from 'node:path';
 import pg from 'pg';
 import { inject } from 'vitest';
 import { DumpClient } from '../../src/client/dump-client.ts';
-import {
-  type DumpInput,
-  defaultKeepOldSeconds,
-  toDumpRequest,
-  wholeDump,
-} from '../../src/client/dump-input.ts';
+import { type DumpInput, defaultKeepOldSeconds, toDumpRequest } from '../../src/client/dump-input.ts';
 import { newRestoreId } from '../../src/client/restore-id.ts';
 import type { DumpOutcome } from '../../src/contract/dump-activities.ts';
-import type { DumpRequest } from '../../src/contract/dump-request.ts';
+import { type DumpRequest, wholeDump } from '../../src/contract/dump-request.ts';
 import { quoteIdentifier } from '../../src/postgres/identifier.ts';
 import { pgDump } from '../harness/client-programs.ts';
 import { asAdministrator, createTestDatabase, type TestDatabase } from '../harness/postgres.ts';

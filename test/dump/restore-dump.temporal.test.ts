@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { wholeDump } from '../../src/client/dump-input.ts';
+import { wholeDump } from '../../src/contract/dump-request.ts';
 import { quoteIdentifier } from '../../src/postgres/identifier.ts';
 import { thawHere } from '../cli/thaw-here.ts';
 import { until } from '../fault/until.ts';

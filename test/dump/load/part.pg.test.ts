@@ -1,18 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { DumpPart } from '../../../src/contract/dump-request.ts';
+import { type DumpPart, wholeDump } from '../../../src/contract/dump-request.ts';
 import { loadDumpInto } from '../../../src/dump/load/load.ts';
 import { describeWithPrograms, hasClientPrograms, pgDump } from '../../harness/client-programs.ts';
 import { createTestDumps, type TestDumps } from '../../harness/dump.ts';
 import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts';
-
-const whole: DumpPart = {
-  tables: [],
-  schemas: [],
-  sections: [],
-  dataOnly: false,
-  schemaOnly: false,
-  clean: false,
-};
 
 let source: TestDatabase;
 let target: TestDatabase;
@@ -60,7 +51,7 @@ async function loaded(key: 'tar' | 'custom' | 'plain', part: Partial<DumpPart>, 
   await client.query(`
     drop schema if exists other cascade; drop schema if exists "My Schema" cascade;
     drop schema public cascade; create schema public; ${prepare}`);
-  await loadDumpInto(await dumps.load(key, key, target, { part: { ...whole, ...part } }));
+  await loadDumpInto(await dumps.load(key, key, target, { part: { ...wholeDump, ...part } }));
   const { rows } = await client.query<{ object: string }>(`
     select c.oid::regclass::text || ' ' || relkind::text as object from pg_class c
       where relnamespace::regnamespace::text !~ '^pg_|^information_schema$'

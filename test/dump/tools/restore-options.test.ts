@@ -1,16 +1,8 @@
 import { expect, test } from 'vitest';
+import { wholeDump } from '../../../src/contract/dump-request.ts';
 import { parsePartTable } from '../../../src/dump/tools/part-table.ts';
 import { parseRestoreOptions } from '../../../src/dump/tools/restore-options.ts';
 import { shellWords } from '../../../src/dump/tools/shell-words.ts';
-
-const whole = {
-  tables: [],
-  schemas: [],
-  sections: [],
-  dataOnly: false,
-  schemaOnly: false,
-  clean: false,
-};
 
 test.each([
   ['', []],
@@ -30,9 +22,9 @@ test.each([`"a`, `'a`, 'a\\'])('%j is not closed', (text) => {
 });
 
 test('says which part is meant, and passes the others on in their long form', () => {
-  expect(parseRestoreOptions('')).toEqual({ part: whole, options: [], jobs: null, isPart: false });
+  expect(parseRestoreOptions('')).toEqual({ part: wholeDump, options: [], jobs: null, isPart: false });
   expect(parseRestoreOptions(`-cO -x --if-exists -j4 --role 'my app' -S root --jobs=2 -O`)).toEqual({
-    part: { ...whole, clean: true },
+    part: { ...wholeDump, clean: true },
     options: ['--no-owner', '--no-privileges', '--role=my app', '--superuser=root'],
     jobs: 2,
     isPart: true,
@@ -41,7 +33,7 @@ test('says which part is meant, and passes the others on in their long form', ()
     parseRestoreOptions(`-t Users --table='a.b' -nS1 --schema "s 2" --section=data --section post-data`),
   ).toEqual({
     part: {
-      ...whole,
+      ...wholeDump,
       tables: ['Users', '"a.b"'],
       schemas: ['S1', 's 2'],
       sections: ['data', 'post-data'],

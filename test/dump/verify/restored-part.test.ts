@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest';
-import { wholeDump } from '../../../src/client/dump-input.ts';
-import type { DumpPart } from '../../../src/contract/dump-request.ts';
+import { type DumpPart, wholeDump } from '../../../src/contract/dump-request.ts';
 import { isWhole, restoredEntries, restoredTables } from '../../../src/dump/verify/restored-part.ts';
 
 /** `KIND schema.name`, where `-` is no schema. */

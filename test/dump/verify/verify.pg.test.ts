@@ -1,10 +1,9 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { wholeDump } from '../../../src/client/dump-input.ts';
 import type { DatabaseConfig } from '../../../src/config/thaw-config.ts';
 import type { DumpCheck } from '../../../src/contract/dump-activities.ts';
-import type { DumpPart } from '../../../src/contract/dump-request.ts';
+import { type DumpPart, wholeDump } from '../../../src/contract/dump-request.ts';
 import { PlainScan } from '../../../src/dump/format/plain-scan.ts';
 import { type ProvenDump, proveDump } from '../../../src/dump/format/prove.ts';
 import { type DatabaseSurvey, surveyDatabase } from '../../../src/dump/verify/survey.ts';

@@ -30,8 +30,16 @@ export function compositeText(fields: readonly CompositeField[]): TextOf {
     }
     reader.expect('>');
     if (!reader.isAtEnd) throw new BadValue('is no composite value');
-    return `(${fields.map((field) => fieldText(field.text(values.get(field.name) ?? null))).join(',')})`;
+    return fieldsText(fields, values);
   };
+}
+
+/** The text of a composite by the values of its fields; one that is not there is NULL. */
+export function fieldsText(
+  fields: readonly CompositeField[],
+  values: ReadonlyMap<string, JsonValue>,
+): string {
+  return `(${fields.map((field) => fieldText(field.text(values.get(field.name) ?? null))).join(',')})`;
 }
 
 function fieldText(text: string | null): string {

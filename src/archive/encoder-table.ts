@@ -7,6 +7,7 @@ import { byteaText, charText, encodeBytea } from './encode-bytea.ts';
 import { compositeText } from './encode-composite.ts';
 import { jsonEncoder, jsonText } from './encode-json.ts';
 import * as numbers from './encode-numbers.ts';
+import { encodePgText } from './encode-pg-text.ts';
 import { multirangeText, rangeText } from './encode-range.ts';
 import {
   type CalendarEnds,
@@ -19,12 +20,16 @@ import {
   saturatedText,
   textOfScalar,
 } from './encode-time.ts';
+import { toJsonbEncoder } from './encode-to-jsonb.ts';
 import { type Encoder, encoderOfText, encodeScalar, type TextOf } from './encoder.ts';
 import { type JsonValue, scalarText } from './json-value.ts';
 import { BadValue } from './slice-error.ts';
+import type { ValueEncoding } from './value-encoding.ts';
 
 /** What the encoders have to be told. */
 export interface EncoderOptions {
+  /** How the source writes values; the other choices are about the archiver's way alone. @default 'asyncpg' */
+  readonly encoding?: ValueEncoding | undefined;
   /** Columns (by name) of json, known to hold nested values, whose strings are therefore scalars; see `RestartNested`. */
   readonly nestedJson?: ReadonlySet<string> | undefined;
   /**
@@ -107,7 +112,7 @@ export const unwritableTypes: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The encoder of a column, chosen by its type and by nothing else.
+ * The encoder of a column, chosen by its type and the encoding of the source, and by nothing else.
  *
  * @param note told of values that are not, or may not be, what they were
  * @throws ThawError `SchemaIncompatible` for a type that no value can be written to.
@@ -126,6 +131,8 @@ export function encoderOf(
       `Column ${column.name} is of type ${type.name}: PostgreSQL takes no values of type ${unwritable}.`,
     );
   }
+  if (options.encoding === 'pg-text') return encodePgText;
+  if (options.encoding === 'to_jsonb') return toJsonbEncoder(column);
   if (type.kind === 'scalar') {
     if (type.name === 'json' || type.name === 'jsonb') {
       return jsonEncoder(column.name, options.nestedJson?.has(column.name) === true);

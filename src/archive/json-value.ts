@@ -1,5 +1,5 @@
 import * as ascii from './ascii.ts';
-import { skipBlanks, skipScalar, skipValue } from './json-scan.ts';
+import { skipBlanks, skipColon, skipScalar, skipString, skipValue } from './json-scan.ts';
 import { BadValue } from './slice-error.ts';
 
 /** A number as it was written, so that none of its digits is lost. `NaN` and `Infinity` are numbers too. */
@@ -11,7 +11,7 @@ export class JsonNumber {
   }
 }
 
-/** An object as it was written: only columns of json take one, and they take it as text. */
+/** An object as it was written: columns of json take it as text. */
 export class JsonObject {
   readonly text: string;
 
@@ -62,6 +62,20 @@ class ValueReader {
     return new JsonNumber(lexeme);
   }
 
+  fields(): Map<string, JsonValue> {
+    const fields = new Map<string, JsonValue>();
+    this.#at = skipBlanks(this.#json, this.#at + 1);
+    while (this.#json[this.#at] !== ascii.braceClose) {
+      const keyEnd = skipString(this.#json, this.#at + 1);
+      const key = JSON.parse(this.#json.toString('utf8', this.#at, keyEnd)) as string;
+      this.#at = skipColon(this.#json, keyEnd);
+      fields.set(key, this.value(0));
+      this.#at = skipBlanks(this.#json, this.#at);
+      if (this.#json[this.#at] === ascii.comma) this.#at = skipBlanks(this.#json, this.#at + 1);
+    }
+    return fields;
+  }
+
   #array(depth: number): JsonValue[] {
     if (depth === maxArrayDepth) throw new BadValue('is an array nested deeper than PostgreSQL has them');
     const items: JsonValue[] = [];
@@ -74,6 +88,11 @@ class ValueReader {
     this.#at += 1;
     return items;
   }
+}
+
+/** The members of an object, which was checked when it was read. Of a key that comes twice the last one counts. */
+export function readFields({ text }: JsonObject): ReadonlyMap<string, JsonValue> {
+  return new ValueReader(Buffer.from(`${text}\n`), 0).fields();
 }
 
 /** A value as PostgreSQL's input functions read it, where JSON and PostgreSQL agree on it. */

@@ -23,13 +23,22 @@ export async function holdForMerge(client: pg.Client, target: TargetTable): Prom
   const table = qualifiedName(target.schema, target.table);
   await client.query(`lock table ${table} in share row exclusive mode`);
   await client.query('set local lock_timeout = 0');
-  if (!target.triggersDisabled) return async () => {};
-  const states = await readTriggerStates(client, target.oid);
+  return target.triggersDisabled ? holdTriggers(client, target.oid) : async () => {};
+}
+
+/**
+ * Keeps the triggers of a table and its partitions from firing in the transaction that is open.
+ *
+ * @returns what brings them back
+ * @throws what PostgreSQL answers, raw
+ */
+export async function holdTriggers(client: pg.Client, targetOid: number): Promise<() => Promise<void>> {
+  const states = await readTriggerStates(client, targetOid);
+  const firing = states.filter(({ state }) => state === 'O' || state === 'A');
+  if (firing.length === 0) return async () => {};
   await setTriggerStates(
     client,
-    states
-      .filter(({ state }) => state === 'O' || state === 'A')
-      .map((trigger) => ({ ...trigger, state: 'D' })),
+    firing.map((trigger) => ({ ...trigger, state: 'D' })),
   );
   return async () => {
     // PostgreSQL alters no table on which deferred checks still wait.

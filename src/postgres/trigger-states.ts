@@ -17,7 +17,7 @@ const actions = {
   D: 'disable trigger',
 } as const;
 
-/** The triggers on insert or update of a table and its partitions, the table's own first; those of constraints are left out. */
+/** The triggers of a table and its partitions on what is done to rows, the table's own first; those of constraints are left out. */
 export async function readTriggerStates(client: pg.Client, targetOid: number): Promise<TriggerState[]> {
   const { rows } = await client.query<TriggerState>(
     `select n.nspname as schema, c.relname as table, g.tgname as name, g.tgenabled as state
@@ -28,7 +28,7 @@ export async function readTriggerStates(client: pg.Client, targetOid: number): P
      ) as tree
      join pg_class c using (oid)
      join pg_namespace n on n.oid = c.relnamespace
-     join pg_trigger g on g.tgrelid = tree.oid and not g.tgisinternal and g.tgtype & (4 | 16) <> 0
+     join pg_trigger g on g.tgrelid = tree.oid and not g.tgisinternal and g.tgtype & (4 | 8 | 16) <> 0
      order by tree.level, c.oid, g.tgname`,
     [targetOid],
   );

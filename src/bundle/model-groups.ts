@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { readForeignKeys } from '../postgres/foreign-keys.ts';
+import { parentsFirst } from '../restore/parents-first.ts';
 import type { ModelFile } from './bundle.ts';
 import type { ModelLoad } from './model-load.ts';
-import { orderModels } from './model-order.ts';
 
 /** What is done together, at the most; a group that is larger is by itself. */
 interface Size {
@@ -31,7 +31,7 @@ export async function groupFiles(
   for (const { child, parent } of keys) {
     parents.set(child.table, [...(parents.get(child.table) ?? []), parent.table]);
   }
-  const groups = orderModels(files.map(({ model }) => ({ model, parents: parents.get(model) ?? [] })));
+  const groups = parentsFirst(files.map(({ model }) => ({ name: model, parents: parents.get(model) ?? [] })));
   const byModel = new Map(files.map((file) => [file.model, file]));
   return groups.map((group) => group.flatMap((model) => byModel.get(model) ?? []));
 }

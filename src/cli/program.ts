@@ -18,6 +18,7 @@ import { addRestoreSystemCommand } from './command-restore-system.ts';
 import { addSchemaCommand } from './command-schema.ts';
 import { addServiceCommand } from './command-service.ts';
 import { addShowCommand } from './command-show.ts';
+import { addSnapshotCommand } from './command-snapshot.ts';
 import { addStatusCommand } from './command-status.ts';
 import { addSwapBackCommand } from './command-swap-back.ts';
 import { addTokenCommand } from './command-token.ts';
@@ -65,6 +66,7 @@ export function createProgram(context: CommandContext): Command {
   addRestoreSystemCommand(program, context);
   addDecideCommand(program, context);
   addRestorePitrCommand(program, context);
+  addSnapshotCommand(program, context);
   addStatusCommand(program, context);
   addWatchCommand(program, context);
   addControlCommands(program, context);

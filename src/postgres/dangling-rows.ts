@@ -14,11 +14,32 @@ export interface Reference {
 }
 
 /** Two columns that have to be equal. */
-interface ColumnPair {
+export interface ColumnPair {
   readonly child: string;
   readonly parent: string;
   /** `operator(schema.=)` of the parent's value and the child's. */
   readonly operator: string;
+}
+
+/** The {@link ColumnPair}s of the foreign key `k`, in its order. */
+export const columnPairsSql = `(
+  select json_agg(json_build_object(
+    'child', c.attname, 'parent', r.attname, 'operator', format('operator(%I.%s)', s.nspname, o.oprname)
+  ) order by place)
+  from generate_subscripts(k.conkey, 1) as place
+  join pg_attribute c on c.attrelid = k.conrelid and c.attnum = k.conkey[place]
+  join pg_attribute r on r.attrelid = k.confrelid and r.attnum = k.confkey[place]
+  join pg_operator o on o.oid = k.conpfeqop[place]
+  join pg_namespace s on s.oid = o.oprnamespace)`;
+
+/** Whether the rows `parent` and `child` are the same in all pairs, as SQL. */
+export function samePairsSql(pairs: readonly ColumnPair[]): string {
+  return pairs
+    .map(
+      (pair) =>
+        `parent.${quoteIdentifier(pair.parent)} ${pair.operator} child.${quoteIdentifier(pair.child)}`,
+    )
+    .join(' and ');
 }
 
 /** Reads the foreign keys of a table. */
@@ -28,15 +49,7 @@ export async function readReferences(client: pg.Client, oid: number): Promise<Re
        'name', k.conname,
        'parent', json_build_object('oid', p.oid::int8, 'schema', n.nspname, 'table', p.relname),
        'readable', has_table_privilege(p.oid, 'select') and has_schema_privilege(n.oid, 'usage'),
-       'pairs', (
-         select json_agg(json_build_object(
-           'child', c.attname, 'parent', r.attname, 'operator', format('operator(%I.%s)', s.nspname, o.oprname)
-         ) order by place)
-         from generate_subscripts(k.conkey, 1) as place
-         join pg_attribute c on c.attrelid = k.conrelid and c.attnum = k.conkey[place]
-         join pg_attribute r on r.attrelid = k.confrelid and r.attnum = k.confkey[place]
-         join pg_operator o on o.oid = k.conpfeqop[place]
-         join pg_namespace s on s.oid = o.oprnamespace)
+       'pairs', ${columnPairsSql}
      ) as reference
      from pg_constraint k
      join pg_class p on p.oid = k.confrelid
@@ -62,12 +75,7 @@ export async function countDangling(
   { parent: { schema, table }, pairs }: Reference,
   parent: Shadow | null,
 ): Promise<number> {
-  const same = pairs
-    .map(
-      (pair) =>
-        `parent.${quoteIdentifier(pair.parent)} ${pair.operator} child.${quoteIdentifier(pair.child)}`,
-    )
-    .join(' and ');
+  const same = samePairsSql(pairs);
   const tables = [qualifiedName(schema, table), ...(parent === null ? [] : [parent.table])];
   const { rows } = await client.query<{ rows: number }>(
     `select count(*) as rows from ${child.table} as child

@@ -123,6 +123,20 @@ create table thaw.dropped_indexes (
   primary key (target_oid, schema_name, index_name)
 );
 
+-- Foreign keys that a restore of a snapshot takes off while it merges. It puts them back in the same transaction,
+-- so that a crash does too; a record that is left is compared with the catalog.
+create table thaw.snapshot_foreign_keys (
+  restore_id text not null,
+  table_oid oid not null,
+  schema_name text not null,
+  table_name text not null,
+  constraint_name text not null,
+  -- what puts it back, in order
+  statements text[] not null,
+  recorded_at timestamptz not null default now(),
+  primary key (restore_id, table_oid, constraint_name)
+);
+
 -- Tables that were made from their archived schemas, in the transaction that made them.
 create table thaw.created_tables (
   target_oid oid primary key,

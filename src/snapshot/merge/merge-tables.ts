@@ -14,6 +14,8 @@ import {
 } from '../../postgres/snapshot-differences.ts';
 import { deleteSurplus, insertMissing, updateChanged } from '../../postgres/snapshot-merge.ts';
 import { databaseError } from '../../postgres/sqlstate.ts';
+import type { TakenKey } from '../../postgres/taken-keys.ts';
+import { holdForeignKeys, putBackForeignKeys } from '../order/held-keys.ts';
 
 /** What is told of a merge while it goes on. */
 export interface MergeEvents {
@@ -21,22 +23,24 @@ export interface MergeEvents {
   onFound?(changes: SnapshotTableResult): void;
   /** A table is as the snapshot says. */
   onMerged?(changes: SnapshotTableResult): void;
+  /** Foreign keys are about to be taken off; to be written down on a connection of its own. */
+  onKeysTaken?(keys: readonly TakenKey[]): Promise<void>;
 }
 
 /**
  * Brings staged rows into their tables, all or nothing, in the transaction that is open: nobody else writes into the
- * tables meanwhile, and readers see them as they were until the commit. What is no longer there is deleted from the
- * last table to the first, and what is missing inserted from the first to the last, so that foreign keys hold
- * wherever tables are given parents first. Triggers do not fire, and are as they were behind it. Before it returns,
- * each table is compared with its stage once more.
+ * tables meanwhile, and readers see them as they were until the commit, or wait for it where a foreign key is held.
+ * What is no longer there is deleted from the last table to the first, and what is missing inserted from the first to
+ * the last. Foreign keys are held from the first change to the last, and do nothing to any row. Triggers do not fire,
+ * and are as they were behind it. Before it returns, each table is compared with its stage once more.
  *
  * The sequences of the tables are to be advanced behind the commit.
  *
  * @param tables parents of foreign keys first
  * @returns what was changed, in the order of the tables
- * @throws ThawError `ConflictFound` where a row is in the way that stays; `VerificationFailed` where a table did not
- * become what it should, as by a rewrite rule; `SchemaIncompatible`, `PermissionDenied`: then the transaction is to
- * be rolled back
+ * @throws ThawError `RowRejected` naming rows that break a foreign key; `ConflictFound` where a row is in the way that
+ * stays; `VerificationFailed` where a table did not become what it should, as by a rewrite rule; `SchemaIncompatible`,
+ * `PermissionDenied`: then the transaction is to be rolled back
  */
 export async function mergeTables(
   client: pg.Client,
@@ -60,6 +64,10 @@ export async function mergeTables(
       events.onFound?.(changes);
     });
   }
+  const isChanged = found.some(({ changes }) => changes.inserted + changes.updated + changes.deleted > 0);
+  const keys = isChanged
+    ? await holdForeignKeys(client, targets, async (taken) => events.onKeysTaken?.(taken))
+    : null;
   for (const { differences } of [...found].reverse()) {
     await aboutTable(client, differences, () => deleteSurplus(client, differences));
   }
@@ -71,6 +79,8 @@ export async function mergeTables(
     });
     events.onMerged?.(changes);
   }
+  // Before triggers: a table that still has keys to check cannot be altered.
+  if (keys !== null) await putBackForeignKeys(client, keys);
   for (const release of releases) await about('the tables of the snapshot', release);
   return found.map(({ changes }) => changes);
 }

@@ -57,10 +57,7 @@ export async function readCatalogFields(client: pg.ClientBase, schema: string): 
 /** A column whose values are to be written. */
 export type WrittenField = Pick<CatalogField, 'name' | 'type'>;
 
-/**
- * The rows of a table, each as an object of JSON on a line of its own. PostgreSQL writes every control character of
- * JSON as an escape, so that a CSV whose quote and delimiter are such characters has neither in it.
- */
+/** The rows of a table, each as an object of JSON on a line of its own. */
 export function copyRows(
   client: pg.Client,
   schema: string,
@@ -70,11 +67,19 @@ export function copyRows(
   const columns = fields.map(
     ({ name, type }) => `${written(quoteIdentifier(name), type)} as ${quoteIdentifier(name)}`,
   );
+  return copyJsonLines(
+    client,
+    `select row_to_json(record)::text from (select ${columns.join(', ')} from ${qualifiedName(schema, table)}) as record`,
+  );
+}
+
+/**
+ * What a query of one column gives, JSON without line breaks, a line each. PostgreSQL writes every control character
+ * of JSON as an escape, so that a CSV whose quote and delimiter are such characters has neither in it.
+ */
+export function copyJsonLines(client: pg.ClientBase, query: string): copyStreams.CopyToStreamQuery {
   return client.query(
-    copyStreams.to(
-      `copy (select row_to_json(record)::text from (select ${columns.join(', ')} from ${qualifiedName(schema, table)}) as record)
-       to stdout (format csv, quote e'\\x01', delimiter e'\\x02')`,
-    ),
+    copyStreams.to(`copy (${query}) to stdout (format csv, quote e'\\x01', delimiter e'\\x02')`),
   );
 }
 

@@ -9,6 +9,7 @@ import { copyStageMerge } from './copy-stage-merge.ts';
 import { createTables } from './create-tables.ts';
 import { discardCluster } from './discard-cluster.ts';
 import { discardLoad } from './discard-load.ts';
+import { discardSnapshot } from './discard-snapshot.ts';
 import { dropOldDatabase } from './drop-old-database.ts';
 import { dropScratch } from './drop-scratch.ts';
 import { fetchBundle } from './fetch-bundle.ts';
@@ -51,6 +52,7 @@ import { verifyDump } from './verify-dump.ts';
 import type { WorkerControl } from './worker-control.ts';
 import { writeAuditEvent } from './write-audit-event.ts';
 import { writeExtract } from './write-extract.ts';
+import { writeSnapshot } from './write-snapshot.ts';
 
 /**
  * Everything that a worker runs as an activity.
@@ -116,5 +118,7 @@ export function createActivities(
     discardCluster: discardCluster(thaw),
     writeExtract: writeExtract(thaw),
     recordExtract: recordExtract(control),
+    writeSnapshot: writeSnapshot(thaw),
+    discardSnapshot: discardSnapshot(thaw),
   };
 }

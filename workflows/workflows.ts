@@ -4,6 +4,7 @@
  */
 // biome-ignore-start lint/performance/noBarrelFile: the bundler takes one entry file
 export { backupDump } from './backup-dump.ts';
+export { createSnapshot } from './create-snapshot.ts';
 export { drill } from './drill.ts';
 export { dropOldDatabase } from './drop-old-database.ts';
 export { extractBundle } from './extract-bundle.ts';

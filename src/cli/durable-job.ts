@@ -160,7 +160,7 @@ function begin<Request extends AnyRequest, Outcome>(
 }
 
 /** Two commands with two configurations must not take each other's work: the queue carries the configuration. */
-function standaloneTaskQueue({ path: _, ...settings }: ThawConfig): string {
+export function standaloneTaskQueue({ path: _, ...settings }: ThawConfig): string {
   return `thaw-${createHash('sha256').update(stableJson(settings)).digest('hex').slice(0, 16)}`;
 }
 

@@ -46,7 +46,8 @@ export async function printOrder({
   return exitCodes.done;
 }
 
-function readName(text: string): TableName {
+/** Reads `[schema.]name`; the schema is `public` unless one is named. */
+export function readName(text: string): TableName {
   const dot = text.indexOf('.');
   return dot === -1
     ? { schema: 'public', table: text }

@@ -57,7 +57,7 @@ export class BackupClient {
 }
 
 /** The error of the closed set that a workflow failed for; null for any other. */
-function toldError({ cause }: WorkflowFailedError): ThawError | null {
+export function toldError({ cause }: WorkflowFailedError): ThawError | null {
   if (!(cause instanceof ApplicationFailure) || !isErrorCode(cause.type)) return null;
   const [detail] = cause.details ?? [];
   const { hint } = (detail ?? {}) as { readonly hint?: string };

@@ -8,6 +8,7 @@ import type { ArchiveFailure, ColumnNote, RestoreOutcome, Tally } from './outcom
 import type { PitrActivities } from './pitr.ts';
 import type { RestoreState } from './progress.ts';
 import type { RestoreOptions, RestoreRequest, TableRequest } from './restore-request.ts';
+import type { SnapshotActivities } from './snapshot.ts';
 import type { SystemActivities } from './system-activities.ts';
 import type { WatermarkPosition, WatermarkUpdates } from './watermark.ts';
 
@@ -219,6 +220,7 @@ export interface Activities
     DumpActivities,
     ExtractActivities,
     PitrActivities,
+    SnapshotActivities,
     SystemActivities {
   /** Makes the tables that are not there from their archived schemas, as far as it can; `prepareTable` tells why not. */
   createTables(request: RestoreRequest): Promise<void>;

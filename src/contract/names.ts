@@ -20,6 +20,7 @@ export const workflowTypes = {
   drill: 'drill',
   restoreSystem: 'restoreSystem',
   restorePitr: 'restorePitr',
+  createSnapshot: 'createSnapshot',
 } as const;
 
 /** Search attributes, all of type Keyword; a worker registers them when it starts. */
@@ -33,6 +34,11 @@ export const searchAttributes = {
 /** Workflow id of a restore. */
 export function restoreWorkflowId(restoreId: string): string {
   return `restore/${restoreId}`;
+}
+
+/** Workflow id of a snapshot that is taken. */
+export function snapshotWorkflowId(id: string): string {
+  return `snapshot/${id}`;
 }
 
 /** Workflow id of a run of an extract. */

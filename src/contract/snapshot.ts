@@ -221,4 +221,8 @@ export interface SnapshotOutcome {
 export interface SnapshotActivities {
   /** Reads tables at one moment into the store, and writes the manifest last. */
   writeSnapshot(request: CreateSnapshotRequest): Promise<SnapshotSummary>;
+  /** Takes away what was written of a snapshot that has no manifest. */
+  discardSnapshot(
+    request: Pick<CreateSnapshotRequest, 'id' | 'database' | 'fingerprint'>,
+  ): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { SnapshotManifest } from '../../contract/snapshot.ts';
+import type { SnapshotManifest, SnapshotSummary } from '../../contract/snapshot.ts';
 import { ThawError } from '../../contract/thaw-error.ts';
 import type { ObjectStore } from '../../store/object-store.ts';
 import { parseManifest } from './manifest.ts';
@@ -11,20 +11,36 @@ export interface SnapshotPlace {
   readonly prefix: string;
 }
 
+/** What a snapshot holds; null where there is none of that id. @throws ThawError `MetadataInvalid` */
+export async function findManifest(
+  { store, prefix }: SnapshotPlace,
+  id: string,
+): Promise<SnapshotManifest | null> {
+  const key = `${snapshotFolder(prefix, id)}${manifestName}`;
+  const bytes = await store.read(key);
+  return bytes === null ? null : parseManifest(bytes, key);
+}
+
 /**
- * What a snapshot holds.
+ * The same of one that has to be there.
  *
  * @throws ThawError `ArchiveNotFound` where there is none of that id, or one whose manifest was not written yet;
  * `MetadataInvalid`
  */
-export async function readManifest({ store, prefix }: SnapshotPlace, id: string): Promise<SnapshotManifest> {
-  const key = `${snapshotFolder(prefix, id)}${manifestName}`;
-  const bytes = await store.read(key);
-  if (bytes !== null) return parseManifest(bytes, key);
-  throw new ThawError('ArchiveNotFound', `There is no snapshot ${id} in ${store.name}.`, {
-    object: key,
+export async function readManifest(place: SnapshotPlace, id: string): Promise<SnapshotManifest> {
+  const manifest = await findManifest(place, id);
+  if (manifest !== null) return manifest;
+  throw new ThawError('ArchiveNotFound', `There is no snapshot ${id} in ${place.store.name}.`, {
+    object: id,
     hint: '`thaw snapshot list` shows what there is.',
   });
+}
+
+/** What is told of a snapshot without its tables' columns. */
+export function summaryOf(manifest: SnapshotManifest): SnapshotSummary {
+  const { id, name, type, createdAt, createdBy, expiresAt, database, tenant, totalRows, bytes } = manifest;
+  const tables = manifest.tables.map(({ schema, table, rows }) => ({ schema, table, rows }));
+  return { id, name, type, createdAt, createdBy, expiresAt, database, tenant, tables, totalRows, bytes };
 }
 
 /** A snapshot as a listing finds it: its manifest, or why that cannot be read. */
@@ -68,13 +84,24 @@ function timeOf(listedOne: ListedSnapshot): string {
  *
  * @returns how many objects were removed
  */
-export async function removeSnapshot({ store, prefix }: SnapshotPlace, id: string): Promise<number> {
+export async function removeSnapshot(place: SnapshotPlace, id: string): Promise<number> {
+  await place.store.remove(`${snapshotFolder(place.prefix, id)}${manifestName}`);
+  return 1 + (await removeUnfinished(place, id));
+}
+
+/**
+ * Removes what lies in the folder of a snapshot that has no manifest; of one that has, nothing.
+ *
+ * @returns how many objects were removed
+ */
+export async function removeUnfinished({ store, prefix }: SnapshotPlace, id: string): Promise<number> {
   const folder = snapshotFolder(prefix, id);
-  await store.remove(`${folder}${manifestName}`);
-  for (let removed = 0; ; ) {
-    const { objects } = await store.list({ prefix: folder });
-    if (objects.length === 0) return removed;
-    for (const { key } of objects) await store.remove(key);
-    removed += objects.length;
+  if ((await store.read(`${folder}${manifestName}`)) !== null) return 0;
+  for (let removed = 0, after: string | null = null; ; ) {
+    const page = await store.list({ prefix: folder, after });
+    for (const { key } of page.objects) await store.remove(key);
+    removed += page.objects.length;
+    after = page.next;
+    if (after === null) return removed;
   }
 }

@@ -1,9 +1,13 @@
 import type { Command } from 'commander';
+import { addSnapshotCreateCommand } from './command-snapshot-create.ts';
 import { addSnapshotOrderCommand } from './command-snapshot-order.ts';
+import { addStoredSnapshotCommands } from './command-snapshot-stored.ts';
 import type { CommandContext } from './context.ts';
 
 const examples = `
 Examples:
+    thaw snapshot create --schema sales       takes one
+    thaw snapshot list                        those that were taken
     thaw snapshot order --schema sales        in which order tables are restored
 `;
 
@@ -14,5 +18,7 @@ export function addSnapshotCommand(program: Command, context: CommandContext): v
     .summary('snapshots of tables, all of one moment')
     .description('Works with snapshots: many tables, all of one moment.')
     .addHelpText('after', examples);
+  addSnapshotCreateCommand(snapshot, context);
+  addStoredSnapshotCommands(snapshot, context);
   addSnapshotOrderCommand(snapshot, context);
 }

@@ -42,6 +42,9 @@ const tests = [
   'a cancelled one ends so',
   'joined by who asks for it meanwhile',
   'cannot be made says why',
+  'a snapshot is tried again',
+  'of a snapshot that cannot be taken',
+  'of a snapshot that is cancelled',
 ];
 const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const { status } = spawnSync(

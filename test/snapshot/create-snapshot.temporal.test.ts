@@ -304,7 +304,7 @@ test('commands take, list, show, expire and delete snapshots', async () => {
 });
 
 test('what fails while it is written is no snapshot', async () => {
-  const asked = request({ readers: 2 });
+  const asked = request({ readers: 2, partBytes: 1000 });
   const failing = new Proxy(store, {
     get: (target, name) => {
       const member = Reflect.get(target, name);

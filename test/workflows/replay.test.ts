@@ -34,6 +34,9 @@ test('every workflow was recorded, with failures, a pause, a cancel and continue
     expect.arrayContaining([
       'backup-dump',
       'backup-dump-with-error',
+      'create-snapshot',
+      'create-snapshot-cancelled',
+      'create-snapshot-with-error',
       'drill',
       'drill-cancelled',
       'drill-with-error',

@@ -18,6 +18,8 @@ export interface ArchivedTable {
   readonly schema: string | null;
 }
 
+/** Rows of a snapshot, which lie beside the archives. */
+const snapshotPart = /^snapshots\/[^/]+\/[^/]+\.[^/]+\/part-\d+\.jsonl\.gz$/;
 const dataObject = /\.jsonl(?:\.gz|\.zst)?$/;
 const archiveName = /^(.*)_(\d{8}T\d{6}Z)_batch_(\d+)\.jsonl(?:\.gz|\.zst)?$/;
 const namedFolders = /(?:^|\/)year=(\d{4})\/month=(\d{1,2})\/day=(\d{1,2})\//;
@@ -122,7 +124,7 @@ export function tableOfKey(key: string, prefix: string): ArchivedTable | null {
   const folder = folderOf(prefix);
   const path = key.startsWith(folder) ? key.slice(folder.length) : key;
   const [database = '', second = '', third = ''] = path.split('/').slice(0, -1);
-  if (database === '' || second === '') return null;
+  if (database === '' || second === '' || snapshotPart.test(path)) return null;
   // A folder below the first one is a table where the archive is named after it; below `public` any is that is no day.
   const isBelow = third !== '' && !/^(year=\d+|\d{4})$/.test(third);
   const isSchema =

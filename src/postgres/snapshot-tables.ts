@@ -95,7 +95,7 @@ const factsSql = `
       join pg_namespace rn on rn.oid = r.relnamespace
       where k.conrelid = c.oid and k.contype = 'f'
     ), '[]') as "foreignKeys",
-    (select sum(pg_table_size(part.relid)) from (
+    (select coalesce(sum(pg_table_size(part.relid)), 0) from (
       select c.oid as relid where c.relkind = 'r'
       union all select tree.relid from pg_partition_tree(c.oid) as tree where c.relkind = 'p' and tree.isleaf
     ) as part)::float8 as "diskBytes"

@@ -121,6 +121,7 @@ test.for([
 test.for([
   ['P/t.jsonl', 'P'],
   ['t.jsonl', ''],
+  ['P/snapshots/20260104-052021-abc123/shop.orders/part-0001.jsonl.gz', 'P/'],
 ] as const)('reads no table from %s with prefix %s', ([given, prefix]) => {
   expect(tableOfKey(given, prefix)).toBeNull();
 });

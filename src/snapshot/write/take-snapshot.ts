@@ -72,8 +72,8 @@ export async function takeSnapshot(taking: Taking): Promise<SnapshotManifest> {
     sameTables(found, tables);
     const queue = tables.toSorted((a, b) => b.diskBytes - a.diskBytes);
     const reading: Reading = { taking, moment, queue, written: new Map() };
-    const others = Array.from({ length: Math.min(request.readers, tables.length) - 1 }, (_, place) =>
-      taking.withConnection(`reader-${place + 1}`, signal, async (other) => {
+    const others = Array.from({ length: Math.min(request.readers, tables.length) - 1 }, (_, number) =>
+      taking.withConnection(`reader-${number + 1}`, signal, async (other) => {
         await beginReading(other);
         await joinMoment(other, moment.snapshotId);
         await readTables(other, reading);

@@ -12,6 +12,7 @@ import { discardLoad } from './discard-load.ts';
 import { discardSnapshot } from './discard-snapshot.ts';
 import { dropOldDatabase } from './drop-old-database.ts';
 import { dropScratch } from './drop-scratch.ts';
+import { expireSnapshots } from './expire-snapshots.ts';
 import { fetchBundle } from './fetch-bundle.ts';
 import { fetchWal } from './fetch-wal.ts';
 import { finishBundle } from './finish-bundle.ts';
@@ -120,5 +121,6 @@ export function createActivities(
     recordExtract: recordExtract(control),
     writeSnapshot: writeSnapshot(thaw),
     discardSnapshot: discardSnapshot(thaw),
+    expireSnapshots: expireSnapshots(thaw),
   };
 }

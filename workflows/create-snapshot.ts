@@ -1,15 +1,27 @@
-import { CancellationScope, isCancellation, proxyActivities, setCurrentDetails } from '@temporalio/workflow';
+import {
+  CancellationScope,
+  isCancellation,
+  proxyActivities,
+  setCurrentDetails,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { timedId } from '../src/contract/names.ts';
 import type { CreateSnapshotRequest, SnapshotActivities, SnapshotSummary } from '../src/contract/snapshot.ts';
 import { toFailure, toTableError } from './failures.ts';
 
-const { discardSnapshot } = proxyActivities<SnapshotActivities>({
+const { discardSnapshot, expireSnapshots } = proxyActivities<SnapshotActivities>({
   startToCloseTimeout: '10 minutes',
   scheduleToCloseTimeout: '30 minutes',
   retry: { initialInterval: '500ms', maximumInterval: '30s' },
 });
 
-/** Takes a snapshot of tables; of one that fails or is cancelled nothing is left. */
-export async function createSnapshot(request: CreateSnapshotRequest): Promise<SnapshotSummary> {
+/**
+ * Takes a snapshot of tables; of one that fails or is cancelled nothing is left. One that a schedule starts deletes
+ * afterwards those of the schedule that have expired.
+ */
+export async function createSnapshot(asked: CreateSnapshotRequest): Promise<SnapshotSummary> {
+  const isScheduled = asked.id === '';
+  const request = isScheduled ? { ...asked, id: idOfRun() } : asked;
   const { writeSnapshot } = proxyActivities<SnapshotActivities>({
     startToCloseTimeout: '24h',
     heartbeatTimeout: (request.heartbeatSeconds ?? 20) * 1000,
@@ -18,12 +30,19 @@ export async function createSnapshot(request: CreateSnapshotRequest): Promise<Sn
   });
   const what = `snapshot \`${request.id}\` of \`${request.database}\``;
   setCurrentDetails(`Takes ${what}`);
+  let summary: SnapshotSummary;
   try {
-    const summary = await writeSnapshot(request);
-    setCurrentDetails(`Took ${what}: ${summary.totalRows} rows of ${summary.tables.length} tables`);
-    return summary;
+    summary = await writeSnapshot(request);
   } catch (error) {
     await CancellationScope.nonCancellable(() => discardSnapshot(request));
     throw isCancellation(error) ? error : toFailure(toTableError(error));
   }
+  setCurrentDetails(`Took ${what}: ${summary.totalRows} rows of ${summary.tables.length} tables`);
+  if (isScheduled) await expireSnapshots(request);
+  return summary;
+}
+
+function idOfRun(): string {
+  const { startTime, firstExecutionRunId } = workflowInfo();
+  return timedId(startTime, firstExecutionRunId.slice(0, 6));
 }

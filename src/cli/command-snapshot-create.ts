@@ -19,6 +19,7 @@ import {
 } from './flags.ts';
 import { createLogger } from './logger.ts';
 import { createSnapshot } from './snapshot-create-job.ts';
+import { scheduleSnapshots } from './snapshot-schedule-job.ts';
 import { readName } from './snapshot-order-job.ts';
 
 interface CreateFlags extends TemporalFlags, LogFlags {
@@ -32,6 +33,8 @@ interface CreateFlags extends TemporalFlags, LogFlags {
   readonly keep?: number;
   readonly readers: number;
   readonly partSize: number;
+  /** False: --no-cron. */
+  readonly cron?: string | false;
   readonly json?: boolean;
   readonly taskQueue?: string;
 }
@@ -41,6 +44,9 @@ Examples:
     thaw snapshot create --table orders --table sales.invoices --name "before the price change"
     thaw snapshot create --schema sales --keep 30d
     thaw snapshot create --schema sales --where tenant_id=42 --json | jq -r .id
+  Every night at two, each kept for a week, by the workers of a cluster; and no more:
+    thaw snapshot create --schema sales --name nightly --keep 7d --cron "0 2 * * *"
+    thaw snapshot create --schema sales --name nightly --no-cron
 
 All tables are as they were at one moment, whatever is written meanwhile; nobody waits for it but who would drop,
 alter or truncate one of them. Values are kept as PostgreSQL writes them, to the last bit.
@@ -71,6 +77,8 @@ export function addSnapshotCreateCommand(snapshot: Command, { env, printer, end 
         .argParser(bytes)
         .default(snapshotDefaults.partBytes, '128MiB'),
     )
+    .option('--cron <expression>', 'take it again and again, by the workers of a cluster')
+    .option('--no-cron', 'take the schedule of this --name away')
     .option('--json', 'print one JSON object and nothing else')
     .option('--task-queue <name>', 'task queue of the workers (THAW_TASK_QUEUE, default: thaw)')
     .optionsGroup('Temporal and log:');
@@ -87,6 +95,8 @@ export function addSnapshotCreateCommand(snapshot: Command, { env, printer, end 
         tenant: flags.where === undefined ? null : parseTenant(flags.where),
         ...{ keep: flags.keep ?? null, readers: flags.readers, partBytes: flags.partSize },
       };
+      const { cron } = flags;
+      if (cron !== undefined) return end(await scheduleSnapshots({ config, input, flags, cron, env, printer }));
       const logger = createLogger(logSettings(flags, 'warning'), printer, true);
       end(await createSnapshot({ config, input, flags, env, printer, logger }));
     });

@@ -1,7 +1,8 @@
 import type { ThawConfig } from '../config/thaw-config.ts';
-import type { SnapshotManifest } from '../contract/snapshot.ts';
 import { formatCounted } from '../restore/format.ts';
 import {
+  expiredSnapshots,
+  type FoundSnapshots,
   listSnapshots,
   readManifest,
   removeSnapshot,
@@ -26,7 +27,8 @@ export interface StoredJob {
 export async function printSnapshots(job: StoredJob, database: string | null): Promise<ExitCode> {
   const { json, printer } = job;
   return inStore(job, async (place) => {
-    const snapshots = (await readable(place, printer, database)).map(summaryOf);
+    const found = readable(await listSnapshots(place), printer);
+    const snapshots = found.map(summaryOf).filter((one) => database === null || one.database === database);
     if (json) printer.line(JSON.stringify({ snapshots }));
     else for (const line of snapshotsLines(snapshots, Date.now())) printer.line(line);
     return exitCodes.done;
@@ -69,10 +71,7 @@ export async function deleteSnapshot(job: StoredJob, id: string, isSure: boolean
 export async function expireSnapshots(job: StoredJob, dryRun: boolean): Promise<ExitCode> {
   const { json, printer } = job;
   return inStore(job, async (place) => {
-    const now = Date.now();
-    const due = (await readable(place, printer, null)).filter(
-      ({ expiresAt }) => expiresAt !== null && Date.parse(expiresAt) <= now,
-    );
+    const due = readable(await expiredSnapshots(place, Date.now()), printer);
     for (const { id } of dryRun ? [] : due) await removeSnapshot(place, id);
     const ids = due.map(({ id }) => id);
     if (json) printer.line(JSON.stringify(dryRun ? { expired: ids } : { deleted: ids }));
@@ -95,17 +94,7 @@ async function inStore(
 }
 
 /** Those that can be read; of others it is said that they cannot. */
-async function readable(
-  place: SnapshotPlace,
-  printer: Printer,
-  database: string | null,
-): Promise<SnapshotManifest[]> {
-  const found = await listSnapshots(place);
-  return found.flatMap((snapshot) => {
-    if ('manifest' in snapshot) {
-      return database === null || snapshot.manifest.database === database ? [snapshot.manifest] : [];
-    }
-    printer.aside(`Note: ${snapshot.id}: ${snapshot.error.message}`);
-    return [];
-  });
+function readable({ snapshots, unreadable }: FoundSnapshots, printer: Printer): FoundSnapshots['snapshots'] {
+  for (const { id, error } of unreadable) printer.aside(`Note: ${id}: ${error.message}`);
+  return snapshots;
 }

@@ -1,12 +1,12 @@
 import { createHash, randomInt } from 'node:crypto';
+import { timedId } from '../contract/names.ts';
 
 const base36 = '0123456789abcdefghijklmnopqrstuvwxyz';
 
 /** A new restore's id, `YYYYMMDD-HHMMSS-` in UTC and six random characters: ids sort by time. */
 export function newRestoreId(now: Date = new Date()): string {
-  const [day = '', time = ''] = now.toISOString().split('T');
   const random = Array.from({ length: 6 }, () => base36[randomInt(base36.length)]).join('');
-  return `${day.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${random}`;
+  return timedId(now, random);
 }
 
 /**

@@ -1,9 +1,10 @@
 import { type Client, WorkflowFailedError } from '@temporalio/client';
 import type { createSnapshot } from '../../workflows/create-snapshot.ts';
-import { snapshotWorkflowId, workflowTypes } from '../contract/names.ts';
+import { snapshotScheduleId, snapshotWorkflowId, workflowTypes } from '../contract/names.ts';
 import type { CreateSnapshotRequest, SnapshotSummary } from '../contract/snapshot.ts';
 import { summaryText } from '../restore/clip.ts';
 import { toldError } from './backup-client.ts';
+import type { CronSchedule } from './schedules.ts';
 
 /** Has snapshots taken. */
 export class SnapshotClient {
@@ -22,7 +23,7 @@ export class SnapshotClient {
       workflowId: snapshotWorkflowId(request.id),
       workflowIdConflictPolicy: 'USE_EXISTING',
       args: [request],
-      staticSummary: summaryText(`Snapshot ${request.name} of ${request.database}`),
+      staticSummary: summaryOf(request),
     });
     try {
       return await handle.result();
@@ -35,4 +36,21 @@ export class SnapshotClient {
   async cancel(id: string): Promise<void> {
     await this.#client.workflow.getHandle(snapshotWorkflowId(id)).cancel();
   }
+}
+
+/** The schedule of snapshots of one name: each run has an id of its own. */
+export function snapshotSchedule(
+  request: CreateSnapshotRequest,
+  when: Pick<CronSchedule, 'cron' | 'timeZone' | 'taskQueue'>,
+): CronSchedule {
+  const scheduleId = snapshotScheduleId(request.database, request.name);
+  return {
+    ...when,
+    ...{ type: workflowTypes.createSnapshot, args: [{ ...request, id: '' }], summary: summaryOf(request) },
+    ...{ scheduleId, workflowId: scheduleId },
+  };
+}
+
+function summaryOf({ name, database }: CreateSnapshotRequest): string {
+  return summaryText(`Snapshot ${name} of ${database}`);
 }

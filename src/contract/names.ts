@@ -36,6 +36,17 @@ export function restoreWorkflowId(restoreId: string): string {
   return `restore/${restoreId}`;
 }
 
+/** An id that sorts by time: `YYYYMMDD-HHMMSS-` in UTC, and what makes it the only one. */
+export function timedId(now: Date, unique: string): string {
+  const [day = '', time = ''] = now.toISOString().split('T');
+  return `${day.replaceAll('-', '')}-${time.slice(0, 8).replaceAll(':', '')}-${unique}`;
+}
+
+/** Id of the schedule of snapshots of one name. */
+export function snapshotScheduleId(database: string, name: string): string {
+  return `snapshot/${encodeName(database)}/${encodeName(name)}`;
+}
+
 /** Workflow id of a snapshot that is taken. */
 export function snapshotWorkflowId(id: string): string {
   return `snapshot/${id}`;

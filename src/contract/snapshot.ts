@@ -104,7 +104,7 @@ export interface SnapshotManifest {
 
 /** One request to take a snapshot; names only, as in requests to restore. */
 export interface CreateSnapshotRequest {
-  /** At most 32 of `[a-z0-9-]`, since it is a part of session names. */
+  /** At most 32 of `[a-z0-9-]`, since it is a part of session names; empty: what a schedule starts makes one. */
   readonly id: string;
   readonly fingerprint: string;
   /** `databases[].name` */
@@ -222,7 +222,9 @@ export interface SnapshotActivities {
   /** Reads tables at one moment into the store, and writes the manifest last. */
   writeSnapshot(request: CreateSnapshotRequest): Promise<SnapshotSummary>;
   /** Takes away what was written of a snapshot that has no manifest. */
-  discardSnapshot(
-    request: Pick<CreateSnapshotRequest, 'id' | 'database' | 'fingerprint'>,
-  ): Promise<void>;
+  discardSnapshot(request: Pick<CreateSnapshotRequest, 'id' | 'database' | 'fingerprint'>): Promise<void>;
+  /** Deletes the snapshots of a schedule that have expired. Gives their ids. */
+  expireSnapshots(
+    request: Pick<CreateSnapshotRequest, 'name' | 'database' | 'fingerprint'>,
+  ): Promise<readonly string[]>;
 }

@@ -14,7 +14,7 @@ import { LoadProgress } from '../../src/load/load-progress.ts';
 import { withDatabase } from '../../src/postgres/connect-database.ts';
 import { quoteIdentifier } from '../../src/postgres/identifier.ts';
 import { manifestText, parseManifest } from '../../src/snapshot/container/manifest.ts';
-import { removeSnapshot } from '../../src/snapshot/container/stored-snapshots.ts';
+import { listSnapshots, removeSnapshot } from '../../src/snapshot/container/stored-snapshots.ts';
 import { takeSnapshot } from '../../src/snapshot/write/take-snapshot.ts';
 import type { ObjectStore } from '../../src/store/object-store.ts';
 import { openStore } from '../../src/store/open-store.ts';
@@ -301,6 +301,33 @@ test('commands take, list, show, expire and delete snapshots', async () => {
   expect((await thawHere(['snapshot', 'show', second.id], env)).exitCode).toBe(2);
   const nothing = await create();
   expect(nothing).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('InputInvalid') });
+});
+
+test('a schedule takes automated ones, each under an id of its own, and deletes its own that have expired', async () => {
+  const cluster = [
+    ...['--temporal-address', thaw.temporal.address, '--namespace', thaw.temporal.namespace],
+    ...['--task-queue', thaw.temporal.taskQueue],
+  ];
+  const name = `nightly ${thaw.database.name}`;
+  const schedule = (...args: string[]) =>
+    thawHere(['snapshot', 'create', '--schema', 'tenants', '--json', ...args, ...cluster], env);
+  expect((await schedule('--cron', '0 2 * * *')).stdout).toContain('--name');
+  const made = await schedule('--name', name, '--keep', '1s', '--cron', '0 2 * * *');
+  expect(made.exitCode).toBe(0);
+  const handle = thaw.client.schedule.getHandle(JSON.parse(made.stdout).schedule);
+  const own = async () => {
+    const { snapshots: all } = await listSnapshots({ store, prefix: 'archives' });
+    return all.filter((snapshot) => snapshot.name === name);
+  };
+  await handle.trigger();
+  await expect.poll(own).toHaveLength(1);
+  const [first] = await own();
+  expect(first).toMatchObject({ type: 'automated', id: expect.stringMatching(/^\d{8}-\d{6}-[0-9a-f]{6}$/) });
+  await expect.poll(() => Date.now()).toBeGreaterThan(Date.parse(first?.expiresAt ?? ''));
+  await handle.trigger();
+  await expect.poll(async () => (await own()).map(({ id }) => id === first?.id)).toEqual([false]);
+  expect(JSON.parse((await schedule('--name', name, '--no-cron')).stdout)).toEqual({ removed: true });
+  await expect(handle.describe()).rejects.toThrow();
 });
 
 test('what fails while it is written is no snapshot', async () => {

@@ -43,40 +43,41 @@ export function summaryOf(manifest: SnapshotManifest): SnapshotSummary {
   return { id, name, type, createdAt, createdBy, expiresAt, database, tenant, tables, totalRows, bytes };
 }
 
-/** A snapshot as a listing finds it: its manifest, or why that cannot be read. */
-export type ListedSnapshot =
-  | { readonly id: string; readonly manifest: SnapshotManifest }
-  | { readonly id: string; readonly error: ThawError };
+/** Snapshots as a listing finds them, and what of it cannot be read. */
+export interface FoundSnapshots {
+  readonly snapshots: readonly SnapshotManifest[];
+  readonly unreadable: readonly { readonly id: string; readonly error: ThawError }[];
+}
+
+/** Those that were to be kept until `now` (milliseconds) or before, the newest first. */
+export async function expiredSnapshots(place: SnapshotPlace, now: number): Promise<FoundSnapshots> {
+  const { snapshots, unreadable } = await listSnapshots(place);
+  const due = snapshots.filter(({ expiresAt }) => expiresAt !== null && Date.parse(expiresAt) <= now);
+  return { snapshots: due, unreadable };
+}
 
 /** All snapshots that were written to their ends, the newest first. */
-export async function listSnapshots(place: SnapshotPlace, signal?: AbortSignal): Promise<ListedSnapshot[]> {
+export async function listSnapshots(place: SnapshotPlace): Promise<FoundSnapshots> {
   const { store, prefix } = place;
   const folder = snapshotsFolder(prefix);
-  const found: ListedSnapshot[] = [];
+  const snapshots: SnapshotManifest[] = [];
+  const unreadable: { readonly id: string; readonly error: ThawError }[] = [];
   for (let after: string | null = null; ; ) {
-    const page = await store.list({ prefix: folder, after, ...(signal && { signal }) });
+    const page = await store.list({ prefix: folder, after });
     for (const { key } of page.objects) {
       const [id = '', name, ...more] = key.slice(folder.length).split('/');
       if (name !== manifestName || more.length > 0) continue;
-      found.push(await listed(place, decodeURIComponent(id)));
+      try {
+        snapshots.push(await readManifest(place, decodeURIComponent(id)));
+      } catch (error) {
+        if (!(error instanceof ThawError) || error.retryable) throw error;
+        unreadable.push({ id, error });
+      }
     }
     after = page.next;
     if (after === null) break;
   }
-  return found.toSorted((a, b) => (timeOf(a) < timeOf(b) ? 1 : -1));
-}
-
-async function listed(place: SnapshotPlace, id: string): Promise<ListedSnapshot> {
-  try {
-    return { id, manifest: await readManifest(place, id) };
-  } catch (error) {
-    if (error instanceof ThawError && !error.retryable) return { id, error };
-    throw error;
-  }
-}
-
-function timeOf(listedOne: ListedSnapshot): string {
-  return 'manifest' in listedOne ? listedOne.manifest.createdAt : '';
+  return { snapshots: snapshots.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1)), unreadable };
 }
 
 /**

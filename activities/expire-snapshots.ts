@@ -1,0 +1,18 @@
+import type { Activities } from '../src/contract/activities.ts';
+import type { ThawContext } from '../src/load/thaw-context.ts';
+import { expiredSnapshots, removeSnapshot } from '../src/snapshot/container/stored-snapshots.ts';
+
+/** Deletes what a schedule took earlier, and was to keep until now or before. */
+export function expireSnapshots(thaw: ThawContext): Activities['expireSnapshots'] {
+  return async (request) => {
+    thaw.checkFingerprint(request);
+    const place = { store: thaw.store, prefix: thaw.config.store.prefix };
+    const { snapshots } = await expiredSnapshots(place, Date.now());
+    const own = snapshots.filter(
+      ({ type, name, database }) =>
+        type === 'automated' && name === request.name && database === request.database,
+    );
+    for (const { id } of own) await removeSnapshot(place, id);
+    return own.map(({ id }) => id);
+  };
+}

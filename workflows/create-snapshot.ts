@@ -30,16 +30,16 @@ export async function createSnapshot(asked: CreateSnapshotRequest): Promise<Snap
   });
   const what = `snapshot \`${request.id}\` of \`${request.database}\``;
   setCurrentDetails(`Takes ${what}`);
-  let summary: SnapshotSummary;
   try {
-    summary = await writeSnapshot(request);
+    const summary = await writeSnapshot(request);
+    setCurrentDetails(`Took ${what}: ${summary.totalRows} rows of ${summary.tables.length} tables`);
+    if (isScheduled) await expireSnapshots(request);
+    return summary;
   } catch (error) {
+    // One that is whole stays.
     await CancellationScope.nonCancellable(() => discardSnapshot(request));
     throw isCancellation(error) ? error : toFailure(toTableError(error));
   }
-  setCurrentDetails(`Took ${what}: ${summary.totalRows} rows of ${summary.tables.length} tables`);
-  if (isScheduled) await expireSnapshots(request);
-  return summary;
 }
 
 function idOfRun(): string {

@@ -324,7 +324,7 @@ test('a schedule takes automated ones, each under an id of its own, and deletes 
   const [first] = await own();
   expect(first).toMatchObject({ type: 'automated', id: expect.stringMatching(/^\d{8}-\d{6}-[0-9a-f]{6}$/) });
   await expect.poll(() => Date.now()).toBeGreaterThan(Date.parse(first?.expiresAt ?? ''));
-  await handle.trigger();
+  await handle.trigger('ALLOW_ALL');
   await expect.poll(async () => (await own()).map(({ id }) => id === first?.id)).toEqual([false]);
   expect(JSON.parse((await schedule('--name', name, '--no-cron')).stdout)).toEqual({ removed: true });
   await expect(handle.describe()).rejects.toThrow();

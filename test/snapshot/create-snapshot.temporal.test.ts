@@ -69,7 +69,7 @@ const zoo = `
     (null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
       null, null, null, null, null, null, null, null, null, null, null),
     (2, false, '', '', '-0.01', '000', '-178000000 years', '-infinity', 'infinity', '00:00-15', '-Infinity', 'NaN', '-0.000', 0,
-      'sad', row(null, null), '{}', '{}', 'empty', '{}', '(inf,nan)', '((0,0),(1,2))', '', 'null', 'null', '', '', '::1', 0, '');
+      'sad', row(null, null), '{}', '{}', 'empty', '{}', '(inf,nan)', '((0,0),(1,2))', '', 'null', 'null', 'text', '', '::1', 0, '');
   create table shop.days (day date not null, n int) partition by range (day);
   create table shop.days_old partition of shop.days for values from (minvalue) to ('2026-01-01');
   create table shop.days_new partition of shop.days for values from ('2026-01-01') to (maxvalue);

@@ -19,8 +19,8 @@ import {
 } from './flags.ts';
 import { createLogger } from './logger.ts';
 import { createSnapshot } from './snapshot-create-job.ts';
-import { scheduleSnapshots } from './snapshot-schedule-job.ts';
 import { readName } from './snapshot-order-job.ts';
+import { scheduleSnapshots } from './snapshot-schedule-job.ts';
 
 interface CreateFlags extends TemporalFlags, LogFlags {
   readonly config?: string;
@@ -96,7 +96,8 @@ export function addSnapshotCreateCommand(snapshot: Command, { env, printer, end 
         ...{ keep: flags.keep ?? null, readers: flags.readers, partBytes: flags.partSize },
       };
       const { cron } = flags;
-      if (cron !== undefined) return end(await scheduleSnapshots({ config, input, flags, cron, env, printer }));
+      if (cron !== undefined)
+        return end(await scheduleSnapshots({ config, input, flags, cron, env, printer }));
       const logger = createLogger(logSettings(flags, 'warning'), printer, true);
       end(await createSnapshot({ config, input, flags, env, printer, logger }));
     });

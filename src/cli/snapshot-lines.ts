@@ -4,7 +4,8 @@ import { formatBytes, formatCount, formatCounted } from '../restore/format.ts';
 
 /** What a snapshot is, for people. */
 export function summaryLines(summary: SnapshotSummary): string[] {
-  const { id, name, type, createdAt, createdBy, expiresAt, database, tenant, tables, totalRows, bytes } = summary;
+  const { id, name, type, createdAt, createdBy, expiresAt, database, tenant, tables, totalRows, bytes } =
+    summary;
   const cells = tables.map(({ schema, table, rows }) => [`${schema}.${table}`, formatCount(rows)]);
   return [
     `Snapshot ${id}${name === id ? '' : ` (${name})`}: ${type}, of ${database}`,

@@ -32,7 +32,13 @@ export function toSnapshotRequest(
       hint: 'Name tables with --table, or all of a schema with --schema.',
     });
   }
-  return { ...input, id, name: name ?? id, fingerprint: fingerprint(config, input.database), heartbeatSeconds };
+  return {
+    ...input,
+    id,
+    name: name ?? id,
+    fingerprint: fingerprint(config, input.database),
+    heartbeatSeconds,
+  };
 }
 
 /**

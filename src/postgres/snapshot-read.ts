@@ -33,7 +33,9 @@ export interface SharedMoment {
 /** Begins a transaction for reading; until it has read anything it may still take the moment of another one. */
 export async function beginReading(client: pg.ClientBase): Promise<void> {
   await client.query('begin transaction isolation level repeatable read, read only');
-  const settings = Object.entries(textSettings).map(([name, value]) => `set local ${name} = ${quoteSetting(value)}`);
+  const settings = Object.entries(textSettings).map(
+    ([name, value]) => `set local ${name} = ${quoteSetting(value)}`,
+  );
   // A policy that would leave rows out unseen is an error.
   await client.query([...settings, 'set local row_security = off'].join('; '));
 }

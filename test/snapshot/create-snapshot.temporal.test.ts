@@ -85,7 +85,7 @@ const zoo = `
 
 function request(changes: Partial<CreateSnapshotRequest> = {}): CreateSnapshotRequest {
   const input = {
-    ...{ database: thaw.database.name, type: 'manual', by: 'ada', name: null, keep: null } as const,
+    ...({ database: thaw.database.name, type: 'manual', by: 'ada', name: null, keep: null } as const),
     ...{ tables: [], schemas: ['shop'], tenant: null, readers: 3, partBytes: 100_000 },
   };
   const id = `s-${createHash('md5').update(`${Math.random()}`).digest('hex').slice(0, 12)}`;
@@ -109,7 +109,11 @@ async function rowsOf(manifest: SnapshotManifest, table: string): Promise<Record
     const lines = gunzipSync(file);
     const sum = (of: Uint8Array) => createHash('sha256').update(of).digest('hex');
     expect([sum(file), sum(lines), file.length]).toEqual([sha256, jsonlSha256, bytes]);
-    const read = lines.toString().trimEnd().split('\n').map((line) => JSON.parse(line));
+    const read = lines
+      .toString()
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     expect(read).toHaveLength(count);
     rows.push(...read);
     const metadata = await thaw.bucket.get(
@@ -162,7 +166,8 @@ test('tables come out of the store as they were at one moment, every type to the
   const asked = request();
   const before = ['parents', `"Zoo.of 'all'"`, 'days'];
   await thaw.pg.query('create schema before; create schema after');
-  for (const table of before) await thaw.pg.query(`create table before.${table} as select * from only shop.${table}`);
+  for (const table of before)
+    await thaw.pg.query(`create table before.${table} as select * from only shop.${table}`);
   await thaw.pg.query('insert into before.days select * from shop.days');
   // Nothing reaches the store until everything has changed.
   let changing: Promise<unknown> | null = null;
@@ -207,7 +212,11 @@ test('tables come out of the store as they were at one moment, every type to the
     foreignKeys: [
       {
         definition: expect.stringContaining('REFERENCES shop.parents(id) DEFERRABLE INITIALLY DEFERRED'),
-        ...{ columns: ['parent'], referenced: { schema: 'shop', table: 'parents' }, referencedColumns: ['id'] },
+        ...{
+          columns: ['parent'],
+          referenced: { schema: 'shop', table: 'parents' },
+          referencedColumns: ['id'],
+        },
         ...{ deferrable: true, validated: true },
       },
     ],
@@ -278,7 +287,9 @@ test('commands take, list, show, expire and delete snapshots', async () => {
   const kept = JSON.parse(first.stdout);
   expect(kept).toMatchObject({ name: 'before the change', type: 'manual', createdBy: 'ada', totalRows: 7 });
   expect(Date.parse(kept.expiresAt) - Date.parse(kept.createdAt)).toBe(30 * 86_400_000);
-  const second = JSON.parse((await create('--table', 'tenants.orders', '--where', "tenant=a' or '1'='1")).stdout);
+  const second = JSON.parse(
+    (await create('--table', 'tenants.orders', '--where', "tenant=a' or '1'='1")).stdout,
+  );
   expect(second).toMatchObject({ totalRows: 1, expiresAt: null });
   expect((await listed()).snapshots.map(({ id }) => id)).toEqual([second.id, kept.id]);
   const shown = await thawHere(['snapshot', 'show', kept.id], env);

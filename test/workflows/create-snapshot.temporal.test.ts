@@ -1,5 +1,5 @@
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SnapshotClient } from '../../src/client/snapshot-client.ts';
 import { snapshotWorkflowId } from '../../src/contract/names.ts';
@@ -35,7 +35,14 @@ beforeEach(async () => {
   it = await startWorkflowTest(testTemporal().address, 100, { writeSnapshot, discardSnapshot });
   snapshots = new SnapshotClient(it.client, it.taskQueue);
   request = {
-    ...{ id: it.restoreId, name: 'nightly', database: 'shop', fingerprint: 'f', type: 'automated', by: 'ada' },
+    ...{
+      id: it.restoreId,
+      name: 'nightly',
+      database: 'shop',
+      fingerprint: 'f',
+      type: 'automated',
+      by: 'ada',
+    },
     ...{ tables: [], schemas: ['public'], tenant: null, keep: null, readers: 2, partBytes: 1000 },
   };
 });
@@ -47,7 +54,15 @@ const keep = (name: string) => it.keepHistory(name, snapshotWorkflowId(request.i
 test('a snapshot is tried again, and nothing of it is taken away', async () => {
   const summary: SnapshotSummary = {
     ...{ id: request.id, name: 'nightly', type: 'automated', createdAt: '2026-01-04T05:20:21.000Z' },
-    ...{ createdBy: 'ada', expiresAt: null, database: 'shop', tenant: null, tables: [], totalRows: 0, bytes: 0 },
+    ...{
+      createdBy: 'ada',
+      expiresAt: null,
+      database: 'shop',
+      tenant: null,
+      tables: [],
+      totalRows: 0,
+      bytes: 0,
+    },
   };
   ends = [ApplicationFailure.create({ type: 'LockTimeout', message: 'a lock was not had' }), summary];
   expect(await snapshots.take(request)).toEqual(summary);
@@ -67,7 +82,9 @@ test('of a snapshot that cannot be taken nothing is left, and it says why', asyn
 
 test('of a snapshot that is cancelled nothing is left', async () => {
   ends = ['hangs'];
-  const taking = expect(snapshots.take(request)).rejects.toMatchObject({ cause: expect.any(CancelledFailure) });
+  const taking = expect(snapshots.take(request)).rejects.toMatchObject({
+    cause: expect.any(CancelledFailure),
+  });
   await expect.poll(() => begun).toBe(1);
   await snapshots.cancel(request.id);
   await taking;

@@ -21,6 +21,7 @@ import type { ErrorCode } from '../../src/contract/error-code.ts';
 import type { ExtractActivities } from '../../src/contract/extract-request.ts';
 import type { ArchiveFailure } from '../../src/contract/outcome.ts';
 import type { PitrActivities } from '../../src/contract/pitr.ts';
+import type { SnapshotActivities } from '../../src/contract/snapshot.ts';
 import type { SystemActivities } from '../../src/contract/system-activities.ts';
 import { addTallies, emptyTally } from '../../src/restore/tally.ts';
 
@@ -75,6 +76,7 @@ export class FakeDatabase {
     | keyof ExtractActivities
     | keyof SystemActivities
     | keyof PitrActivities
+    | keyof SnapshotActivities
   > {
     return {
       createTables: async () => {},

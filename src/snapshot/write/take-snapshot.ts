@@ -112,7 +112,8 @@ async function chosenTables(client: pg.Client, request: CreateSnapshotRequest): 
   ];
   if (missing.length === 0 && found.length > 0) return found;
   const [first] = missing;
-  const what = first === undefined ? 'no tables are named' : `there is no table ${missing.slice(0, 5).join(', ')}`;
+  const what =
+    first === undefined ? 'no tables are named' : `there is no table ${missing.slice(0, 5).join(', ')}`;
   throw new ThawError('TargetMissing', `${request.database}: ${what}`, {
     object: first,
     hint: 'Correct --table and --schema: names as PostgreSQL has them, of tables that are there.',
@@ -161,11 +162,7 @@ async function readTable(client: pg.Client, reading: Reading, table: TableFacts)
     );
     const facts = { database: request.database, at: moment.at, settings: textSettings };
     const metadata = partMetadata({ ...facts, table, number, part });
-    await place.store.write(
-      `${folder}${partMetadataName(key)}`,
-      Buffer.from(metadata),
-      'application/json',
-    );
+    await place.store.write(`${folder}${partMetadataName(key)}`, Buffer.from(metadata), 'application/json');
     parts.push(part);
   }
   const { schema, table: name, kind, key, foreignKeys } = table;

@@ -13,14 +13,15 @@ function read(chunks: readonly Buffer[]): Map<string, unknown[]> {
     }
   }
   object.end();
-  expect([...texts.keys()]).toEqual(object.tables);
-  return new Map(
+  const found = new Map(
     [...texts].map(([table, text]) => {
       expect(text.endsWith('\n')).toBe(true);
       const rows = text.split('\n').filter((line) => line.trim() !== '');
       return [table, rows.map((line) => JSON.parse(Buffer.from(line, 'latin1').toString('utf8')))];
     }),
   );
+  expect([...found].map(([table, rows]) => [table, rows.length])).toEqual([...object.tables]);
+  return found;
 }
 
 const row = fc.dictionary(
@@ -99,4 +100,29 @@ test.for([
       ),
     ),
   ).toThrow(message);
+});
+
+test('holds nothing of an object, nor of a row, of any size', () => {
+  const object = new TableObject('backup.json');
+  object.push(Buffer.from('{"many": [{}'));
+  const rows = Buffer.from(', {"id": 1, "text": "some"}'.repeat(40_000));
+  const text = Buffer.alloc(rows.length, 'x');
+  const lent = Buffer.alloc(rows.length);
+  const before = process.memoryUsage().rss;
+  const fill = (bytes: Buffer) => {
+    for (let count = 0; count < 150; count += 1) {
+      bytes.copy(lent);
+      for (const { lines } of object.push(lent)) expect(lines.buffer).toBe(lent.buffer);
+    }
+  };
+  fill(rows);
+  object.push(Buffer.from('], "large": [{"text": "'));
+  fill(text);
+  object.push(Buffer.from('"}]}'));
+  object.end();
+  expect([...object.tables]).toEqual([
+    ['many', 6_000_001],
+    ['large', 1],
+  ]);
+  expect(process.memoryUsage().rss - before).toBeLessThan(100 * 1024 * 1024);
 });

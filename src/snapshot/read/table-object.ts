@@ -65,7 +65,7 @@ for (const byte of [
  */
 export class TableObject {
   readonly #object: string;
-  readonly #tables = new Set<string>();
+  readonly #tables = new Map<string, number>();
   #place: Place = 'begin';
   #table = '';
   #name: number[] = [];
@@ -82,9 +82,9 @@ export class TableObject {
     this.#object = object;
   }
 
-  /** The tables so far, in their order. */
-  get tables(): readonly string[] {
-    return [...this.#tables];
+  /** The tables so far, in their order, each with the number of its rows. */
+  get tables(): ReadonlyMap<string, number> {
+    return this.#tables;
   }
 
   /**
@@ -220,6 +220,7 @@ export class TableObject {
   #rowAt(c: number): Place | null {
     if (c !== ascii.braceOpen) return null;
     this.#depth = 1;
+    this.#tables.set(this.#table, (this.#tables.get(this.#table) ?? 0) + 1);
     return 'in row';
   }
 
@@ -233,7 +234,7 @@ export class TableObject {
     this.#table = this.#parseName(at);
     this.#name = [];
     if (this.#tables.has(this.#table)) throw this.#corrupt('a table comes twice', at);
-    this.#tables.add(this.#table);
+    this.#tables.set(this.#table, 0);
     this.#place = 'colon';
   }
 

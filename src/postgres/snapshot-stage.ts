@@ -1,0 +1,52 @@
+import type pg from 'pg';
+import type { TargetColumn, TargetTable } from './catalog.ts';
+import { qualifiedName, quoteIdentifier } from './identifier.ts';
+
+/** The schema that holds the stage of a restore. */
+export function stageSchema(restoreId: string): string {
+  return `thaw_stage_${restoreId}`;
+}
+
+/** The table within that schema: by number, since tables of several schemas may have one name. */
+export function stageName({ oid }: Pick<TargetTable, 'oid'>): string {
+  return `rows_${oid}`;
+}
+
+/** The columns of a target that a stage has: all but those that PostgreSQL computes. */
+export function stageColumns({ columns }: Pick<TargetTable, 'columns'>): TargetColumn[] {
+  return columns.filter(({ generated }) => generated === null);
+}
+
+/**
+ * Makes an empty stage for each table, in place of what an earlier attempt of the restore has left. Unlogged, since a
+ * crash ends the restore's attempt anyway; without the NOT NULL of the table, which may have columns that a snapshot
+ * has not.
+ *
+ * @throws what PostgreSQL answers, raw
+ */
+export async function makeSnapshotStage(
+  client: pg.Client,
+  schema: string,
+  targets: readonly TargetTable[],
+): Promise<void> {
+  await dropSnapshotStage(client, schema);
+  const tables = targets.map((target) => {
+    const columns = stageColumns(target).map(({ name, typeName }) => `${quoteIdentifier(name)} ${typeName}`);
+    return `create unlogged table ${qualifiedName(schema, stageName(target))} (${columns.join(', ')})`;
+  });
+  await client.query([`create schema ${quoteIdentifier(schema)}`, ...tables].join(';\n'));
+}
+
+/** Lets the planner of the merge know what was staged. @throws what PostgreSQL answers, raw */
+export async function analyzeSnapshotStage(
+  client: pg.Client,
+  schema: string,
+  targets: readonly TargetTable[],
+): Promise<void> {
+  for (const target of targets) await client.query(`analyze ${qualifiedName(schema, stageName(target))}`);
+}
+
+/** Removes the stage of a restore, if there is one. @throws what PostgreSQL answers, raw */
+export async function dropSnapshotStage(client: pg.Client, schema: string): Promise<void> {
+  await client.query(`drop schema if exists ${quoteIdentifier(schema)} cascade`);
+}

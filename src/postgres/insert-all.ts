@@ -105,8 +105,8 @@ async function tryInsert(
   }
 }
 
-/** Else the commit would be the first to say so, and name no row. */
-async function checkLateKeysAtOnce(client: pg.Client, target: TargetTable): Promise<void> {
+/** Has deferrable keys of a target checked now and from now on; else the commit would be the first to say so, and name nothing. */
+export async function checkLateKeysAtOnce(client: pg.Client, target: TargetTable): Promise<void> {
   const late = target.keys.filter((key) => key.deferrable);
   if (late.length === 0) return;
   const names = late.map(({ name }) => qualifiedName(target.schema, name)).join(', ');

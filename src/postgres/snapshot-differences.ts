@@ -6,9 +6,6 @@ import { qualifiedName, quoteIdentifier } from './identifier.ts';
 import { isPlain } from './keys.ts';
 import { rowsOf } from './merge-sql.ts';
 
-/** What becomes of a row of the live table. */
-export type DifferenceKind = 'insert' | 'update' | 'delete';
-
 /** A table and the rows that a snapshot has of it. */
 export interface StagedTable {
   readonly target: TargetTable;
@@ -101,14 +98,14 @@ export async function countDifferences(
   return { schema: target.schema, table: target.table, ...counts };
 }
 
-/** Whether no row differs any more. */
-export async function isAsStaged(client: pg.Client, differences: Differences): Promise<boolean> {
+/** How many rows differ by now; the table of differences stays as it is. */
+export async function countRemaining(client: pg.Client, differences: Differences): Promise<number> {
   const { tenant } = differences.staged;
-  const { rowCount } = await client.query(
-    `${differencesQuery(differences)} limit 1`,
+  const { rows } = await client.query<{ count: number }>(
+    `select count(*) as count from (${differencesQuery(differences)}) as remaining`,
     tenant === null ? [] : [tenant.value],
   );
-  return rowCount === 0;
+  return rows[0]?.count ?? 0;
 }
 
 /** Whether the stage has rows that are not of the tenant. */
@@ -165,8 +162,12 @@ function differencesQuery({ staged, key, kept, fixed }: Differences): string {
     where ${wanted}`;
 }
 
-/** The condition that a row is of the tenant whose value is `$1`. */
-function isOf(target: TargetTable, tenant: TenantPart, table: string): string {
+/**
+ * The condition that a row is of the tenant whose value is `$1`.
+ *
+ * @throws ThawError `SchemaIncompatible` where the table has no such column
+ */
+export function isOf(target: TargetTable, tenant: TenantPart, table: string): string {
   const column = target.columns.find(({ name }) => name === tenant.column);
   if (column === undefined) {
     const object = `${target.schema}.${target.table}`;
@@ -176,7 +177,8 @@ function isOf(target: TargetTable, tenant: TenantPart, table: string): string {
       hint: 'Name the column that says whose a row is, or leave this table out.',
     });
   }
-  return `${table}.${quoteIdentifier(column.name)} = $1::${column.baseTypeName}`;
+  // Without a cast, which would cut 'abcd' to the 'abc' of a varchar(3): another tenant.
+  return `${table}.${quoteIdentifier(column.name)} = $1`;
 }
 
 /**

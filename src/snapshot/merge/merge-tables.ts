@@ -1,31 +1,48 @@
 import type pg from 'pg';
 import type { SnapshotTableResult } from '../../contract/snapshot.ts';
+import type { SnapshotDifference } from '../../contract/snapshot-difference.ts';
 import { ThawError } from '../../contract/thaw-error.ts';
 import type { TargetTable } from '../../postgres/catalog.ts';
+import { checkLateKeysAtOnce } from '../../postgres/insert-all.ts';
 import { lockTables } from '../../postgres/lock-tables.ts';
 import { holdTriggers } from '../../postgres/merge-hold.ts';
 import {
   countDifferences,
+  countRemaining,
   type Differences,
   findDifferences,
-  hasForeignRows,
-  isAsStaged,
   type StagedTable,
 } from '../../postgres/snapshot-differences.ts';
 import { deleteSurplus, insertMissing, updateChanged } from '../../postgres/snapshot-merge.ts';
-import { databaseError } from '../../postgres/sqlstate.ts';
+import { isSqlState, sqlState } from '../../postgres/sqlstate.ts';
 import type { TakenKey } from '../../postgres/taken-keys.ts';
 import { holdForeignKeys, putBackForeignKeys } from '../order/held-keys.ts';
+import { chooseDifferences } from './choose-differences.ts';
+import { refuseChanged } from './content-token.ts';
+import { aboutObject, checkStaged, tableName } from './staged-check.ts';
 
-/** What is told of a merge while it goes on. */
-export interface MergeEvents {
-  /** All differences of a table are found, and counted. */
+/** How tables are merged, and what is told of it. */
+export interface MergeOptions {
+  /** A token that a preview gave: refuses tables that have changed since. */
+  readonly ifUnchanged?: string | null;
+  /** The only differences to take, each exactly as it was told; null: all. */
+  readonly chosen?: AsyncIterable<readonly SnapshotDifference[]> | null;
+  /** The differences of a table are found, and counted. */
   onFound?(changes: SnapshotTableResult): void;
-  /** A table is as the snapshot says. */
+  /** A table is as it is to become. */
   onMerged?(changes: SnapshotTableResult): void;
   /** Foreign keys are about to be taken off; to be written down on a connection of its own. */
   onKeysTaken?(keys: readonly TakenKey[]): Promise<void>;
 }
+
+/** A table, what differs in it, and how many rows are to differ when it is merged. */
+interface Found {
+  readonly differences: Differences;
+  readonly changes: SnapshotTableResult;
+  readonly remaining: number;
+}
+
+const all = 'the tables of the snapshot';
 
 /**
  * Brings staged rows into their tables, all or nothing, in the transaction that is open: nobody else writes into the
@@ -39,60 +56,83 @@ export interface MergeEvents {
  * @param tables parents of foreign keys first
  * @returns what was changed, in the order of the tables
  * @throws ThawError `RowRejected` naming rows that break a foreign key; `ConflictFound` where a row is in the way that
- * stays; `VerificationFailed` where a table did not become what it should, as by a rewrite rule; `SchemaIncompatible`,
- * `PermissionDenied`: then the transaction is to be rolled back
+ * stays, or something has changed since it was told; `VerificationFailed` where a table did not become what it should,
+ * as by a rewrite rule; `SchemaIncompatible`, `PermissionDenied`: then the transaction is to be rolled back
  */
 export async function mergeTables(
   client: pg.Client,
   tables: readonly StagedTable[],
-  events: MergeEvents = {},
+  { ifUnchanged = null, chosen = null, onFound, onMerged, onKeysTaken }: MergeOptions = {},
 ): Promise<SnapshotTableResult[]> {
-  for (const { target } of tables) checkTarget(target);
   const targets = tables.map(({ target }) => target);
-  await about('the tables of the snapshot', () => lockTables(client, targets));
+  await aboutObject(all, () => lockTables(client, targets));
+  if (ifUnchanged !== null) await aboutObject(all, () => refuseChanged(client, tables, ifUnchanged));
   const releases: (() => Promise<void>)[] = [];
   for (const target of targets) {
-    releases.push(await about(nameOf(target), () => holdTriggers(client, target.oid)));
+    releases.push(await aboutObject(tableName(target), () => keepTriggersOff(client, target)));
   }
-  const found: { readonly differences: Differences; readonly changes: SnapshotTableResult }[] = [];
-  for (const [place, staged] of tables.entries()) {
-    await about(nameOf(staged.target), async () => {
-      await refuseForeignRows(client, staged);
-      const differences = await findDifferences(client, staged, place);
-      const changes = await countDifferences(client, differences);
-      found.push({ differences, changes });
-      events.onFound?.(changes);
-    });
-  }
-  const isChanged = found.some(({ changes }) => changes.inserted + changes.updated + changes.deleted > 0);
+  const found = await findAll(client, tables, chosen);
+  for (const { changes } of found) onFound?.(changes);
+  const isChanged = found.some(({ changes }) => rowsOf(changes) > 0);
   const keys = isChanged
-    ? await holdForeignKeys(client, targets, async (taken) => events.onKeysTaken?.(taken))
+    ? await holdForeignKeys(client, targets, async (taken) => onKeysTaken?.(taken))
     : null;
   for (const { differences } of [...found].reverse()) {
-    await aboutTable(client, differences, () => deleteSurplus(client, differences));
+    await withTable(client, differences, () => deleteSurplus(client, differences));
   }
-  for (const { differences, changes } of found) {
-    await aboutTable(client, differences, async () => {
-      await updateChanged(client, differences);
-      await insertMissing(client, differences);
-      await verify(client, differences);
+  for (const one of found) {
+    await withTable(client, one.differences, async () => {
+      await updateChanged(client, one.differences);
+      await insertMissing(client, one.differences);
+      await checkLateKeysAtOnce(client, one.differences.staged.target);
+      await verify(client, one);
     });
-    events.onMerged?.(changes);
+    onMerged?.(one.changes);
   }
   // Before triggers: a table that still has keys to check cannot be altered.
   if (keys !== null) await putBackForeignKeys(client, keys);
-  for (const release of releases) await about('the tables of the snapshot', release);
+  for (const release of releases) await aboutObject(all, release);
   return found.map(({ changes }) => changes);
 }
 
-/** Does one step with a table; where it fails, the transaction can still be asked. */
-async function aboutTable(
+async function findAll(
+  client: pg.Client,
+  tables: readonly StagedTable[],
+  chosen: AsyncIterable<readonly SnapshotDifference[]> | null,
+): Promise<Found[]> {
+  const lists: Differences[] = [];
+  const totals: number[] = [];
+  for (const [place, staged] of tables.entries()) {
+    await aboutObject(tableName(staged.target), async () => {
+      await checkStaged(client, staged);
+      const differences = await findDifferences(client, staged, place);
+      lists.push(differences);
+      totals.push(rowsOf(await countDifferences(client, differences)));
+    });
+  }
+  if (chosen !== null) await chooseDifferences(client, lists, chosen);
+  const found: Found[] = [];
+  for (const [place, differences] of lists.entries()) {
+    const changes = await aboutObject(tableName(differences.staged.target), () =>
+      countDifferences(client, differences),
+    );
+    found.push({ differences, changes, remaining: (totals[place] ?? 0) - rowsOf(changes) });
+  }
+  return found;
+}
+
+function rowsOf({ inserted, updated, deleted }: SnapshotTableResult): number {
+  return inserted + updated + deleted;
+}
+
+/** Does one step with a table, which leaves nothing where it fails. */
+async function withTable(
   client: pg.Client,
   { staged: { target } }: Differences,
   work: () => Promise<void>,
 ): Promise<void> {
   await client.query('savepoint thaw_table');
-  await about(nameOf(target), async () => {
+  await aboutObject(tableName(target), async () => {
     try {
       await work();
     } catch (error) {
@@ -103,59 +143,30 @@ async function aboutTable(
   await client.query('release savepoint thaw_table');
 }
 
-async function about<Result>(object: string, work: () => Promise<Result>): Promise<Result> {
+async function keepTriggersOff(client: pg.Client, target: TargetTable): Promise<() => Promise<void>> {
   try {
-    return await work();
+    return await holdTriggers(client, target.oid);
   } catch (error) {
-    throw databaseError(error, { object, stage: 'merge' });
-  }
-}
-
-function checkTarget(target: TargetTable): void {
-  const object = nameOf(target);
-  if (target.kind === 'view') {
+    if (!isSqlState(error, sqlState.insufficientPrivilege)) throw error;
+    const object = tableName(target);
     throw new ThawError(
-      'SchemaIncompatible',
-      `${object}: a snapshot is restored into tables, and it is a view.`,
+      'PermissionDenied',
+      `${object}: it has triggers, which only its owner can keep from firing.`,
       {
         object,
         stage: 'merge',
-        hint: 'Leave it out, and restore the tables that it shows.',
+        hint: 'Restore as the owner of the table, or disable its triggers meanwhile.',
       },
     );
   }
-  if (target.may.alter || !target.triggers.some(({ enabled }) => enabled)) return;
-  throw new ThawError(
-    'PermissionDenied',
-    `${object}: it has triggers, which only its owner can keep from firing.`,
-    { object, stage: 'merge', hint: 'Restore as the owner of the table, or disable its triggers meanwhile.' },
-  );
 }
 
-async function refuseForeignRows(client: pg.Client, staged: StagedTable): Promise<void> {
-  if (!(await hasForeignRows(client, staged))) return;
-  const object = nameOf(staged.target);
-  throw new ThawError(
-    'ConflictFound',
-    `${object}: the snapshot has rows of another ${staged.tenant?.column}.`,
-    {
-      object,
-      stage: 'merge',
-      hint: 'Nothing was restored. Use a snapshot that was taken of this tenant alone.',
-    },
-  );
-}
-
-async function verify(client: pg.Client, differences: Differences): Promise<void> {
-  if (await isAsStaged(client, differences)) return;
-  const object = nameOf(differences.staged.target);
+async function verify(client: pg.Client, { differences, remaining }: Found): Promise<void> {
+  if ((await countRemaining(client, differences)) === remaining) return;
+  const object = tableName(differences.staged.target);
   throw new ThawError('VerificationFailed', `${object}: it did not become what the snapshot says.`, {
     object,
     stage: 'merge',
     hint: 'Nothing was restored. A rewrite rule or row-level security may have changed or hidden rows; restore as the owner of the table, without the rule.',
   });
-}
-
-function nameOf({ schema, table }: TargetTable): string {
-  return `${schema}.${table}`;
 }

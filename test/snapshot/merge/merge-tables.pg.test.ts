@@ -1,7 +1,10 @@
+import { Readable } from 'node:stream';
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { inTransaction } from '../../../src/postgres/transaction.ts';
+import { differenceLine, readMarked } from '../../../src/snapshot/merge/marked-differences.ts';
 import { mergeTables } from '../../../src/snapshot/merge/merge-tables.ts';
+import { diffTables, previewTables } from '../../../src/snapshot/merge/preview-tables.ts';
 import { openSession, type Session } from '../../postgres/session.ts';
 import { rowsOf, stagedTable } from './merge-site.ts';
 
@@ -61,6 +64,17 @@ test('only rows of the tenant change, whatever its value says', async () => {
     { schema: 'public', table: 'notes', inserted: 0, updated: 0, deleted: 1, unchanged: 0 },
   ]);
   expect(await rowsOf(client, 'notes')).toEqual(['(a,1,new)', '(b,1,b)']);
+});
+
+test('a value that is too long for the column is no tenant', async () => {
+  await client.query(`
+    create table notes (id int primary key, tenant varchar(3));
+    create table stage.notes (like notes);
+    insert into notes values (1, 'abc')`);
+  const tables = [await stagedTable(client, 'notes', { tenant: { column: 'tenant', value: 'abcd' } })];
+  const changes = await inTransaction(client, () => mergeTables(client, tables));
+  expect(changes).toMatchObject([{ deleted: 0 }]);
+  expect(await rowsOf(client, 'notes')).toEqual(['(1,abc)']);
 });
 
 test('a row of another tenant that has the key is left as it is, and fails the whole', async () => {
@@ -141,4 +155,116 @@ test('the newer row wins; a tie, a NULL and what only the table has stay', async
   ]);
   const { rows } = await client.query('select array_agg(seat order by id) as seats from items');
   expect(rows).toEqual([{ seats: [11, 2, 3, 4, 6, 5, 7, 18] }]);
+});
+
+test('a preview tells each difference and changes nothing; its token holds until a row changes', async () => {
+  await client.query(`
+    create table items (id int primary key, seat int unique, fine boolean, code char(3));
+    create table stage.items (like items);
+    insert into items values (1, 1, true, 'a'), (2, 2, true, 'b'), (3, 3, null, 'c');
+    insert into stage.items values (1, 2, true, 'a'), (2, 1, true, 'b'), (4, null, false, 'd')`);
+  const tables = [await stagedTable(client, 'items')];
+  const counts = { schema: 'public', table: 'items', inserted: 1, updated: 2, deleted: 1, unchanged: 0 };
+  const keysOnly = await previewTables(client, tables, { samples: 1 });
+  expect(keysOnly.tables).toEqual([
+    {
+      ...counts,
+      samples: [
+        { kind: 'delete', key: { id: '3' } },
+        { kind: 'insert', key: { id: '4' } },
+        { kind: 'update', key: { id: '1' } },
+      ],
+    },
+  ]);
+  const { tables: previews, ifUnchanged } = await previewTables(client, tables, { values: true });
+  expect(previews[0]?.samples.slice(0, 2)).toEqual([
+    {
+      kind: 'delete',
+      key: { id: '3' },
+      before: { id: '3', seat: '3', fine: null, code: 'c  ' },
+      after: null,
+    },
+    {
+      kind: 'insert',
+      key: { id: '4' },
+      before: null,
+      after: { id: '4', seat: null, fine: 'f', code: 'd  ' },
+    },
+  ]);
+  expect(await rowsOf(client, 'items')).toEqual(['(1,1,t,"a  ")', '(2,2,t,"b  ")', '(3,3,,"c  ")']);
+  const merge = () => inTransaction(client, () => mergeTables(client, tables, { ifUnchanged }));
+  await client.query("update items set code = 'x' where id = 1");
+  await expect(merge()).rejects.toMatchObject({ code: 'ConflictFound' });
+  await client.query("update items set code = 'a' where id = 1");
+  expect(await merge()).toEqual([counts]);
+  expect(await rowsOf(client, 'items')).toEqual(await rowsOf(client, 'stage.items'));
+});
+
+test('marked differences alone are taken, and none when one of them has changed', async () => {
+  await client.query(`
+    create table items (id int primary key, note text);
+    create table stage.items (like items);
+    insert into items values (1, 'a'), (2, 'b'), (3, 'c'), (5, 'e');
+    insert into stage.items values (1, 'A'), (2, E'\\u2028"B'), (4, null), (5, 'e')`);
+  const tables = [await stagedTable(client, 'items')];
+  let text = '';
+  await diffTables(client, tables, async (differences) => {
+    for (const difference of differences) text += differenceLine(difference);
+  });
+  const mark = (...ids: number[]) =>
+    text
+      .split('\n')
+      .map((line) =>
+        ids.some((id) => line.includes(`"key":{"id":"${id}"}`))
+          ? line.replace('"take":false', '"take":true')
+          : line,
+      )
+      .join('\n');
+  const merge = (marked: string) => {
+    const chosen = readMarked(Readable.from([Buffer.from(marked)]));
+    return inTransaction(client, () => mergeTables(client, tables, { chosen }));
+  };
+  expect(await merge(mark(2, 3))).toEqual([
+    { schema: 'public', table: 'items', inserted: 0, updated: 1, deleted: 1, unchanged: 3 },
+  ]);
+  expect(await rowsOf(client, 'items')).toEqual(['(1,a)', '(2,"\u2028""B")', '(5,e)']);
+  await client.query("update items set note = 'later' where id = 1");
+  await expect(merge(mark(1, 4))).rejects.toMatchObject({ code: 'ConflictFound' });
+  await expect(merge(mark(3))).rejects.toMatchObject({ code: 'ConflictFound' });
+  await expect(merge(`${mark(4)}{"take": true}`)).rejects.toMatchObject({ code: 'InputInvalid', line: 5 });
+  await merge(mark(4));
+  expect(await rowsOf(client, 'items')).toEqual(['(1,later)', '(2,"\u2028""B")', '(4,)', '(5,e)']);
+});
+
+test('a table of which a user may not see all rows is refused', async () => {
+  await client.query(`
+    create table items (id int primary key);
+    alter table items enable row level security;
+    create table stage.items (like items)`);
+  const user = await session.makeUser();
+  await client.query(`
+    grant usage on schema public, stage to "${user}"; grant all on all tables in schema public, stage to "${user}"`);
+  const other = await session.open(user);
+  const tables = [await stagedTable(other, 'items')];
+  await expect(previewTables(other, tables)).rejects.toMatchObject({ code: 'PermissionDenied' });
+  await expect(inTransaction(other, () => mergeTables(other, tables))).rejects.toMatchObject({
+    code: 'PermissionDenied',
+  });
+});
+
+test('only the owner of a table keeps its triggers from firing', async () => {
+  await client.query(`
+    create table items (id int primary key);
+    create table stage.items (like items);
+    create function refuse() returns trigger language plpgsql as 'begin raise exception ''fired''; end';
+    create trigger never before delete on items for each row execute function refuse();`);
+  const user = await session.makeUser();
+  await client.query(`
+    grant usage on schema public, stage to "${user}"; grant all on all tables in schema public, stage to "${user}"`);
+  const other = await session.open(user);
+  const tables = [await stagedTable(other, 'items')];
+  await expect(inTransaction(other, () => mergeTables(other, tables))).rejects.toMatchObject({
+    code: 'PermissionDenied',
+    hint: 'Restore as the owner of the table, or disable its triggers meanwhile.',
+  });
 });

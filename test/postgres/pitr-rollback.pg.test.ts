@@ -179,6 +179,23 @@ test('a snapshot that may not be restored is refused in the documented words', a
   });
 });
 
+test('of two rollbacks of one snapshot the second waits, and is told', async () => {
+  const snapshot = await take();
+  const second = await site.open();
+  const { rows } = await second.query<{ pid: number }>('select pg_backend_pid() as pid');
+  await site.client.query('begin');
+  expect(await site.rollback(snapshot)).toMatchObject({ status: 'completed' });
+  const answer = second.query(`select execute_pitr_rollback($1, $2, 'bob', 'too') as value`, [
+    snapshot,
+    mine,
+  ]);
+  await expect
+    .poll(() => site.value('cardinality(pg_blocking_pids($1))', [rows[0]?.pid]), { timeout: 30_000 })
+    .toBe(1);
+  await site.client.query('commit');
+  expect((await answer).rows).toEqual([{ value: { success: false, error: 'Snapshot already rolled back' } }]);
+});
+
 test('the older form gives the id of the rollback, or raises the error', async () => {
   const snapshot = await take();
   const before = await content();

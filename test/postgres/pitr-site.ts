@@ -21,6 +21,8 @@ export interface PitrSite {
   rollback(snapshot: string): Promise<Row>;
   /** Foreign keys as they are declared, with whether they hold and what is said of them. */
   foreignKeys(): Promise<Row[]>;
+  /** A further session. */
+  open(): Promise<pg.Client>;
   close(): Promise<void>;
 }
 
@@ -63,6 +65,7 @@ export async function openPitrSite(name: string): Promise<PitrSite> {
          from pg_constraint where contype = 'f' and conrelid::regclass::text not like 'backup%'
          order by 1, 2`,
       ),
+    open: () => session.open(),
     close: session.close,
   };
 }

@@ -105,12 +105,12 @@ test.for([
 test('holds nothing of an object, nor of a row, of any size', () => {
   const object = new TableObject('backup.json');
   object.push(Buffer.from('{"many": [{}'));
-  const rows = Buffer.from(', {"id": 1, "text": "some"}'.repeat(40_000));
+  const rows = Buffer.from(`, {"id": 1, "text": "${'x'.repeat(200)}"}`.repeat(5_000));
   const text = Buffer.alloc(rows.length, 'x');
   const lent = Buffer.alloc(rows.length);
   const before = process.memoryUsage().rss;
   const fill = (bytes: Buffer) => {
-    for (let count = 0; count < 150; count += 1) {
+    for (let count = 0; count < 60; count += 1) {
       bytes.copy(lent);
       for (const { lines } of object.push(lent)) expect(lines.buffer).toBe(lent.buffer);
     }
@@ -121,8 +121,8 @@ test('holds nothing of an object, nor of a row, of any size', () => {
   object.push(Buffer.from('"}]}'));
   object.end();
   expect([...object.tables]).toEqual([
-    ['many', 6_000_001],
+    ['many', 300_001],
     ['large', 1],
   ]);
-  expect(process.memoryUsage().rss - before).toBeLessThan(100 * 1024 * 1024);
+  expect(process.memoryUsage().rss - before).toBeLessThan(64 * 1024 * 1024);
 });

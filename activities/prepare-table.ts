@@ -11,6 +11,7 @@ import { findForeignWatermark, trustWatermark } from '../src/load/trusted-waterm
 import { askedTarget } from '../src/postgres/asked-target.ts';
 import { readTarget, type TargetTable } from '../src/postgres/catalog.ts';
 import { readCreated } from '../src/postgres/created-tables.ts';
+import { keptImages } from '../src/postgres/kept-images.ts';
 import { type BuildProgress, rebuildIndexes } from '../src/postgres/rebuild-indexes.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
 import { takeTarget } from '../src/postgres/targets.ts';
@@ -57,6 +58,8 @@ async function prepare(
   if (options.createTable) await makeTable(thaw, client, input);
   const target = askedTarget(await readTarget(client, table.intoSchema, table.intoTable), options);
   checkTarget(target, options);
+  // Every load would be refused alike.
+  if (options.undoable) keptImages(target, restoreId);
   const range = rowRangeOf(thaw.config, scope, options);
   if (range !== null) await readTimeRange(client, target, range);
   const foreign = await findForeignWatermark(thaw, client, input, target.rootOid);

@@ -28,6 +28,7 @@ export interface RestoreFlags extends TemporalFlags, LogFlags {
   /** Of `old=new`. */
   readonly mapColumn?: readonly string[];
   readonly disableTriggers?: boolean;
+  readonly undoable?: boolean;
   readonly createTable?: boolean;
   readonly unrestorable?: string;
   readonly infinity?: string;
@@ -103,6 +104,10 @@ export function withRestoreFlags(command: Command): Command {
       '--disable-triggers',
       "keep the table's triggers from firing on what is restored; others cannot write while an archive is merged",
     )
+    .option(
+      '--undoable',
+      'keep what is overwritten, and which rows are inserted, for thaw undo; others cannot write while an archive is merged',
+    )
     .optionsGroup('What was restored before:')
     .option('--ignore-watermark', 'restore again what was restored before')
     .option('--trust-watermark', "believe a watermark that the archiver's own tool wrote")
@@ -159,6 +164,7 @@ export function restoreInputOf(flags: RestoreFlags): RestoreInput {
     columns: flags.columns,
     map_column: mappings(flags.mapColumn),
     disable_triggers: flags.disableTriggers,
+    undoable: flags.undoable,
     create_table: flags.createTable,
     unrestorable: flags.unrestorable,
     infinity: flags.infinity,

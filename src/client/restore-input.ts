@@ -98,6 +98,7 @@ export const restoreInput = z.strictObject(
     disable_triggers: flag
       .default(false)
       .describe('Keeps triggers of the table from firing on what is restored.'),
+    undoable: flag.default(false).describe('Keeps what the restore changes, so that it can be undone.'),
     create_table: flag
       .default(false)
       .describe('Makes a table that is not there from the schema in its archives.'),

@@ -168,6 +168,7 @@ function restoreOptions(
     columns: input.columns ?? null,
     renamedColumns: input.map_column ?? {},
     disableTriggers: input.disable_triggers,
+    undoable: input.undoable,
     createTable: input.create_table,
     unrestorable: input.unrestorable,
     infinity: input.infinity,

@@ -32,6 +32,8 @@ export interface RestoreOptions {
   readonly renamedColumns: Readonly<Record<string, string>>;
   /** Keeps the table's triggers from firing on what is restored. @default false */
   readonly disableTriggers: boolean;
+  /** Keeps what is changed, so that the restore can be undone. @default false */
+  readonly undoable: boolean;
   /** Makes a table that is not there from its archived schema. @default false */
   readonly createTable: boolean;
   /** @default 'fail' */
@@ -82,6 +84,7 @@ export const defaultRestoreOptions: RestoreOptions = {
   columns: null,
   renamedColumns: {},
   disableTriggers: false,
+  undoable: false,
   createTable: false,
   unrestorable: 'fail',
   infinity: 'keep',

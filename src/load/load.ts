@@ -7,6 +7,7 @@ import { ThawError } from '../contract/thaw-error.ts';
 import type { TimeRange } from '../contract/time-range.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
 import { disconnect } from '../postgres/connection.ts';
+import { type KeptImages, keptImages } from '../postgres/kept-images.ts';
 import type { LedgerArchive } from '../postgres/ledger.ts';
 import { databaseError, isSqlState, sqlState } from '../postgres/sqlstate.ts';
 import { endSessions, loadPrefix, readTurn } from '../postgres/targets.ts';
@@ -42,6 +43,8 @@ export interface LoadTools {
   readonly schemas: readonly SchemaMark[];
   /** The folder is configured for tables of several schemas. */
   readonly sharedFolder: boolean;
+  /** What is undone together with the load. @default the restore of the load */
+  readonly undoneWith?: string;
   /** @default the ledger of restored archives */
   readonly ledger?: LoadLedger;
   /** Of the activity: names the session, so that a later attempt can end it. */
@@ -99,6 +102,7 @@ class Load {
   #range: TimeRange | null = null;
   /** Under way. */
   #commit: Promise<unknown> | null = null;
+  readonly #kept: KeptImages | null;
   /** Found by the last claim. */
   #earlier: readonly LedgerArchive[] = [];
   #decided: readonly LedgerArchive[] = [];
@@ -107,6 +111,8 @@ class Load {
     this.#input = input;
     this.#tools = tools;
     this.#client = client;
+    const { undoneWith = input.scope.restoreId } = tools;
+    this.#kept = input.options.undoable ? keptImages(tools.target, undoneWith) : null;
     this.#rejects = new Rejects(input.options.maxRejects);
     this.#ledger =
       tools.ledger ??
@@ -221,7 +227,8 @@ class Load {
   /** Loads a part in one transaction: straight into the target, or staged where that finds a conflict. */
   async #together(part: Part): Promise<void> {
     const { target, hints } = this.#tools;
-    if (target.stagedOnly === null && this.#range === null && !hints.expectsConflict(this.#taken)) {
+    const mayCopy = target.stagedOnly === null && this.#range === null && this.#kept === null;
+    if (mayCopy && !hints.expectsConflict(this.#taken)) {
       const done = await this.#attempt(part, 'direct');
       if (done) return;
       hints.foundConflict(this.#taken);
@@ -281,7 +288,7 @@ class Load {
     const columns = writtenColumns(target);
     return way === 'direct'
       ? new DirectSink(this.#client, target, columns)
-      : new StagedSink(this.#client, target, columns, this.#input.options, this.#range);
+      : new StagedSink(this.#client, target, columns, this.#input.options, this.#range, this.#kept);
   }
 
   async #commitPart(

@@ -8,6 +8,7 @@ import type { TargetColumn, TargetTable } from '../postgres/catalog.ts';
 import { Copy } from '../postgres/copy.ts';
 import { readExistingKeys } from '../postgres/existing-rows.ts';
 import { qualifiedName } from '../postgres/identifier.ts';
+import type { KeptImages } from '../postgres/kept-images.ts';
 import { type MergeCounts, mergeStage } from '../postgres/merge.ts';
 import { holdForMerge } from '../postgres/merge-hold.ts';
 import { createStage, dropStage, indexStage, type Stage, StageCopy } from '../postgres/stage.ts';
@@ -146,15 +147,21 @@ export class StagedSink implements Sink {
   readonly #range: TimeRange | null;
   readonly #leftOut = new Map<number, readonly ColumnNote[]>();
   readonly #unchanged = new Map<number, number>();
+  readonly #kept: KeptImages | null;
 
-  /** @param range leaves out rows of another time; null: none */
+  /**
+   * @param range leaves out rows of another time; null: none
+   * @param kept keeps what is changed; null: nothing
+   */
   constructor(
     client: pg.Client,
     target: TargetTable,
     columns: readonly TargetColumn[],
     options: MergeOptions,
     range: TimeRange | null,
+    kept: KeptImages | null = null,
   ) {
+    this.#kept = kept;
     this.#client = client;
     this.#target = target;
     this.#options = options;
@@ -206,7 +213,7 @@ export class StagedSink implements Sink {
   async merge(): Promise<ReadonlyMap<number, RowCounts>> {
     const counts = new Map<number, RowCounts>();
     if (this.#segments.length === 0) return counts;
-    const release = await holdForMerge(this.#client, this.#target);
+    const release = await holdForMerge(this.#client, this.#target, this.#kept !== null);
     for (const segment of this.#segments) {
       const merged = await this.#mergeSegment(segment);
       this.#unchanged.set(segment.archive, this.unchanged(segment.archive) + merged.unchanged);
@@ -260,7 +267,7 @@ export class StagedSink implements Sink {
   async #mergeSegment({ stage, first, last, lines }: Segment): Promise<MergeCounts> {
     const { conflictStrategy, batchSize } = this.#options;
     const range = { first, last, lineOf: (row: number) => lines.lineOf(row) };
-    return mergeStage(this.#client, this.#target, stage, range, conflictStrategy, batchSize);
+    return mergeStage(this.#client, this.#target, stage, range, conflictStrategy, batchSize, this.#kept);
   }
 
   async #stageFor(indexes: readonly number[]): Promise<{ readonly stage: Stage; rows: number }> {

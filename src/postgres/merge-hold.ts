@@ -14,11 +14,16 @@ const lockTimeout = '15s';
  * Triggers are disabled and enabled again within the transaction: nobody else ever sees them disabled, and
  * whatever ends it, a crash too, leaves each as it was.
  *
+ * @param alone keeps others from writing in any case
  * @returns what brings the triggers back, to be called behind the last merge
  * @throws what PostgreSQL answers, raw
  */
-export async function holdForMerge(client: pg.Client, target: TargetTable): Promise<() => Promise<void>> {
-  if (target.comparedKey === null && !target.triggersDisabled) return async () => {};
+export async function holdForMerge(
+  client: pg.Client,
+  target: TargetTable,
+  alone = false,
+): Promise<() => Promise<void>> {
+  if (!alone && target.comparedKey === null && !target.triggersDisabled) return async () => {};
   await client.query(`set local lock_timeout = ${quoteLiteral(lockTimeout)}`);
   const table = qualifiedName(target.schema, target.table);
   await client.query(`lock table ${table} in share row exclusive mode`);

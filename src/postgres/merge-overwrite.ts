@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { TargetColumn, TargetTable } from './catalog.ts';
 import { quoteIdentifier } from './identifier.ts';
+import { type KeptImages, keepSql, keepValues, returningSql } from './kept-images.ts';
 import type { RowKey } from './keys.ts';
 import type { MergeCounts } from './merge.ts';
 import { columnList, insertInto, liveRow, rowsOf, sameKey } from './merge-sql.ts';
@@ -19,6 +20,7 @@ export async function overwriteRows(
   target: TargetTable,
   stage: Stage,
   range: StageRange,
+  kept: KeptImages | null,
 ): Promise<MergeCounts> {
   const key = keyOf(target);
   await refuseOtherIdentities(client, target, stage, range, key);
@@ -33,8 +35,8 @@ export async function overwriteRows(
        from ${stage.rows} as archived
        where ${stage.row} between $1 and $2
        order by ${distinct(target, stage, key)}, ${stage.row} desc
-     ), ${merge(target, stage, key, updated)}`,
-    [range.first, range.last],
+     ), ${merge(target, stage, key, updated, kept)}`,
+    [range.first, range.last, ...(kept === null ? [] : keepValues(target, kept))],
   );
   const { inserted, updated: changed, keys } = rows[0] ?? { inserted: 0, updated: 0, keys: 0 };
   return { inserted, updated: changed, unchanged: keys - inserted - changed };
@@ -77,7 +79,13 @@ function distinct(target: TargetTable, stage: Stage, key: RowKey): string {
   return [...columns, `case when ${isNull} then ${stage.row} end`].join(', ');
 }
 
-function mergeByIndex(target: TargetTable, stage: Stage, key: RowKey, updated: readonly string[]): string {
+function mergeByIndex(
+  target: TargetTable,
+  stage: Stage,
+  key: RowKey,
+  updated: readonly string[],
+  kept: KeptImages | null,
+): string {
   const action =
     updated.length === 0
       ? 'do nothing'
@@ -87,8 +95,8 @@ function mergeByIndex(target: TargetTable, stage: Stage, key: RowKey, updated: r
       ${insertInto(target, stage)}
       select ${columnList(stage)} from latest order by ${stage.row}
       on conflict (${key.columns.map(quoteIdentifier).join(', ')}) ${action}
-      returning ${target.kind === 'table' ? 'live.xmax = 0' : 'null::boolean'} as inserted
-    )
+      returning ${target.kind === 'table' ? 'live.xmax = 0' : 'null::boolean'} as inserted${kept === null ? '' : `, ${returningSql(target, kept)}`}
+    )${kept === null ? '' : `, kept as (${keepSql(target, kept, 'merged', 3)})`}
     ${target.kind === 'table' ? countMarked : countPresent(target, key)}`;
 }
 
@@ -98,21 +106,25 @@ function mergeByComparison(
   stage: Stage,
   key: RowKey,
   updated: readonly string[],
+  kept: KeptImages | null,
 ): string {
+  const returning = kept === null ? '1' : returningSql(target, kept);
   const change =
     updated.length === 0
-      ? 'select 1 where false'
+      ? null
       : `update ${rowsOf(target)} as live set ${updated.map((name) => `${name} = archived.${name}`).join(', ')}
          from latest as archived
          where ${sameKey(key, 'live', 'archived')} and ${differs(updated, 'archived')}
-         returning 1`;
-  return `changed as (${change}), added as (
+         returning ${returning}`;
+  const keep = (from: string) =>
+    kept === null ? '' : `, kept_${from} as (${keepSql(target, kept, from, 3)})`;
+  return `changed as (${change ?? 'select 1 where false'})${change === null ? '' : keep('changed')}, added as (
       ${insertInto(target, stage)}
       select ${columnList(stage)} from latest as archived
       where not exists (${liveRow(target, key)})
       order by ${stage.row}
-      returning 1
-    )
+      returning ${returning}
+    )${keep('added')}
     select (select count(*) from added) as inserted, (select count(*) from changed) as updated, ${countKeys}`;
 }
 

@@ -59,8 +59,9 @@ create table thaw.archives (
   bytes bigint,
   epoch bigint not null,
   ordinal bigint not null,
+  -- undone: restored, and taken back since
   -- trusted: not restored by Thaw, but counted as such, since a watermark of the archiver's own tool says so
-  state text not null check (state in ('claimed', 'restored', 'failed', 'foreign', 'trusted')),
+  state text not null check (state in ('claimed', 'restored', 'failed', 'foreign', 'trusted', 'undone')),
   rows bigint,
   inserted bigint,
   updated bigint,
@@ -108,6 +109,37 @@ create table thaw.rejected_rows (
 );
 
 create index rejected_rows_archive on thaw.rejected_rows (restore_id, target_oid, key);
+
+-- Tables of restores that can be undone, and how far that has come.
+create table thaw.undo_tables (
+  restore_id text not null,
+  target_oid oid not null,
+  schema_name text not null,
+  table_name text not null,
+  -- by which rows are found again
+  key_columns text[] not null,
+  -- of the images, with their types
+  columns text[] not null,
+  deleted bigint not null default 0,
+  brought_back bigint not null default 0,
+  gone bigint not null default 0,
+  undone_at timestamptz,
+  primary key (restore_id, target_oid)
+);
+
+-- Rows that a restore has changed, until they are as they were before.
+create table thaw.undo_rows (
+  restore_id text not null,
+  target_oid oid not null,
+  key text[] not null,
+  -- the row as it was; null: there was none
+  before text[],
+  -- SHA-256 of the row as the restore left it
+  after bytea not null,
+  -- why an undo has left it: changed, deleted, referenced, or an SQLSTATE
+  left_why text,
+  primary key (restore_id, target_oid, key)
+);
 
 -- Indexes that were dropped for a restore, until they are built again.
 create table thaw.dropped_indexes (

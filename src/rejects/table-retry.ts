@@ -178,6 +178,7 @@ class Retry {
       {
         store: new KeptRowsStore(store, this.#client, kept),
         ledger: new KeptRowsLedger(kept),
+        undoneWith: scope.restoreId,
         target,
         progress: new LoadProgress(),
         hints: new ConflictHints(),

@@ -1,0 +1,263 @@
+import type pg from 'pg';
+import type { TargetTable } from './catalog.ts';
+import { qualifiedName, quoteIdentifier } from './identifier.ts';
+import { digestOf, imageColumns, imageOf } from './kept-images.ts';
+import { rowsOf } from './merge-sql.ts';
+
+/** A table of a restore of which changes are kept. */
+export interface UndoTable {
+  readonly oid: number;
+  readonly schema: string;
+  readonly table: string;
+  readonly key: readonly string[];
+  /** Quoted, with their types. */
+  readonly columns: readonly string[];
+  /** How many rows it has taken away so far. */
+  readonly deleted: number;
+  /** How many rows it has brought back so far. */
+  readonly broughtBack: number;
+  /** How many rows had been deleted by others already. */
+  readonly gone: number;
+}
+
+/** Why a row is left as it is: changed or deleted since, referred to by another row, or refused by PostgreSQL. */
+export type LeftWhy = 'changed' | 'deleted' | 'referenced' | string;
+
+/** Rows that were left for one reason. */
+export interface LeftRows {
+  readonly why: LeftWhy;
+  readonly rows: number;
+  /** Some of their keys, as text. */
+  readonly keys: readonly (readonly string[])[];
+}
+
+/** Which rows an undo works on. */
+export interface UndoScope {
+  readonly restoreId: string;
+  readonly target: TargetTable;
+  readonly key: readonly string[];
+  /** Foreign keys that refer to the target. */
+  readonly references: readonly Reference[];
+}
+
+/** A foreign key that refers to a table. */
+export interface Reference {
+  readonly schema: string;
+  readonly table: string;
+  readonly columns: readonly string[];
+  /** Of the table that is referred to, in the same order. */
+  readonly referred: readonly string[];
+}
+
+/** Reads the tables of a restore of which changes are kept; the last one that was restored first. */
+export async function readUndoTables(client: pg.Client, restoreId: string): Promise<UndoTable[]> {
+  const { rows } = await client.query<UndoTable>(
+    `select target_oid as oid, schema_name as schema, table_name as "table", key_columns as key, columns,
+       deleted, brought_back as "broughtBack", gone
+     from thaw.undo_tables where restore_id = $1
+     order by schema_name, table_name`,
+    [restoreId],
+  );
+  return rows;
+}
+
+/** Reads the foreign keys that refer to a table, its own among them. */
+export async function readReferences(client: pg.Client, oid: number): Promise<Reference[]> {
+  const { rows } = await client.query<Reference>(
+    `select n.nspname as schema, c.relname as "table",
+       (select json_agg(a.attname order by part.place)
+        from unnest(k.conkey) with ordinality as part (attnum, place)
+        join pg_attribute a on a.attrelid = k.conrelid and a.attnum = part.attnum) as columns,
+       (select json_agg(a.attname order by part.place)
+        from unnest(k.confkey) with ordinality as part (attnum, place)
+        join pg_attribute a on a.attrelid = k.confrelid and a.attnum = part.attnum) as referred
+     from pg_constraint k
+     join pg_class c on c.oid = k.conrelid
+     join pg_namespace n on n.oid = c.relnamespace
+     where k.contype = 'f' and k.confrelid = $1 and k.conparentid = 0
+     order by 1, 2, k.conname`,
+    [oid],
+  );
+  return rows;
+}
+
+/** Has the archives of a restore into a table count as restored no more: the next restore brings them again. */
+export async function forgetArchives(client: pg.Client, restoreId: string, oid: number): Promise<void> {
+  await client.query(
+    `update thaw.archives set state = 'undone'
+     where restore_id = $1 and target_oid = $2 and state = 'restored'`,
+    [restoreId, oid],
+  );
+}
+
+/** Some rows that a restore has changed, by the order of their keys. */
+export interface UndoPage {
+  /** Behind this key; null: from the start. */
+  readonly after: readonly string[] | null;
+  readonly limit: number;
+}
+
+/** What came of a page. */
+export interface UndonePage {
+  /** Of the last row; null: there was none. */
+  readonly last: readonly string[] | null;
+  readonly undone: number;
+}
+
+/**
+ * Undoes the changes of some rows, in the transaction that is open: those that the restore inserted are
+ * deleted, those that it overwrote get what they had. A row that is not as the restore left it stays, and so
+ * does one that others refer to, so that no foreign key deletes or changes anything: both are marked.
+ *
+ * @throws what PostgreSQL answers, raw; {@link ChangedByTrigger}
+ */
+export async function undoPage(client: pg.Client, scope: UndoScope, page: UndoPage): Promise<UndonePage> {
+  const { restoreId, target } = scope;
+  const { rows } = await client.query<{ key: readonly string[] }>(
+    `select key from thaw.undo_rows
+     where restore_id = $1 and target_oid = $2 and ($3::text[] is null or key > $3)
+     order by key limit $4`,
+    [restoreId, target.rootOid, page.after, page.limit],
+  );
+  const last = rows.at(-1)?.key ?? null;
+  if (last === null) return { last, undone: 0 };
+  const values = [restoreId, target.rootOid, page.after, last];
+  const sql = statements(scope);
+  // Whoever refers to a row from now on waits, and whoever did before is seen by the next statement.
+  await client.query(sql.lock, values);
+  const deleted = await client.query<UndoneKey>(sql.remove, values);
+  const brought = await client.query<UndoneKey & { readonly exact: boolean }>(sql.bringBack, values);
+  if (brought.rows.some(({ exact }) => !exact)) throw new ChangedByTrigger();
+  await client.query('set constraints all immediate');
+  const done = [...deleted.rows, ...brought.rows].map(({ thaw_key }) => thaw_key);
+  const gone = await client.query<{ gone: number }>(sql.settle, [...values, JSON.stringify(done)]);
+  const counts = [deleted.rowCount ?? 0, brought.rowCount ?? 0, gone.rows[0]?.gone ?? 0];
+  await client.query(
+    `update thaw.undo_tables set deleted = deleted + $3, brought_back = brought_back + $4, gone = gone + $5
+     where restore_id = $1 and target_oid = $2`,
+    [restoreId, target.rootOid, ...counts],
+  );
+  return { last, undone: counts.reduce((sum, count) => sum + count, 0) };
+}
+
+interface UndoneKey {
+  readonly thaw_key: readonly string[];
+}
+
+/** A trigger makes another row of what is brought back. */
+export class ChangedByTrigger extends Error {}
+
+/** Marks the next row behind a key as one that PostgreSQL refuses to undo. @returns its key */
+export async function markRefused(
+  client: pg.Client,
+  { restoreId, target }: UndoScope,
+  after: readonly string[] | null,
+  why: string,
+): Promise<readonly string[] | null> {
+  const { rows } = await client.query<{ key: readonly string[] }>(
+    `update thaw.undo_rows set left_why = $4
+     where restore_id = $1 and target_oid = $2 and key = (
+       select min(key) from thaw.undo_rows
+       where restore_id = $1 and target_oid = $2 and ($3::text[] is null or key > $3))
+     returning key`,
+    [restoreId, target.rootOid, after, why],
+  );
+  return rows[0]?.key ?? after;
+}
+
+/** Tells which rows were left, and why; at most `limit` keys for each reason. */
+export async function readLeftRows(
+  client: pg.Client,
+  restoreId: string,
+  oid: number,
+  limit: number,
+): Promise<LeftRows[]> {
+  const { rows } = await client.query<LeftRows>(
+    `select why, count(*) as rows, json_agg(key order by key) filter (where place <= $3) as keys
+     from (
+       select coalesce(left_why, 'not yet') as why, key,
+         row_number() over (partition by left_why order by key) as place
+       from thaw.undo_rows where restore_id = $1 and target_oid = $2) as kept
+     group by why order by why`,
+    [restoreId, oid, limit],
+  );
+  return rows;
+}
+
+/** Writes that a table is undone as far as it can be. */
+export async function endUndo(client: pg.Client, restoreId: string, oid: number): Promise<void> {
+  await client.query(
+    'update thaw.undo_tables set undone_at = now() where restore_id = $1 and target_oid = $2',
+    [restoreId, oid],
+  );
+}
+
+function statements({ target, key, references }: UndoScope) {
+  const columns = imageColumns(target);
+  const typeOf = new Map(columns.map(({ name, typeName }) => [name, typeName]));
+  const place = new Map(columns.map(({ name }, index) => [name, index + 1]));
+  const before = (name: string) => `page.before[${place.get(name)}]::${typeOf.get(name)}`;
+  const page = `page as materialized (
+      select * from thaw.undo_rows
+      where restore_id = $1 and target_oid = $2 and ($3::text[] is null or key > $3) and key <= $4)`;
+  const found = key
+    .map((name, index) => `live.${quoteIdentifier(name)} = page.key[${index + 1}]::${typeOf.get(name)}`)
+    .join(' and ');
+  const untouched = `${digestOf(imageOf(columns, 'live'))} = page.after`;
+  const live = rowsOf(target);
+  const changed = columns.filter(({ name, identity }) => !key.includes(name) && identity !== 'always');
+  const changes = changed.map(({ name }) => `${quoteIdentifier(name)} = ${before(name)}`).join(', ');
+  // A key of others that an overwrite did not change refers to the row as it will be.
+  const loose = references.filter(({ referred }) => !referred.every((name) => key.includes(name)));
+  const mayChange = loose.map((reference) => {
+    const same = reference.referred
+      .map((name) => `live.${quoteIdentifier(name)} is not distinct from ${before(name)}`)
+      .join(' and ');
+    return `and ((${same}) or not exists (${referring(reference)}))`;
+  });
+  return {
+    lock: `with ${page}
+      select from ${live} as live join page on ${found} for update of live`,
+    remove: `with ${page}
+      delete from ${live} as live using page
+      where page.before is null and ${found} and ${untouched}
+        ${references.map((reference) => `and not exists (${referring(reference)})`).join(' ')}
+      returning page.key as thaw_key`,
+    bringBack:
+      changes === ''
+        ? `with ${page} select page.key as thaw_key, true as exact from page where false`
+        : `with ${page}
+      update ${live} as live set ${changes} from page
+      where page.before is not null and ${found} and ${untouched} ${mayChange.join(' ')}
+      returning page.key as thaw_key, ${imageOf(columns, 'live')} = page.before as exact`,
+    settle: `with ${page}, done as (
+        select array(select json_array_elements_text(one)) as key from json_array_elements($5::json) as one
+      ), looked as (
+        select page.key, case
+            when done.key is not null then 'done'
+            when not exists (select from ${live} as live where ${found}) then
+              case when page.before is null then 'gone' else 'deleted' end
+            when exists (select from ${live} as live where ${found} and ${untouched}) then 'referenced'
+            else 'changed'
+          end as state
+        from page left join done on done.key = page.key
+      ), dropped as (
+        delete from thaw.undo_rows as own using looked
+        where own.restore_id = $1 and own.target_oid = $2 and own.key = looked.key and looked.state in ('done', 'gone')
+      ), marked as (
+        update thaw.undo_rows as own set left_why = looked.state
+        from looked
+        where own.restore_id = $1 and own.target_oid = $2 and own.key = looked.key
+          and looked.state not in ('done', 'gone')
+      )
+      select count(*) filter (where state = 'gone') as gone from looked`,
+  };
+}
+
+/** Query for a row that refers to the row `live`. */
+function referring({ schema, table, columns, referred }: Reference): string {
+  const same = columns
+    .map((name, place) => `child.${quoteIdentifier(name)} = live.${quoteIdentifier(referred[place] ?? '')}`)
+    .join(' and ');
+  return `select from ${qualifiedName(schema, table)} as child where ${same}`;
+}

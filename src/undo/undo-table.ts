@@ -1,0 +1,94 @@
+import type pg from 'pg';
+import { ThawError } from '../contract/thaw-error.ts';
+import type { TargetTable } from '../postgres/catalog.ts';
+import { quoteIdentifier } from '../postgres/identifier.ts';
+import { imageColumns } from '../postgres/kept-images.ts';
+import { holdForMerge } from '../postgres/merge-hold.ts';
+import { databaseError } from '../postgres/sqlstate.ts';
+import { inTransaction } from '../postgres/transaction.ts';
+import {
+  ChangedByTrigger,
+  endUndo,
+  markRefused,
+  type Reference,
+  readReferences,
+  type UndonePage,
+  type UndoPage,
+  type UndoScope,
+  type UndoTable,
+  undoPage,
+} from '../postgres/undo-rows.ts';
+
+/** Rows that are undone by one transaction, where none is refused. */
+const mostRows = 2_000;
+
+/** A table to be undone. */
+export interface TableUndo {
+  readonly restoreId: string;
+  /** As it is; its triggers fire unless it says otherwise. */
+  readonly target: TargetTable;
+  readonly kept: UndoTable;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Undoes what a restore did to a table, once through, by transactions of many rows each: what of it has
+ * committed is not done again by another call.
+ *
+ * @param client in no transaction
+ * @returns how many rows are as they were before the restore, that were not before the call
+ * @throws ThawError `SchemaIncompatible` where the table has other columns than it had
+ */
+export async function undoTable(client: pg.Client, undo: TableUndo): Promise<number> {
+  const { restoreId, target, kept, signal } = undo;
+  checkColumns(target, kept);
+  const references: readonly Reference[] = await readReferences(client, target.oid);
+  const scope: UndoScope = { restoreId, target, key: kept.key, references };
+  let [undone, limit] = [0, mostRows];
+  for (let after: readonly string[] | null = null; ; ) {
+    signal.throwIfAborted();
+    const page: UndoPage = { after, limit };
+    try {
+      const done: UndonePage = await inTransaction(client, async () => {
+        const release = await holdForMerge(client, target);
+        const result = await undoPage(client, scope, page);
+        await release();
+        return result;
+      });
+      if (done.last === null) break;
+      undone += done.undone;
+      after = done.last;
+      limit = Math.min(limit * 2, mostRows);
+    } catch (raw) {
+      const why = refusal(raw, target);
+      // Which of them is refused is found by fewer at a time.
+      if (limit > 1) limit = Math.max(1, Math.floor(limit / 8));
+      else after = await markRefused(client, scope, after, why);
+    }
+  }
+  await endUndo(client, restoreId, target.rootOid);
+  return undone;
+}
+
+/** Why PostgreSQL refuses rows. @throws what is not about rows */
+function refusal(raw: unknown, { schema, table }: TargetTable): string {
+  if (raw instanceof ChangedByTrigger) return 'a trigger changes it';
+  const error = databaseError(raw, { object: `${schema}.${table}` });
+  if (error.code !== 'RowRejected' && error.code !== 'ConflictFound') throw error;
+  return error.sqlstate === undefined ? error.code : `SQLSTATE ${error.sqlstate}`;
+}
+
+function checkColumns(target: TargetTable, { columns }: UndoTable): void {
+  const now = imageColumns(target).map(({ name, typeName }) => `${quoteIdentifier(name)} ${typeName}`);
+  if (now.length === columns.length && now.every((column, place) => column === columns[place])) return;
+  const object = `${target.schema}.${target.table}`;
+  const [other] = [
+    ...now.filter((one) => !columns.includes(one)),
+    ...columns.filter((one) => !now.includes(one)),
+  ];
+  throw new ThawError(
+    'SchemaIncompatible',
+    `${object}: its columns are not those that it was restored with${other === undefined ? '' : `, such as ${other}`}.`,
+    { object, hint: 'Alter it to what it was, then undo the restore.' },
+  );
+}

@@ -11,11 +11,11 @@ import { findForeignWatermark, trustWatermark } from '../src/load/trusted-waterm
 import { askedTarget } from '../src/postgres/asked-target.ts';
 import { readTarget, type TargetTable } from '../src/postgres/catalog.ts';
 import { readCreated } from '../src/postgres/created-tables.ts';
-import { keptImages } from '../src/postgres/kept-images.ts';
 import { type BuildProgress, rebuildIndexes } from '../src/postgres/rebuild-indexes.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
 import { takeTarget } from '../src/postgres/targets.ts';
 import { readTimeRange } from '../src/postgres/time-range.ts';
+import { unkeptNotices } from '../src/postgres/unkept-rows.ts';
 import { isPartial } from '../src/restore/partial.ts';
 import { dropWhereItPays } from './drop-where-it-pays.ts';
 import { withHeartbeats } from './heartbeat.ts';
@@ -58,10 +58,9 @@ async function prepare(
   if (options.createTable) await makeTable(thaw, client, input);
   const target = askedTarget(await readTarget(client, table.intoSchema, table.intoTable), options);
   checkTarget(target, options);
-  // Every load would be refused alike.
-  if (options.undoable) keptImages(target, restoreId);
   const range = rowRangeOf(thaw.config, scope, options);
   if (range !== null) await readTimeRange(client, target, range);
+  const unkept = await unkeptNotices(client, target, options);
   const foreign = await findForeignWatermark(thaw, client, input, target.rootOid);
   const held = await takeTarget(
     client,
@@ -82,7 +81,12 @@ async function prepare(
   return {
     target: held,
     watermark: watermarkUpdates(thaw, input),
-    notices: [...(await creationNotices(client, restoreId, target)), ...target.notices, ...notices],
+    notices: [
+      ...(await creationNotices(client, restoreId, target)),
+      ...target.notices,
+      ...unkept,
+      ...notices,
+    ],
   };
 }
 

@@ -74,6 +74,7 @@ const rules = {
       'src/validate',
       'src/verify',
       'src/rejects',
+      'src/undo',
       'src/export',
       'src/control',
       'src/dump',

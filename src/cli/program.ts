@@ -22,6 +22,7 @@ import { addSnapshotCommand } from './command-snapshot.ts';
 import { addStatusCommand } from './command-status.ts';
 import { addSwapBackCommand } from './command-swap-back.ts';
 import { addTokenCommand } from './command-token.ts';
+import { addUndoCommand } from './command-undo.ts';
 import { addValidateCommand } from './command-validate.ts';
 import { addVerifyCommand } from './command-verify.ts';
 import { addWatchCommand } from './command-watch.ts';
@@ -61,6 +62,7 @@ export function createProgram(context: CommandContext): Command {
   addValidateCommand(program, context);
   addVerifyCommand(program, context);
   addRejectsCommand(program, context);
+  addUndoCommand(program, context);
   addRestoreDumpCommand(program, context);
   addSwapBackCommand(program, context);
   addRestoreSystemCommand(program, context);

@@ -68,8 +68,10 @@ const lastAnswer = 5_000;
  */
 export async function loadArchives(input: LoadInput, tools: LoadTools): Promise<LoadOutcome> {
   const prefix = loadPrefix(input.scope.restoreId, input.target.oid, input.firstOrdinal);
+  const { undoneWith = input.scope.restoreId } = tools;
+  const kept = input.options.undoable ? keptImages(tools.target, undoneWith) : null;
   const client = await tools.connect(prefix + tools.attempt);
-  const load = new Load(input, tools, client);
+  const load = new Load(input, tools, client, kept);
   // Ends the statement under way as well; PostgreSQL rolls back when it notices.
   const abandon = () => void load.commitEnded().then(() => disconnect(client));
   tools.signal.addEventListener('abort', abandon, { once: true });
@@ -98,21 +100,21 @@ class Load {
   readonly #copier: ArchiveCopier;
   readonly #results = new LoadResults();
   readonly #rejects: Rejects;
+  /** Keeps what is changed; null: nothing. */
+  readonly #kept: KeptImages | null;
   /** Only rows of this time, which only staged ones can be asked for. */
   #range: TimeRange | null = null;
   /** Under way. */
   #commit: Promise<unknown> | null = null;
-  readonly #kept: KeptImages | null;
   /** Found by the last claim. */
   #earlier: readonly LedgerArchive[] = [];
   #decided: readonly LedgerArchive[] = [];
 
-  constructor(input: LoadInput, tools: LoadTools, client: pg.Client) {
+  constructor(input: LoadInput, tools: LoadTools, client: pg.Client, kept: KeptImages | null) {
+    this.#kept = kept;
     this.#input = input;
     this.#tools = tools;
     this.#client = client;
-    const { undoneWith = input.scope.restoreId } = tools;
-    this.#kept = input.options.undoable ? keptImages(tools.target, undoneWith) : null;
     this.#rejects = new Rejects(input.options.maxRejects);
     this.#ledger =
       tools.ledger ??

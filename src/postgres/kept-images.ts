@@ -13,13 +13,18 @@ export interface KeptImages {
   readonly key: readonly string[];
 }
 
+/** How the changes of a restore are kept. @throws ThawError like {@link undoKeyOf} */
+export function keptImages(target: TargetTable, restoreId: string): KeptImages {
+  return { restoreId, key: undoKeyOf(target) };
+}
+
 /**
- * How the changes of a restore are kept.
+ * The key by which an undo finds rows again.
  *
  * @throws ThawError `SchemaIncompatible` for a target whose rows could not be told apart afterwards;
  * `PermissionDenied` where its rows cannot be read
  */
-export function keptImages(target: TargetTable, restoreId: string): KeptImages {
+export function undoKeyOf(target: TargetTable): readonly string[] {
   const object = `${target.schema}.${target.table}`;
   const hint = 'Restore without --undoable, and take a backup first.';
   if (target.kind === 'view' || target.rules.length > 0) {
@@ -35,7 +40,13 @@ export function keptImages(target: TargetTable, restoreId: string): KeptImages {
       hint: `Grant select on ${object} to the user that Thaw connects as.`,
     });
   }
-  const key = undoKey(target);
+  if (target.hasRowSecurity) {
+    throw new ThawError('SchemaIncompatible', `${object}: row-level security may hide rows that were changed.`, {
+      object,
+      hint: 'Connect as a user that it does not apply to, or restore without --undoable.',
+    });
+  }
+  const key = totalKey(target);
   if (key === null) {
     throw new ThawError(
       'SchemaIncompatible',
@@ -43,11 +54,11 @@ export function keptImages(target: TargetTable, restoreId: string): KeptImages {
       { object, hint },
     );
   }
-  return { restoreId, key };
+  return key;
 }
 
 /** The key that rows are merged by, where it tells every row apart; else the first that does. */
-function undoKey(target: TargetTable): readonly string[] | null {
+function totalKey(target: TargetTable): readonly string[] | null {
   const notNull = new Set(target.columns.filter((column) => column.notNull).map(({ name }) => name));
   const total = target.keys
     .filter(isPlain)
@@ -108,7 +119,7 @@ export function keepSql(target: TargetTable, kept: KeptImages, from: string, par
 
 /** The values that {@link keepSql} wants. */
 export function keepValues(target: TargetTable, { restoreId }: KeptImages): readonly unknown[] {
-  return [restoreId, target.rootOid];
+  return [restoreId, target.oid];
 }
 
 const again = `on conflict (restore_id, target_oid, key) do update

@@ -20,12 +20,11 @@ export interface UndoTable {
   readonly gone: number;
 }
 
-/** Why a row is left as it is: changed or deleted since, referred to by another row, or refused by PostgreSQL. */
-export type LeftWhy = 'changed' | 'deleted' | 'referenced' | string;
 
 /** Rows that were left for one reason. */
 export interface LeftRows {
-  readonly why: LeftWhy;
+  /** `changed` or `deleted` since, `referenced` by other rows, `not tried`, or why PostgreSQL refuses. */
+  readonly why: string;
   readonly rows: number;
   /** Some of their keys, as text. */
   readonly keys: readonly (readonly string[])[];
@@ -49,7 +48,7 @@ export interface Reference {
   readonly referred: readonly string[];
 }
 
-/** Reads the tables of a restore of which changes are kept; the last one that was restored first. */
+/** Reads the tables of a restore of which changes are kept. */
 export async function readUndoTables(client: pg.Client, restoreId: string): Promise<UndoTable[]> {
   const { rows } = await client.query<UndoTable>(
     `select target_oid as oid, schema_name as schema, table_name as "table", key_columns as key, columns,
@@ -61,7 +60,7 @@ export async function readUndoTables(client: pg.Client, restoreId: string): Prom
   return rows;
 }
 
-/** Reads the foreign keys that refer to a table, its own among them. */
+/** Reads the foreign keys that refer to a table, its own and those of its partition tree among them. */
 export async function readReferences(client: pg.Client, oid: number): Promise<Reference[]> {
   const { rows } = await client.query<Reference>(
     `select n.nspname as schema, c.relname as "table",
@@ -74,11 +73,37 @@ export async function readReferences(client: pg.Client, oid: number): Promise<Re
      from pg_constraint k
      join pg_class c on c.oid = k.conrelid
      join pg_namespace n on n.oid = c.relnamespace
-     where k.contype = 'f' and k.confrelid = $1 and k.conparentid = 0
+     where k.contype = 'f' and k.conparentid = 0 and k.confrelid in (
+       select $1::oid
+       union select relid from pg_partition_ancestors($1::oid::regclass)
+       union select relid from pg_partition_tree($1::oid::regclass))
      order by 1, 2, k.conname`,
     [oid],
   );
   return rows;
+}
+
+/** How many rows of a table an undo has still to delete, and to bring back. */
+export async function countUndoRows(
+  client: pg.Client,
+  restoreId: string,
+  oid: number,
+): Promise<{ readonly inserted: number; readonly overwritten: number }> {
+  const { rows } = await client.query<{ inserted: number; overwritten: number }>(
+    `select count(*) filter (where before is null) as inserted, count(before) as overwritten
+     from thaw.undo_rows where restore_id = $1 and target_oid = $2`,
+    [restoreId, oid],
+  );
+  return rows[0] ?? { inserted: 0, overwritten: 0 };
+}
+
+/** Keeps other undos of a restore away for as long as this session lasts. @returns false where there is one */
+export async function lockUndo(client: pg.Client, restoreId: string): Promise<boolean> {
+  const { rows } = await client.query<{ locked: boolean }>(
+    'select pg_try_advisory_lock(hashtextextended($1, 0)) as locked',
+    [`thaw/undo/${restoreId}`],
+  );
+  return rows[0]?.locked ?? false;
 }
 
 /** Has the archives of a restore into a table count as restored no more: the next restore brings them again. */
@@ -117,11 +142,11 @@ export async function undoPage(client: pg.Client, scope: UndoScope, page: UndoPa
     `select key from thaw.undo_rows
      where restore_id = $1 and target_oid = $2 and ($3::text[] is null or key > $3)
      order by key limit $4`,
-    [restoreId, target.rootOid, page.after, page.limit],
+    [restoreId, target.oid, page.after, page.limit],
   );
   const last = rows.at(-1)?.key ?? null;
   if (last === null) return { last, undone: 0 };
-  const values = [restoreId, target.rootOid, page.after, last];
+  const values = [restoreId, target.oid, page.after, last];
   const sql = statements(scope);
   // Whoever refers to a row from now on waits, and whoever did before is seen by the next statement.
   await client.query(sql.lock, values);
@@ -135,7 +160,7 @@ export async function undoPage(client: pg.Client, scope: UndoScope, page: UndoPa
   await client.query(
     `update thaw.undo_tables set deleted = deleted + $3, brought_back = brought_back + $4, gone = gone + $5
      where restore_id = $1 and target_oid = $2`,
-    [restoreId, target.rootOid, ...counts],
+    [restoreId, target.oid, ...counts],
   );
   return { last, undone: counts.reduce((sum, count) => sum + count, 0) };
 }
@@ -160,7 +185,7 @@ export async function markRefused(
        select min(key) from thaw.undo_rows
        where restore_id = $1 and target_oid = $2 and ($3::text[] is null or key > $3))
      returning key`,
-    [restoreId, target.rootOid, after, why],
+    [restoreId, target.oid, after, why],
   );
   return rows[0]?.key ?? after;
 }
@@ -175,7 +200,7 @@ export async function readLeftRows(
   const { rows } = await client.query<LeftRows>(
     `select why, count(*) as rows, json_agg(key order by key) filter (where place <= $3) as keys
      from (
-       select coalesce(left_why, 'not yet') as why, key,
+       select coalesce(left_why, 'not tried') as why, key,
          row_number() over (partition by left_why order by key) as place
        from thaw.undo_rows where restore_id = $1 and target_oid = $2) as kept
      group by why order by why`,

@@ -15,6 +15,7 @@ import { askedTarget } from '../postgres/asked-target.ts';
 import { readTarget, type TargetTable } from '../postgres/catalog.ts';
 import { findEarlier } from '../postgres/ledger.ts';
 import { lockTimeout } from '../postgres/transaction.ts';
+import { unkeptNotices } from '../postgres/unkept-rows.ts';
 import { describeForeign } from '../restore/foreign.ts';
 import { passes } from '../restore/watermark.ts';
 import type { ObjectInfo, ObjectStore } from '../store/object-store.ts';
@@ -182,7 +183,9 @@ async function lookAt(
   const compared = await compareSchemas(thaw, { request, table, target, signal: job.signal }, async (refs) =>
     refs.filter(({ name }) => pending.has(archiveKey(folders[0] ?? '', name))),
   );
-  const notices = [...(made?.notices ?? []), ...target.notices, ...trusted.notices, ...compared.notices];
+  const unkept = found === null ? [] : await unkeptNotices(client, found, options);
+  const told = [...target.notices, ...unkept, ...trusted.notices, ...compared.notices];
+  const notices = [...(made?.notices ?? []), ...told];
   const reason = uncountable(target);
   if (!job.detectConflicts) return uncounted(notices);
   if (reason !== null) return uncounted([...notices, reason]);

@@ -29,6 +29,8 @@ export interface TableUndo {
   readonly target: TargetTable;
   readonly kept: UndoTable;
   readonly signal: AbortSignal;
+  /** Called after each transaction. */
+  readonly onProgress?: () => Promise<void>;
 }
 
 /**
@@ -40,7 +42,7 @@ export interface TableUndo {
  * @throws ThawError `SchemaIncompatible` where the table has other columns than it had
  */
 export async function undoTable(client: pg.Client, undo: TableUndo): Promise<number> {
-  const { restoreId, target, kept, signal } = undo;
+  const { restoreId, target, kept, signal, onProgress = async () => {} } = undo;
   checkColumns(target, kept);
   const references: readonly Reference[] = await readReferences(client, target.oid);
   const scope: UndoScope = { restoreId, target, key: kept.key, references };
@@ -59,6 +61,7 @@ export async function undoTable(client: pg.Client, undo: TableUndo): Promise<num
       undone += done.undone;
       after = done.last;
       limit = Math.min(limit * 2, mostRows);
+      await onProgress();
     } catch (raw) {
       const why = refusal(raw, target);
       // Which of them is refused is found by fewer at a time.
@@ -66,7 +69,7 @@ export async function undoTable(client: pg.Client, undo: TableUndo): Promise<num
       else after = await markRefused(client, scope, after, why);
     }
   }
-  await endUndo(client, restoreId, target.rootOid);
+  await endUndo(client, restoreId, target.oid);
   return undone;
 }
 

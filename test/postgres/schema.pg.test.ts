@@ -35,6 +35,8 @@ const all = [
   'restores',
   'schema_version',
   'targets',
+  'undo_rows',
+  'undo_tables',
   'watermarks',
 ];
 

@@ -1,0 +1,54 @@
+import type { Command } from 'commander';
+import { configPath } from '../config/environment.ts';
+import { loadConfig } from '../config/load-config.ts';
+import type { CommandContext } from './context.ts';
+import { withConfig } from './flags.ts';
+import { runUndo } from './undo-job.ts';
+
+interface UndoFlags {
+  readonly config?: string;
+  readonly database?: string;
+  readonly disableTriggers?: boolean;
+  readonly yes?: boolean;
+  readonly json?: boolean;
+}
+
+const details = `
+Rows that were changed since the restore are left as they are, and told by their keys; so are rows that others refer
+to. Triggers fire as they did for the restore.
+
+Examples:
+    thaw undo 20260104-052021-abc123
+    thaw undo 20260104-052021-abc123 --yes --json
+
+Exit codes: 0 all is as it was; 2 some rows were left; 1 it could not start or failed; 130 interrupted: what was
+undone stays so, and the same command goes on.`;
+
+/** `thaw undo`: takes a restore back. */
+export function addUndoCommand(program: Command, context: CommandContext): void {
+  withConfig(program.command('undo'))
+    .argument('<restore>', 'id of a restore that was done with --undoable')
+    .summary('take back what a restore with --undoable did')
+    .description(
+      'Deletes the rows that a restore inserted, and gives those that it overwrote what they had. Its archives no ' +
+        'longer count as restored.',
+    )
+    .option('--database <name>', 'only look in this database of the configuration')
+    .option('--disable-triggers', "keep the tables' triggers from firing")
+    .option('--yes', 'ask nothing')
+    .option('--json', 'print one JSON object and nothing else')
+    .addHelpText('after', details)
+    .action(async (restoreId: string, flags: UndoFlags) => {
+      const { env, printer } = context;
+      const config = await loadConfig(configPath(flags.config, env).value, env);
+      context.end(
+        await runUndo({
+          ...{ config, env, printer, restoreId },
+          database: flags.database ?? null,
+          disableTriggers: flags.disableTriggers === true,
+          yes: flags.yes === true,
+          json: flags.json === true,
+        }),
+      );
+    });
+}

@@ -44,6 +44,7 @@ import { runHook } from './run-hook.ts';
 import { surveyDatabase } from './survey-database.ts';
 import { swapDatabase } from './swap-database.ts';
 import { tallyLedger } from './tally-ledger.ts';
+import { undoRestore } from './undo-restore.ts';
 import { undoSwap } from './undo-swap.ts';
 import { unpackBase } from './unpack-base.ts';
 import { updateWatermark } from './update-watermark.ts';
@@ -117,6 +118,7 @@ export function createActivities(
     verifyCluster: verifyCluster(thaw),
     finishCluster: finishCluster(thaw),
     discardCluster: discardCluster(thaw),
+    undoRestore: undoRestore(thaw),
     writeExtract: writeExtract(thaw),
     recordExtract: recordExtract(control),
     writeSnapshot: writeSnapshot(thaw),

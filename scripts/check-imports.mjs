@@ -28,7 +28,7 @@ const rules = {
   'src/validate': { values: [...inner, 'src/config', 'src/load'] },
   'src/verify': { values: [...inner, 'src/config', 'src/load'] },
   'src/rejects': { values: [...inner, 'src/config', 'src/load'] },
-  'src/undo': { values: [...inner, 'src/config'] },
+  'src/undo': { values: inner },
   'src/export': { values: [...inner, 'src/load', 'src/validate'] },
   'src/control': { values: ['src/contract', 'src/postgres'] },
   'src/bundle': { values: [...inner, 'src/config', 'src/load', 'src/http'], types: ['src/control'] },

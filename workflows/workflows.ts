@@ -16,4 +16,5 @@ export { restoreDump } from './restore-dump.ts';
 export { restorePitr } from './restore-pitr.ts';
 export { restoreSystem } from './restore-system.ts';
 export { restoreTable } from './restore-table.ts';
+export { undoRestore } from './undo-restore.ts';
 // biome-ignore-end lint/performance/noBarrelFile: the bundler takes one entry file

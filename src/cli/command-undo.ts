@@ -2,20 +2,21 @@ import type { Command } from 'commander';
 import { configPath } from '../config/environment.ts';
 import { loadConfig } from '../config/load-config.ts';
 import type { CommandContext } from './context.ts';
-import { withConfig } from './flags.ts';
+import { type TemporalFlags, withConfig, withTemporal } from './flags.ts';
 import { runUndo } from './undo-job.ts';
 
-interface UndoFlags {
+interface UndoFlags extends TemporalFlags {
   readonly config?: string;
   readonly database?: string;
   readonly disableTriggers?: boolean;
+  readonly taskQueue?: string;
   readonly yes?: boolean;
   readonly json?: boolean;
 }
 
 const details = `
 Rows that were changed since the restore are left as they are, and told by their keys; so are rows that others refer
-to. Triggers fire as they did for the restore.
+to. Triggers fire as they did for the restore. With a Temporal cluster its workers do it, else this command.
 
 Examples:
     thaw undo 20260104-052021-abc123
@@ -26,7 +27,7 @@ undone stays so, and the same command goes on.`;
 
 /** `thaw undo`: takes a restore back. */
 export function addUndoCommand(program: Command, context: CommandContext): void {
-  withConfig(program.command('undo'))
+  withTemporal(withConfig(program.command('undo')))
     .argument('<restore>', 'id of a restore that was done with --undoable')
     .summary('take back what a restore with --undoable did')
     .description(
@@ -35,6 +36,10 @@ export function addUndoCommand(program: Command, context: CommandContext): void 
     )
     .option('--database <name>', 'only look in this database of the configuration')
     .option('--disable-triggers', "keep the tables' triggers from firing")
+    .option(
+      '--task-queue <name>',
+      'task queue of the workers in the cluster (THAW_TASK_QUEUE, default: thaw)',
+    )
     .option('--yes', 'ask nothing')
     .option('--json', 'print one JSON object and nothing else')
     .addHelpText('after', details)
@@ -43,7 +48,7 @@ export function addUndoCommand(program: Command, context: CommandContext): void 
       const config = await loadConfig(configPath(flags.config, env).value, env);
       context.end(
         await runUndo({
-          ...{ config, env, printer, restoreId },
+          ...{ config, env, printer, restoreId, flags },
           database: flags.database ?? null,
           disableTriggers: flags.disableTriggers === true,
           yes: flags.yes === true,

@@ -10,6 +10,7 @@ import type { RestoreState } from './progress.ts';
 import type { RestoreOptions, RestoreRequest, TableRequest } from './restore-request.ts';
 import type { SnapshotActivities } from './snapshot.ts';
 import type { SystemActivities } from './system-activities.ts';
+import type { UndoActivities } from './undo-request.ts';
 import type { WatermarkPosition, WatermarkUpdates } from './watermark.ts';
 
 /** What the activities of one table need to find their place: names only. */
@@ -221,7 +222,8 @@ export interface Activities
     ExtractActivities,
     PitrActivities,
     SnapshotActivities,
-    SystemActivities {
+    SystemActivities,
+    UndoActivities {
   /** Makes the tables that are not there from their archived schemas, as far as it can; `prepareTable` tells why not. */
   createTables(request: RestoreRequest): Promise<void>;
   /** Checks the request against the worker's own configuration and orders the tables. */

@@ -21,6 +21,7 @@ export const workflowTypes = {
   restoreSystem: 'restoreSystem',
   restorePitr: 'restorePitr',
   createSnapshot: 'createSnapshot',
+  undoRestore: 'undoRestore',
 } as const;
 
 /** Search attributes, all of type Keyword; a worker registers them when it starts. */
@@ -50,6 +51,11 @@ export function snapshotScheduleId(database: string, name: string): string {
 /** Workflow id of a snapshot that is taken. */
 export function snapshotWorkflowId(id: string): string {
   return `snapshot/${id}`;
+}
+
+/** Workflow id of what takes a restore back. */
+export function undoWorkflowId(restoreId: string): string {
+  return `undo/${restoreId}`;
 }
 
 /** Workflow id of a run of an extract. */

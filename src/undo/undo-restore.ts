@@ -1,11 +1,9 @@
 import type pg from 'pg';
-import { findDatabase } from '../config/database-config.ts';
-import type { ThawConfig } from '../config/thaw-config.ts';
 import type { HeldTarget } from '../contract/activities.ts';
 import type { TableError } from '../contract/outcome.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import type { UndoFailure } from '../contract/undo-request.ts';
 import { readTarget, type TargetTable } from '../postgres/catalog.ts';
-import { withDatabase } from '../postgres/connect-database.ts';
 import type { StoredRestore } from '../postgres/restores.ts';
 import { ensureSchema } from '../postgres/schema.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
@@ -23,15 +21,12 @@ import { undoTable } from './undo-table.ts';
 
 /** One undo of a restore. */
 export interface RestoreUndo {
-  readonly config: ThawConfig;
-  /** Where passwords are looked for. */
-  readonly env: NodeJS.ProcessEnv;
   readonly restore: StoredRestore;
   /** Triggers of the tables do not fire, whether or not they did for the restore. */
   readonly disableTriggers: boolean;
-  /** Keys told of rows that are left, at most, of each table and reason. */
-  readonly shownKeys: number;
   readonly signal: AbortSignal;
+  /** Called after each transaction, with how many rows it has undone. */
+  readonly onUndone?: (rows: number) => void;
 }
 
 /** What is to be undone of a table. */
@@ -60,44 +55,63 @@ export interface UndoneTable {
 }
 
 /** Tells what there is to be undone. @throws ThawError `InputInvalid` where the restore kept nothing for it */
-export async function extentOf(undo: RestoreUndo): Promise<UndoExtent[]> {
-  return withSession(undo, async (client) => {
-    const tables = await keptTables(client, undo);
-    const extents: UndoExtent[] = [];
-    for (const { oid, schema, table } of tables) {
-      const counts = await countUndoRows(client, undo.restore.request.restoreId, oid);
-      extents.push({ target: `${schema}.${table}`, ...counts });
-    }
-    return extents;
-  });
+export async function extentOf(client: pg.Client, restore: StoredRestore): Promise<UndoExtent[]> {
+  const extents: UndoExtent[] = [];
+  for (const { oid, schema, table } of await keptTables(client, restore)) {
+    const counts = await countUndoRows(client, restore.request.restoreId, oid);
+    extents.push({ target: `${schema}.${table}`, ...counts });
+  }
+  return extents;
 }
 
 /**
  * Undoes a restore: what it inserted is deleted, what it overwrote comes back, and what was changed since is
- * left and told. It may be broken off at any moment and asked for again.
+ * left and marked. It may be broken off at any moment and asked for again.
  *
- * @throws ThawError `InputInvalid` where the restore kept nothing for it; `TargetBusy` while a restore works on
- * one of the tables, or another undo. What is wrong with one table is in its report.
+ * @param client in no transaction
+ * @returns the tables that could not be undone, or not to their end
+ * @throws ThawError `InputInvalid` where the restore kept nothing for it; `TargetBusy` while another undo of it
+ * goes on; errors of the moment
  */
-export async function undoRestore(undo: RestoreUndo): Promise<UndoneTable[]> {
+export async function undoTables(client: pg.Client, undo: RestoreUndo): Promise<UndoFailure[]> {
   const { restoreId } = undo.restore.request;
-  return withSession(undo, async (client) => {
-    const tables = await keptTables(client, undo);
-    if (!(await lockUndo(client, restoreId))) {
-      throw new ThawError('TargetBusy', `restore ${restoreId} is being undone already.`, {
-        object: restoreId,
-        hint: 'Wait until the other `thaw undo` has ended.',
-      });
-    }
-    const work = new Undo(client, undo);
-    try {
-      await work.take(tables);
-      await work.run();
-      return await work.report(tables);
-    } finally {
-      await work.release();
-    }
-  });
+  const tables = await keptTables(client, undo.restore);
+  if (!(await lockUndo(client, restoreId))) {
+    throw new ThawError('TargetBusy', `restore ${restoreId} is being undone already.`, {
+      object: restoreId,
+      hint: 'Wait until the other `thaw undo` has ended.',
+    });
+  }
+  const work = new Undo(client, undo);
+  try {
+    await work.take(tables);
+    await work.run();
+    return work.failures;
+  } finally {
+    await work.release();
+  }
+}
+
+/**
+ * Tells what came of a restore's tables.
+ *
+ * @param failures of the last undo
+ * @param shownKeys of rows that are left, at most, for each table and reason
+ */
+export async function reportUndo(
+  client: pg.Client,
+  restoreId: string,
+  failures: readonly UndoFailure[],
+  shownKeys: number,
+): Promise<UndoneTable[]> {
+  const reports: UndoneTable[] = [];
+  for (const { oid, schema, table, deleted, broughtBack, gone } of await readUndoTables(client, restoreId)) {
+    const target = `${schema}.${table}`;
+    const left = await readLeftRows(client, restoreId, oid, shownKeys);
+    const error = failures.find((failure) => failure.target === target)?.error ?? null;
+    reports.push({ target, deleted, broughtBack, gone, left, error });
+  }
+  return reports;
 }
 
 /** A table that this undo holds. */
@@ -112,7 +126,8 @@ class Undo {
   readonly #undo: RestoreUndo;
   readonly #restoreId: string;
   readonly #holder: string;
-  readonly #errors = new Map<number, TableError>();
+  /** By `schema.table`. */
+  readonly #errors = new Map<string, TableError>();
   readonly #tables: HeldTable[] = [];
 
   constructor(client: pg.Client, undo: RestoreUndo) {
@@ -130,7 +145,7 @@ class Undo {
       const found = await this.#about(kept, () => readTarget(this.#client, schema, table));
       if (found === null) continue;
       if (found.oid !== oid) {
-        this.#errors.set(oid, replaced(kept));
+        this.#errors.set(nameOf(kept), replaced(kept));
         continue;
       }
       const target = { ...found, triggersDisabled: disableTriggers };
@@ -150,7 +165,7 @@ class Undo {
     for (let undone = 1; undone > 0; ) {
       undone = 0;
       for (const { kept, target, held } of this.#tables) {
-        if (this.#errors.has(kept.oid)) continue;
+        if (this.#errors.has(nameOf(kept))) continue;
         undone += (await this.#about(kept, () => this.#undoTable(kept, target, held))) ?? 0;
       }
     }
@@ -158,26 +173,18 @@ class Undo {
 
   async #undoTable(kept: UndoTable, target: TargetTable, held: HeldTarget): Promise<number> {
     const restoreId = this.#restoreId;
-    const { signal } = this.#undo;
+    const { signal, onUndone = () => {} } = this.#undo;
     // A restore that is asked for from now on brings again what is no longer there.
     await forgetArchives(this.#client, restoreId, target.rootOid);
-    const onProgress = () => renewLease(this.#client, this.#holder, held);
+    const onProgress = async (rows: number) => {
+      onUndone(rows);
+      await renewLease(this.#client, this.#holder, held);
+    };
     return undoTable(this.#client, { restoreId, target, kept, signal, onProgress });
   }
 
-  async report(tables: readonly UndoTable[]): Promise<UndoneTable[]> {
-    const counts = new Map(
-      (await readUndoTables(this.#client, this.#restoreId)).map((table) => [table.oid, table]),
-    );
-    const reports: UndoneTable[] = [];
-    for (const table of tables) {
-      const { oid, schema } = table;
-      const { deleted, broughtBack, gone } = counts.get(oid) ?? table;
-      const left = await readLeftRows(this.#client, this.#restoreId, oid, this.#undo.shownKeys);
-      const error = this.#errors.get(oid) ?? null;
-      reports.push({ target: `${schema}.${table.table}`, deleted, broughtBack, gone, left, error });
-    }
-    return reports;
+  get failures(): UndoFailure[] {
+    return [...this.#errors].map(([target, error]) => ({ target, error }));
   }
 
   async release(): Promise<void> {
@@ -187,21 +194,23 @@ class Undo {
     }
   }
 
-  /** Does something with a table; what fails is kept for its report, and null given. */
+  /** Does something with a table; what fails about it is kept for its report, and null given. @throws errors of the moment */
   async #about<Result>(kept: UndoTable, work: () => Promise<Result>): Promise<Result | null> {
     try {
       return await work();
     } catch (raw) {
       this.#undo.signal.throwIfAborted();
-      const { code, message, hint } = databaseError(raw, { object: `${kept.schema}.${kept.table}` });
-      this.#errors.set(kept.oid, { code, message, hint });
+      const error = databaseError(raw, { object: nameOf(kept) });
+      if (error.retryable) throw error;
+      const { code, message, hint } = error;
+      this.#errors.set(nameOf(kept), { code, message, hint });
       return null;
     }
   }
 }
 
-async function keptTables(client: pg.Client, { restore }: RestoreUndo): Promise<UndoTable[]> {
-  const { restoreId, options } = restore.request;
+async function keptTables(client: pg.Client, { request }: StoredRestore): Promise<UndoTable[]> {
+  const { restoreId, options } = request;
   await ensureSchema(client);
   const tables = await readUndoTables(client, restoreId);
   if (tables.length > 0 || options.undoable) return tables;
@@ -211,20 +220,14 @@ async function keptTables(client: pg.Client, { restore }: RestoreUndo): Promise<
   });
 }
 
+function nameOf({ schema, table }: UndoTable): string {
+  return `${schema}.${table}`;
+}
+
 function replaced({ schema, table }: UndoTable): TableError {
   return {
     code: 'TargetMissing',
     message: `${schema}.${table}: the table that was restored into is another one.`,
     hint: 'Give the table that was restored into its name again.',
   };
-}
-
-function withSession<Result>(
-  { config, env, restore }: RestoreUndo,
-  work: (client: pg.Client) => Promise<Result>,
-): Promise<Result> {
-  const { restoreId, database } = restore.request;
-  // An interrupt lets the transaction end that is under way, and the tables go.
-  const session = { applicationName: `thaw/undo-${restoreId}` };
-  return withDatabase(findDatabase(config, database), env, session, work);
 }

@@ -29,8 +29,8 @@ export interface TableUndo {
   readonly target: TargetTable;
   readonly kept: UndoTable;
   readonly signal: AbortSignal;
-  /** Called after each transaction. */
-  readonly onProgress?: () => Promise<void>;
+  /** Called after each transaction, with how many rows it has undone. */
+  readonly onProgress?: (rows: number) => Promise<void>;
 }
 
 /**
@@ -61,7 +61,7 @@ export async function undoTable(client: pg.Client, undo: TableUndo): Promise<num
       undone += done.undone;
       after = done.last;
       limit = Math.min(limit * 2, mostRows);
-      await onProgress();
+      await onProgress(done.undone);
     } catch (raw) {
       const why = refusal(raw, target);
       // Which of them is refused is found by fewer at a time.

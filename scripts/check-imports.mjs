@@ -40,6 +40,7 @@ const rules = {
       ...inner,
       'src/config',
       'src/load',
+      'src/undo',
       'src/control',
       'src/bundle',
       'src/dump',

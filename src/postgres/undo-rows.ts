@@ -138,6 +138,8 @@ export interface UndonePage {
  */
 export async function undoPage(client: pg.Client, scope: UndoScope, page: UndoPage): Promise<UndonePage> {
   const { restoreId, target } = scope;
+  // Without statistics of what is kept, the whole table would be read for each page.
+  await client.query('set local enable_seqscan = off; set local jit = off');
   const { rows } = await client.query<{ key: readonly string[] }>(
     `select key from thaw.undo_rows
      where restore_id = $1 and target_oid = $2 and ($3::text[] is null or key > $3)

@@ -73,7 +73,9 @@ test('a restore is taken back, but for what was changed since, and its archives 
   expect(await rows()).toEqual(['customer (1,mine)', 'customer (3,"archived 3")', 'order (2,1)', 'order (9,3)']);
 
   await thaw.pg.query('delete from orders');
-  const again = JSON.parse((await run('undo', restoreId, '--yes', '--json')).lines.join('\n'));
+  const { address, namespace, taskQueue } = thaw.temporal;
+  const cluster = ['--temporal-address', address, '--namespace', namespace, '--task-queue', taskQueue];
+  const again = JSON.parse((await run('undo', restoreId, '--yes', '--json', ...cluster)).lines.join('\n'));
   expect(again).toMatchObject({
     restoreId,
     tables: [

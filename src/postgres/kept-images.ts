@@ -41,10 +41,14 @@ export function undoKeyOf(target: TargetTable): readonly string[] {
     });
   }
   if (target.hasRowSecurity) {
-    throw new ThawError('SchemaIncompatible', `${object}: row-level security may hide rows that were changed.`, {
-      object,
-      hint: 'Connect as a user that it does not apply to, or restore without --undoable.',
-    });
+    throw new ThawError(
+      'SchemaIncompatible',
+      `${object}: row-level security may hide rows that were changed.`,
+      {
+        object,
+        hint: 'Connect as a user that it does not apply to, or restore without --undoable.',
+      },
+    );
   }
   const key = totalKey(target);
   if (key === null) {

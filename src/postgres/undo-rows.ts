@@ -20,7 +20,6 @@ export interface UndoTable {
   readonly gone: number;
 }
 
-
 /** Rows that were left for one reason. */
 export interface LeftRows {
   /** `changed` or `deleted` since, `referenced` by other rows, `not tried`, or why PostgreSQL refuses. */
@@ -106,6 +105,11 @@ export async function lockUndo(client: pg.Client, restoreId: string): Promise<bo
   return rows[0]?.locked ?? false;
 }
 
+/** Lets the planner know how many rows are kept, without which it compares each of a page with each of the table. */
+export async function analyzeUndoRows(client: pg.Client): Promise<void> {
+  await client.query('analyze thaw.undo_rows');
+}
+
 /** Has the archives of a restore into a table count as restored no more: the next restore brings them again. */
 export async function forgetArchives(client: pg.Client, restoreId: string, oid: number): Promise<void> {
   await client.query(
@@ -138,8 +142,6 @@ export interface UndonePage {
  */
 export async function undoPage(client: pg.Client, scope: UndoScope, page: UndoPage): Promise<UndonePage> {
   const { restoreId, target } = scope;
-  // Without statistics of what is kept, the whole table would be read for each page.
-  await client.query('set local enable_seqscan = off; set local jit = off');
   const { rows } = await client.query<{ key: readonly string[] }>(
     `select key from thaw.undo_rows
      where restore_id = $1 and target_oid = $2 and ($3::text[] is null or key > $3)

@@ -7,6 +7,7 @@ import { holdForMerge } from '../postgres/merge-hold.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
 import { inTransaction } from '../postgres/transaction.ts';
 import {
+  analyzeUndoRows,
   ChangedByTrigger,
   endUndo,
   markRefused,
@@ -46,6 +47,7 @@ export async function undoTable(client: pg.Client, undo: TableUndo): Promise<num
   checkColumns(target, kept);
   const references: readonly Reference[] = await readReferences(client, target.oid);
   const scope: UndoScope = { restoreId, target, key: kept.key, references };
+  await analyzeUndoRows(client);
   let [undone, limit] = [0, mostRows];
   for (let after: readonly string[] | null = null; ; ) {
     signal.throwIfAborted();

@@ -70,7 +70,12 @@ test('a restore is taken back, but for what was changed since, and its archives 
       ...['public.orders:', '  Deleted: 2', '  Brought back: 0', '  Left, changed: 1: 2'],
     ],
   });
-  expect(await rows()).toEqual(['customer (1,mine)', 'customer (3,"archived 3")', 'order (2,1)', 'order (9,3)']);
+  expect(await rows()).toEqual([
+    'customer (1,mine)',
+    'customer (3,"archived 3")',
+    'order (2,1)',
+    'order (9,3)',
+  ]);
 
   await thaw.pg.query('delete from orders');
   const { address, namespace, taskQueue } = thaw.temporal;

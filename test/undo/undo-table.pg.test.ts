@@ -74,29 +74,35 @@ async function left(restoreId: string) {
 const numbers = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, place) => from + place);
 
-test.each(['overwrite', 'skip', 'fail'] as const)('a restore with %s is undone to the last bit', async (conflictStrategy) => {
-  const table = `exact_${conflictStrategy}`;
-  const isThere = conflictStrategy === 'fail' ? 1000 : 0;
-  await site.pg.query(
-    `create table ${table} (
+test.each(['overwrite', 'skip', 'fail'] as const)(
+  'a restore with %s is undone to the last bit',
+  async (conflictStrategy) => {
+    const table = `exact_${conflictStrategy}`;
+    const isThere = conflictStrategy === 'fail' ? 1000 : 0;
+    await site.pg.query(
+      `create table ${table} (
        id bigint generated always as identity primary key, amount numeric, span interval, bounds int[],
        doc json, code char(4), doubled numeric generated always as (amount * 2) stored);
      insert into ${table} (id, amount, span, bounds, doc, code) overriding system value values
        (${isThere + 1}, 1.00, '1 mon -30 days', '[0:1]={1,2}', '{"a" : 1, "a":2}', 'x'),
        (${isThere + 2}, null, '24:00:00', '{}', null, '')`,
-  );
-  const before = await rows(table);
-  const records = (amount: string) => numbers(1, 300).map((id) => ({ id, amount, code: 'y', span: '1 day', bounds: [3] }));
-  const second = conflictStrategy === 'fail' ? [{ id: 900, amount: '2' }] : records('2.0');
-  const restoreId = await restored(table, [records('1.0'), second], { conflictStrategy, batchSize: 120 });
-  expect(await rows(table)).not.toEqual(before);
+    );
+    const before = await rows(table);
+    const records = (amount: string) =>
+      numbers(1, 300).map((id) => ({ id, amount, code: 'y', span: '1 day', bounds: [3] }));
+    const second = conflictStrategy === 'fail' ? [{ id: 900, amount: '2' }] : records('2.0');
+    const restoreId = await restored(table, [records('1.0'), second], { conflictStrategy, batchSize: 120 });
+    expect(await rows(table)).not.toEqual(before);
 
-  expect(await undo(restoreId)).toBe(conflictStrategy === 'overwrite' ? 300 : conflictStrategy === 'skip' ? 298 : 301);
+    expect(await undo(restoreId)).toBe(
+      conflictStrategy === 'overwrite' ? 300 : conflictStrategy === 'skip' ? 298 : 301,
+    );
 
-  expect(await rows(table)).toEqual(before);
-  expect(await undo(restoreId)).toBe(0);
-  expect(await rows(table)).toEqual(before);
-});
+    expect(await rows(table)).toEqual(before);
+    expect(await undo(restoreId)).toBe(0);
+    expect(await rows(table)).toEqual(before);
+  },
+);
 
 test('rows are found by a key that is checked late, and in partitions', async () => {
   await site.pg.query(
@@ -151,7 +157,12 @@ test('what others changed between two archives comes back, and what PostgreSQL r
     `create table twice (id int primary key, note text, code text unique);
      insert into twice values (1, 'first', 'a'), (2, 'first', 'b')`,
   );
-  const restoreId = await restored('twice', [numbers(1, 2).map((id) => ({ id, note: 'archived', code: `c${id}` }))], {}, 'twice');
+  const restoreId = await restored(
+    'twice',
+    [numbers(1, 2).map((id) => ({ id, note: 'archived', code: `c${id}` }))],
+    {},
+    'twice',
+  );
   await site.pg.query(`update twice set note = 'between' where id = 1`);
   await restored('twice', [[{ id: 1, note: 'again', code: 'c1' }]], {}, 'twice');
   await site.pg.query(`insert into twice values (9, 'other', 'b')`);
@@ -173,7 +184,12 @@ test('triggers fire, and keep a row from coming back as another one, unless they
        begin new.touched := old.touched + 1; return new; end $$;
      create trigger touch before update on stamped for each row execute function touch()`,
   );
-  const restoreId = await restored('stamped', [[{ id: 1, note: 'archived' }, { id: 2, note: 'archived' }]]);
+  const restoreId = await restored('stamped', [
+    [
+      { id: 1, note: 'archived' },
+      { id: 2, note: 'archived' },
+    ],
+  ]);
   expect(await rows('stamped')).toEqual(['(1,archived,6)', '(2,archived,0)']);
 
   expect(await undo(restoreId)).toBe(1);
@@ -232,7 +248,9 @@ async function killOnceItWaits(name: string): Promise<void> {
 }
 
 test('a table whose rows could not be found again is refused, and one that was altered', async () => {
-  await site.pg.query('create table keyless (id int, note text); create table altered (id int primary key, note text)');
+  await site.pg.query(
+    'create table keyless (id int, note text); create table altered (id int primary key, note text)',
+  );
   const restore = await site.restore('keyless', { undoable: true });
   batch += 1;
   const load = restore.load([await site.archive(batch, [{ id: 1, note: 'a' }])], 0);

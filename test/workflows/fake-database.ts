@@ -23,6 +23,7 @@ import type { ArchiveFailure } from '../../src/contract/outcome.ts';
 import type { PitrActivities } from '../../src/contract/pitr.ts';
 import type { SnapshotActivities } from '../../src/contract/snapshot.ts';
 import type { SystemActivities } from '../../src/contract/system-activities.ts';
+import type { UndoActivities } from '../../src/contract/undo-request.ts';
 import { addTallies, emptyTally } from '../../src/restore/tally.ts';
 
 /** Rows that every archive of the fake holds. */
@@ -76,6 +77,7 @@ export class FakeDatabase {
     | keyof ExtractActivities
     | keyof SystemActivities
     | keyof PitrActivities
+    | keyof UndoActivities
     | keyof SnapshotActivities
   > {
     return {

@@ -34,6 +34,7 @@ const all = [
   'rejected_rows',
   'restores',
   'schema_version',
+  'snapshot_foreign_keys',
   'targets',
   'undo_rows',
   'undo_tables',

@@ -92,6 +92,8 @@ beforeAll(async () => {
 });
 
 beforeEach(async () => {
+  // What a test that failed has left open would have this one wait for its locks.
+  await owner.query('rollback');
   await session.client.query(rowsSql);
 });
 

@@ -167,6 +167,7 @@ describe('settings', () => {
       columns: null,
       renamedColumns: {},
       disableTriggers: false,
+      undoable: false,
       unrestorable: 'fail',
       infinity: 'keep',
       rowsFrom: null,

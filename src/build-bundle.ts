@@ -1,4 +1,4 @@
 /** The last step of the build: bundles the workflows once, so that no worker has to when it starts. */
-import { writeWorkflowBundle } from './workflow-bundle.ts';
+import { buildWorkflowBundle } from './workflow-bundle.ts';
 
-await writeWorkflowBundle();
+await buildWorkflowBundle();

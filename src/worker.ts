@@ -6,6 +6,7 @@ import {
   type NativeConnectionOptions,
   Runtime,
   Worker,
+  type WorkflowBundleOption,
 } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { createActivities } from '../activities/create-activities.ts';
@@ -27,6 +28,8 @@ export interface WorkerOptions {
   readonly namespace: string;
   readonly taskQueue: string;
   readonly logger: Logger;
+  /** The code of the workflows. @default what `workflowBundle` gives */
+  readonly bundle?: WorkflowBundleOption;
   /** Called once it polls for work. */
   readonly onReady?: () => void;
   /** Further interceptors of activities, around all that Thaw has itself. */
@@ -74,7 +77,7 @@ export async function runWorker(options: WorkerOptions): Promise<void> {
 }
 
 async function createWorker(
-  { namespace, taskQueue, logger, interceptors = [] }: WorkerOptions,
+  { namespace, taskQueue, logger, bundle, interceptors = [] }: WorkerOptions,
   connection: NativeConnection,
   thaw: ThawContext,
   control: WorkerControl,
@@ -84,7 +87,7 @@ async function createWorker(
     connection,
     namespace,
     taskQueue,
-    workflowBundle: await workflowBundle(),
+    workflowBundle: bundle ?? (await workflowBundle()),
     activities: { ...createActivities(thaw, control, searchAttributes, new OpenedBundles(thaw.store)) },
     interceptors: {
       activity: [...interceptors, failureInterceptor].map((inbound) => () => ({ inbound })),

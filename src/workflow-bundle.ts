@@ -18,11 +18,16 @@ export async function workflowBundle(): Promise<WorkflowBundleOption> {
 }
 
 /** Bundles the workflows for workers to come; a part of the build. */
-export async function writeWorkflowBundle(): Promise<void> {
-  const { code } = await bundle();
-  await writeFile(`${bundleFile}.new`, code);
+export async function buildWorkflowBundle(): Promise<void> {
+  await writeWorkflowBundle(`${bundleFile}.new`);
   await rename(`${bundleFile}.new`, bundleFile);
   await writeFile(versionFile, sdkVersion());
+}
+
+/** Bundles the workflows as they are now into a file. */
+export async function writeWorkflowBundle(file: string): Promise<void> {
+  const { code } = await bundle();
+  await writeFile(file, code);
 }
 
 async function bundle() {

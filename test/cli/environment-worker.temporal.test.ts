@@ -2,7 +2,7 @@ import pino from 'pino';
 import { expect, it } from 'vitest';
 import { loadServices } from '../../src/config/load-services.ts';
 import { runWorker } from '../../src/worker.ts';
-import { testTemporal } from '../harness/temporal.ts';
+import { testBundle, testTemporal } from '../harness/temporal.ts';
 
 it('a worker runs by the environment alone, without a config.yaml', async () => {
   const env = { ARGUS_DB_PASSWORD: 'x', BACKUP_DIR: '/var/backups/opareta' };
@@ -13,6 +13,7 @@ it('a worker runs by the environment alone, without a config.yaml', async () => 
   let isReady = false;
   await runWorker({
     ...{ config, env, namespace, taskQueue, connection: { address } },
+    bundle: testBundle(),
     logger: pino({ level: 'silent' }),
     onReady: () => {
       isReady = true;

@@ -5,10 +5,13 @@ import type { TestProject } from 'vitest/node';
 import { tryLock } from '../../src/stack/lock.ts';
 import { endLeftover } from '../../src/stack/process.ts';
 import { type Stack, startStack } from '../../src/stack/stack.ts';
+import { writeWorkflowBundle } from '../../src/workflow-bundle.ts';
 
 /** Where the servers of this run are; tests read it through postgres.ts, s3.ts and temporal.ts. */
 export interface StackAddresses {
   readonly temporalAddress: string;
+  /** File with the code of the workflows: to bundle it takes each test file seconds. */
+  readonly workflowBundle: string;
   /** Connection string of the database `postgres`, as superuser. */
   readonly postgresUrl: string;
   readonly s3: {
@@ -45,7 +48,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
     log: (line) => process.stderr.write(`test stack: ${line}\n`),
   });
   const abandon = killOnExit(stack);
-  project.provide('stack', addresses(stack, folder));
+  const workflowBundle = path.join(folder, 'workflow-bundle.js');
+  await writeWorkflowBundle(workflowBundle);
+  project.provide('stack', { ...addresses(stack), workflowBundle, folder });
   return async () => {
     abandon();
     await stack.stop();
@@ -64,13 +69,12 @@ function killOnExit(stack: Stack): () => void {
   return () => process.off('exit', kill).off('SIGINT', end).off('SIGTERM', end);
 }
 
-function addresses(stack: Stack, folder: string): StackAddresses {
+function addresses(stack: Stack): Omit<StackAddresses, 'workflowBundle' | 'folder'> {
   const { endpoint, region, accessKeyId, secretAccessKey } = stack.s3;
   return {
     temporalAddress: stack.temporal.address,
     postgresUrl: stack.postgres.url('postgres'),
     s3: { endpoint, region, accessKeyId, secretAccessKey },
-    folder,
   };
 }
 

@@ -16,7 +16,7 @@ import {
 import { runWorker } from '../../src/worker.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
 import { createTestBucket, type TestBucket } from './s3.ts';
-import { type TestTemporal, testTemporal } from './temporal.ts';
+import { type TestTemporal, testBundle, testTemporal } from './temporal.ts';
 
 /** Everything that a restore needs, real, for one test file: database, bucket, task queue, worker in this process. */
 export interface TestThaw {
@@ -136,6 +136,7 @@ async function startTestWorker(
       connection: { address: temporal.address },
       namespace: temporal.namespace,
       taskQueue: temporal.taskQueue,
+      bundle: testBundle(),
       logger: pino({ level: 'silent' }),
       onReady: resolve,
       signal: stopping.signal,

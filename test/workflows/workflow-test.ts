@@ -1,13 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Client, Connection, type WorkflowExecutionInfo } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
-import {
-  DefaultLogger,
-  NativeConnection,
-  Runtime,
-  Worker,
-  type WorkflowBundleOption,
-} from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { expect } from 'vitest';
 import { RestoreClient } from '../../src/client/restore-client.ts';
 import { restoreWorkflowId, targetWorkflowId } from '../../src/contract/names.ts';
@@ -17,7 +11,7 @@ import {
   type RestoreOptions,
   type RestoreRequest,
 } from '../../src/contract/restore-request.ts';
-import { workflowBundle } from '../../src/workflow-bundle.ts';
+import { testBundle } from '../harness/temporal.ts';
 import { FakeDatabase } from './fake-database.ts';
 import { recordsHistories, writeHistory } from './history-file.ts';
 
@@ -48,7 +42,6 @@ export interface WorkflowTest {
   close(): Promise<void>;
 }
 
-let bundle: Promise<WorkflowBundleOption> | null = null;
 let installed = false;
 
 /**
@@ -63,7 +56,6 @@ export async function startWorkflowTest(
   activities: object = {},
 ): Promise<WorkflowTest> {
   quietRuntime();
-  bundle ??= workflowBundle();
   const unique = randomBytes(4).toString('hex');
   const taskQueue = `workflows-${unique}`;
   const fake = new FakeDatabase();
@@ -73,7 +65,7 @@ export async function startWorkflowTest(
     connection,
     taskQueue,
     identity: 'worker',
-    workflowBundle: await bundle,
+    workflowBundle: testBundle(),
     activities: { ...fake.activities(), ...activities },
     maxCachedWorkflows,
     maxHeartbeatThrottleInterval: '100ms',

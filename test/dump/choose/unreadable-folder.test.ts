@@ -3,32 +3,40 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { ServiceConfig } from '../../../src/config/thaw-config.ts';
-import { chooseDump } from '../../../src/dump/choose/choose-dump.ts';
-import { FolderStore } from '../../../src/store/folder-store.ts';
-
-// Whoever runs the tests may be root, who may read everything.
-vi.mock('node:fs/promises', async (original) => {
-  const real = await original<typeof import('node:fs/promises')>();
-  const readdir = (path: string, ...rest: []) =>
-    path.includes('/lost+found')
-      ? Promise.reject(Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' }))
-      : real.readdir(path, ...rest);
-  return { ...real, readdir };
-});
+import type { chooseDump as ChooseDump } from '../../../src/dump/choose/choose-dump.ts';
+import type { FolderStore } from '../../../src/store/folder-store.ts';
 
 let root: string;
 let store: FolderStore;
+let chooseDump: typeof ChooseDump;
 
 beforeAll(async () => {
+  // Whoever runs the tests may be root, who may read everything.
+  vi.doMock('node:fs/promises', async (original) => {
+    const real = await original<typeof import('node:fs/promises')>();
+    const readdir = (path: string, ...rest: []) =>
+      path.includes('/lost+found')
+        ? Promise.reject(Object.assign(new Error('EACCES: permission denied'), { code: 'EACCES' }))
+        : real.readdir(path, ...rest);
+    return { ...real, readdir };
+  });
+  // Test files share their modules; only what is imported from here on has the one in its place.
+  vi.resetModules();
+  ({ chooseDump } = await import('../../../src/dump/choose/choose-dump.ts'));
+  const folders = await import('../../../src/store/folder-store.ts');
   root = await mkdtemp(join(tmpdir(), 'thaw-unreadable-'));
   await mkdir(join(root, 'lost+found'));
   await mkdir(join(root, 'z'));
   await writeFile(join(root, 'argus_20231201_020000.sql.gz'), 'x');
   await writeFile(join(root, 'z', 'argus_20231202_020000.sql.gz'), 'x');
-  store = new FolderStore({ kind: 'folder', path: root, prefix: '' });
+  store = new folders.FolderStore({ kind: 'folder', path: root, prefix: '' });
 });
 
-afterAll(() => rm(root, { recursive: true }));
+afterAll(async () => {
+  vi.doUnmock('node:fs/promises');
+  vi.resetModules();
+  await rm(root, { recursive: true });
+});
 
 const service: ServiceConfig = {
   name: 'argus',

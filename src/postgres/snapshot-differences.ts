@@ -5,6 +5,7 @@ import type { TargetColumn, TargetTable } from './catalog.ts';
 import { qualifiedName, quoteIdentifier } from './identifier.ts';
 import { isPlain } from './keys.ts';
 import { rowsOf } from './merge-sql.ts';
+import { isComparedAsText } from './tenant-value.ts';
 
 /** A table and the rows that a snapshot has of it. */
 export interface StagedTable {
@@ -178,7 +179,7 @@ export function isOf(target: TargetTable, tenant: TenantPart, table: string): st
     });
   }
   // Without a cast, which would cut 'abcd' to the 'abc' of a varchar(3): another tenant.
-  return `${table}.${quoteIdentifier(column.name)} = $1`;
+  return `${table}.${quoteIdentifier(column.name)} = $1${isComparedAsText(column.baseTypeName) ? '::text' : ''}`;
 }
 
 /**

@@ -31,8 +31,10 @@ export async function makeSnapshotStage(
 ): Promise<void> {
   await dropSnapshotStage(client, schema);
   const tables = targets.map((target) => {
-    const columns = stageColumns(target).map(({ name, typeName }) => `${quoteIdentifier(name)} ${typeName}`);
-    return `create unlogged table ${qualifiedName(schema, stageName(target))} (${columns.join(', ')})`;
+    const columns = stageColumns(target).map(({ name }) => quoteIdentifier(name));
+    // Types and collations come along: of two collations PostgreSQL would not know which one compares.
+    return `create unlogged table ${qualifiedName(schema, stageName(target))} as
+      select ${columns.join(', ')} from ${qualifiedName(target.schema, target.table)} with no data`;
   });
   await client.query([`create schema ${quoteIdentifier(schema)}`, ...tables].join(';\n'));
 }

@@ -8,7 +8,7 @@ export interface TableFacts extends SnapshotTableName {
   readonly kind: 'table' | 'partitioned table';
   readonly key: readonly string[] | null;
   readonly columns: readonly (SnapshotColumn & {
-    /** The type without modifier, as a cast takes it that cuts nothing off. */
+    /** The type without domains and modifier, whose checks and bounds a cast would apply. */
     readonly castType: string;
   })[];
   readonly foreignKeys: readonly SnapshotForeignKey[];
@@ -67,7 +67,15 @@ const factsSql = `
     coalesce((select json_agg(json_build_object(
         'name', a.attname,
         'type', format_type(a.atttypid, a.atttypmod),
-        'castType', format_type(a.atttypid, -1),
+        'castType', (
+          with recursive type as (
+            select t.oid, t.typtype, t.typbasetype from pg_type t where t.oid = a.atttypid
+            union all
+            select t.oid, t.typtype, t.typbasetype from type join pg_type t on t.oid = type.typbasetype
+            where type.typtype = 'd'
+          )
+          select format_type(oid, -1) from type where typtype <> 'd'
+        ),
         'notNull', a.attnotnull,
         'default', case when a.attgenerated = '' then pg_get_expr(d.adbin, d.adrelid) end,
         'identity', case a.attidentity when 'a' then 'always' when 'd' then 'by default' end,

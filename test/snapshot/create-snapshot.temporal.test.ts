@@ -81,7 +81,15 @@ const zoo = `
   create table tenants.orders (id int primary key, tenant varchar(40) not null);
   insert into tenants.orders values (1, 'a'), (2, 'b'), (3, 'a'' or ''1''=''1'), (4, 'A'), (5, 'a ');
   create table tenants.codes (id int, tenant char(3));
-  insert into tenants.codes values (1, 'a'), (2, 'abc')`;
+  insert into tenants.codes values (1, 'a'), (2, 'abc');
+  create domain tenants.short as varchar(3);
+  create domain tenants.shorter as tenants.short;
+  create table tenants.cut (id int, tenant tenants.shorter);
+  insert into tenants.cut values (1, 'a'), (2, 'abc');
+  create table tenants.named (id int, tenant name);
+  insert into tenants.named values (1, 'a'), (2, repeat('n', 63));
+  create table tenants.letters (id int, tenant "char");
+  insert into tenants.letters values (1, 'a'), (2, 'n')`;
 
 function request(changes: Partial<CreateSnapshotRequest> = {}): CreateSnapshotRequest {
   const input = {
@@ -234,12 +242,19 @@ test('only rows of the tenant are taken, whatever its name is made of', async ()
     const manifest = await manifestOf(asked.id);
     expect([manifest.tenant, summary.tenant]).toEqual([asked.tenant, asked.tenant]);
     const ids = async (table: string) => (await rowsOf(manifest, table)).map(({ id }) => id);
-    return [await ids('orders'), await ids('codes')];
+    return [
+      await ids('orders'),
+      await ids('codes'),
+      await ids('cut'),
+      await ids('named'),
+      await ids('letters'),
+    ];
   };
-  expect(await idsOf('a')).toEqual([['1'], ['1']]);
-  expect(await idsOf("a' or '1'='1")).toEqual([['3'], []]);
-  // A cast to char(3) or varchar(40) would cut the value down to another tenant's.
-  expect(await idsOf(`abcd`)).toEqual([[], []]);
+  expect(await idsOf('a')).toEqual([['1'], ['1'], ['1'], ['1'], ['1']]);
+  expect(await idsOf("a' or '1'='1")).toEqual([['3'], [], [], [], []]);
+  // A cast to char(3) or varchar(40), a domain over one, name or "char" would cut the value down to another tenant's.
+  expect(await idsOf(`abcd`)).toEqual([[], [], [], [], []]);
+  expect(await idsOf('n'.repeat(64))).toEqual([[], [], [], [], []]);
   const without = request({ tenant: { column: 'tenant', value: 'a' } });
   await expect(snapshots.take(without)).rejects.toMatchObject({ code: 'SchemaIncompatible' });
   const wrong = request({
@@ -272,7 +287,7 @@ test('of one that is cancelled nothing is left, and one that is there is not rep
   const written = await thaw.bucket.keys(folderOf(asked.id));
   await expect(snapshots.take(asked)).rejects.toMatchObject({ code: 'InputInvalid' });
   expect(await thaw.bucket.keys(folderOf(asked.id))).toEqual(written);
-  expect(written).toHaveLength(5);
+  expect(written).toHaveLength(11);
 });
 
 test('commands take, list, show, expire and delete snapshots', async () => {
@@ -285,7 +300,7 @@ test('commands take, list, show, expire and delete snapshots', async () => {
   const first = await create('--schema', 'tenants', '--keep', '30d', '--name', 'before the change');
   expect(first).toMatchObject({ exitCode: 0, stderr: expect.stringMatching(/^Snapshot \d{8}-/) });
   const kept = JSON.parse(first.stdout);
-  expect(kept).toMatchObject({ name: 'before the change', type: 'manual', createdBy: 'ada', totalRows: 7 });
+  expect(kept).toMatchObject({ name: 'before the change', type: 'manual', createdBy: 'ada', totalRows: 13 });
   expect(Date.parse(kept.expiresAt) - Date.parse(kept.createdAt)).toBe(30 * 86_400_000);
   const second = JSON.parse(
     (await create('--table', 'tenants.orders', '--where', "tenant=a' or '1'='1")).stdout,
@@ -293,7 +308,7 @@ test('commands take, list, show, expire and delete snapshots', async () => {
   expect(second).toMatchObject({ totalRows: 1, expiresAt: null });
   expect((await listed()).snapshots.map(({ id }) => id)).toEqual([second.id, kept.id]);
   const shown = await thawHere(['snapshot', 'show', kept.id], env);
-  expect(shown.stdout).toMatch(/tenants\.orders +5\n.*2 tables, 7 rows/s);
+  expect(shown.stdout).toMatch(/tenants\.orders +5\n.*5 tables, 13 rows/s);
   // As if it had been taken with a shorter time to be kept.
   const manifest = await manifestOf(kept.id);
   const past = { ...manifest, expiresAt: '2026-01-01T00:00:00.000Z' };

@@ -38,7 +38,7 @@ beforeAll(async () => {
   store = new FolderStore({ kind: 'folder', path: folder, prefix: '' });
   await client.query(`
     create schema "Other Place";
-    create table items (id bigint generated always as identity primary key, name text not null, amount numeric,
+    create table items (id bigint generated always as identity primary key, name text collate "C" not null, amount numeric,
       twice numeric generated always as (amount * 2) stored, at timestamptz, span interval, tags text[], doc jsonb,
       blob bytea, _batch_id text);
     insert into items (name, amount, at, span, tags, doc, blob, _batch_id)
@@ -80,9 +80,22 @@ async function rowsOf(table: string, columns: readonly string[]): Promise<string
   return rows.map(({ row }) => row);
 }
 
+/** Columns with all that a comparison of two of them depends on. */
+async function columnsOf(table: string, columns: readonly string[]): Promise<unknown[]> {
+  const { rows } = await client.query(
+    `select attname, format_type(atttypid, atttypmod), attcollation::regcollation::text from pg_attribute
+     where attrelid = $1::regclass and attname = any ($2::text[]) order by attnum`,
+    [table, columns],
+  );
+  return rows;
+}
+
 async function expectStaged(staged: readonly StagedRows[]): Promise<void> {
   for (const { target, stage, columns, rows } of staged) {
     const own = columns.map(({ name }) => name);
+    expect(await columnsOf(qualifiedName(stage.schema, stage.table), own)).toEqual(
+      await columnsOf(qualifiedName(target.schema, target.table), own),
+    );
     const found = await rowsOf(qualifiedName(stage.schema, stage.table), own);
     expect(found).toEqual(await rowsOf(qualifiedName(target.schema, target.table), own));
     expect(found).toHaveLength(rows);

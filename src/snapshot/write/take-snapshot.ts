@@ -25,6 +25,7 @@ import {
   type TableFacts,
 } from '../../postgres/snapshot-tables.ts';
 import { databaseError } from '../../postgres/sqlstate.ts';
+import { isComparedAsText } from '../../postgres/tenant-value.ts';
 import { withLockTimeout } from '../../postgres/transaction.ts';
 import { digestOfParts, manifestText } from '../container/manifest.ts';
 import { manifestName, partMetadataName, partName, snapshotFolder } from '../container/snapshot-keys.ts';
@@ -190,8 +191,9 @@ async function tenantOf(
       hint: 'Leave the table out, or --where: without the column nobody knows whose its rows are.',
     });
   }
+  const castType = isComparedAsText(column.castType) ? 'text' : column.castType;
   try {
-    await checkTenant(client, column.castType);
+    await checkTenant(client, castType);
   } catch (error) {
     const { code, sqlstate } = databaseError(error, { object: nameOf(table) });
     if (code !== 'RowRejected') throw error;
@@ -200,7 +202,7 @@ async function tenantOf(
       hint: 'Give a value as PostgreSQL reads it for the column.',
     });
   }
-  return { column: tenant.column, castType: column.castType };
+  return { column: tenant.column, castType };
 }
 
 function manifestOf({ taking, moment, written }: Reading, facts: readonly TableFacts[]): SnapshotManifest {

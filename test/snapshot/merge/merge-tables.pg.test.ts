@@ -66,15 +66,21 @@ test('only rows of the tenant change, whatever its value says', async () => {
   expect(await rowsOf(client, 'notes')).toEqual(['(a,1,new)', '(b,1,b)']);
 });
 
-test('a value that is too long for the column is no tenant', async () => {
+test.each([
+  ['varchar(3)', 'abc', 'abcd'],
+  ['cut', 'abc', 'abcd'],
+  ['name', 'n'.repeat(63), 'n'.repeat(64)],
+  ['"char"', 'a', 'abcd'],
+])('a value that is too long for a column of type %s is no tenant', async (type, there, value) => {
   await client.query(`
-    create table notes (id int primary key, tenant varchar(3));
+    create domain cut as varchar(3);
+    create table notes (id int primary key, tenant ${type});
     create table stage.notes (like notes);
-    insert into notes values (1, 'abc')`);
-  const tables = [await stagedTable(client, 'notes', { tenant: { column: 'tenant', value: 'abcd' } })];
+    insert into notes values (1, '${there}')`);
+  const tables = [await stagedTable(client, 'notes', { tenant: { column: 'tenant', value } })];
   const changes = await inTransaction(client, () => mergeTables(client, tables));
   expect(changes).toMatchObject([{ deleted: 0 }]);
-  expect(await rowsOf(client, 'notes')).toEqual(['(1,abc)']);
+  expect(await rowsOf(client, 'notes')).toEqual([`(1,${there})`]);
 });
 
 test('a row of another tenant that has the key is left as it is, and fails the whole', async () => {

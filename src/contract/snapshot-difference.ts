@@ -1,4 +1,4 @@
-import type { SnapshotTableName, SnapshotTableResult } from './snapshot.ts';
+import type { SnapshotTableName } from './snapshot.ts';
 
 /** What a restore does to a row of the live table. */
 export const differenceKinds = ['insert', 'update', 'delete'] as const;
@@ -16,21 +16,4 @@ export interface SnapshotDifference extends SnapshotTableName {
   readonly before: RowText | null;
   /** The row as the snapshot has it; null: it is not there. */
   readonly after: RowText | null;
-}
-
-/** A difference in a preview: with its values only where they were asked for. */
-export type DifferenceSample = Pick<SnapshotDifference, 'kind' | 'key'> &
-  Partial<Pick<SnapshotDifference, 'before' | 'after'>>;
-
-/** What a restore would do to a table. */
-export interface TablePreview extends SnapshotTableResult {
-  /** Some differences of each kind. */
-  readonly samples: readonly DifferenceSample[];
-}
-
-/** What a restore would do. */
-export interface SnapshotPreview {
-  readonly tables: readonly TablePreview[];
-  /** For `SnapshotRequest.ifUnchanged`. */
-  readonly ifUnchanged: string;
 }

@@ -76,7 +76,8 @@ export async function noteChosen(
 }
 
 /**
- * Leaves of the differences those that were chosen, each exactly as it was then.
+ * Leaves of the differences those that were chosen, each exactly as it was then. Of equal rows of a table without a
+ * key, as many are left as were chosen.
  *
  * @returns how many of those chosen are no difference any more, or another one
  */
@@ -87,17 +88,20 @@ export async function keepChosen(
 ): Promise<number> {
   // By a digest, since arrays with NULL in them find each other by no index and no hash.
   const digest = 'md5(row(kind, key, before, after)::text)';
+  const copy = `row_number() over (partition by ${digest})`;
   const { rows } = await client.query<{ count: number }>(
     `with found as materialized (
-       select place, ${digest} as digest from (${describedQuery(differences, differences.table)}) as described
+       select place, ${digest} as digest, ${copy} as copy
+       from (${describedQuery(differences, differences.table)}) as described
      ), wanted as materialized (
-       select distinct ${digest} as digest from ${chosen}
+       select distinct ${digest} as digest, ${differences.key === null ? copy : '1'} as copy from ${chosen}
      ), other as (
        delete from ${differences.table} as change using found
-       where change.ctid = found.place and not exists (select from wanted where wanted.digest = found.digest)
+       where change.ctid = found.place
+         and not exists (select from wanted where wanted.digest = found.digest and wanted.copy = found.copy)
      )
      select count(*) as count from wanted
-     where not exists (select from found where found.digest = wanted.digest)`,
+     where not exists (select from found where found.digest = wanted.digest and found.copy = wanted.copy)`,
   );
   return rows[0]?.count ?? 0;
 }

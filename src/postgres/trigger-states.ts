@@ -35,6 +35,12 @@ export async function readTriggerStates(client: pg.Client, targetOid: number): P
   return rows;
 }
 
+/** Those of {@link readTriggerStates} that fire in ordinary sessions. */
+export async function readFiringTriggers(client: pg.Client, targetOid: number): Promise<TriggerState[]> {
+  const states = await readTriggerStates(client, targetOid);
+  return states.filter(({ state }) => state === 'O' || state === 'A');
+}
+
 /** Sets triggers, in this order: what is set of a partitioned table is set of its partitions as well. */
 export async function setTriggerStates(client: pg.Client, states: readonly TriggerState[]): Promise<void> {
   for (const { schema, table, name, state } of states) {

@@ -1,6 +1,7 @@
 import { JsonNumber, JsonObject, type JsonValue } from '../../archive/json-value.ts';
 import type { ArchivedColumn } from '../../archive/metadata.ts';
 import { formatBytes, formatCount } from '../../restore/format.ts';
+import { printable } from '../../restore/printable.ts';
 import type { ArchivePeek, PeekedValue } from './archive-peek.ts';
 
 /** What is seen of an archive, for people. */
@@ -69,16 +70,6 @@ function valueLines(values: readonly PeekedValue[]): string[] {
 function pairLines(pairs: readonly (readonly [string, string])[]): string[] {
   const width = Math.max(0, ...pairs.map(([name]) => printable(name).length));
   return pairs.map(([name, text]) => `  ${printable(name).padEnd(width)}  ${printable(text)}`);
-}
-
-/** Control characters of C1 and line separators stand in JSON as they are, and would act on a terminal. */
-const unprintable = /[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu;
-
-function printable(text: string): string {
-  return text.replaceAll(
-    unprintable,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 /** What is seen of an archive, as one JSON object. Numbers keep all their digits; NaN and Infinity are strings. */

@@ -8,8 +8,8 @@ import { aboutObject, tableName } from './staged-check.ts';
 /**
  * Leaves of the differences of tables those that were chosen.
  *
- * @throws ThawError `InputInvalid` for a table that is not among them; `SchemaIncompatible` for one without a key;
- * `ConflictFound` where one is no difference any more, or another one: its row was changed meanwhile
+ * @throws ThawError `InputInvalid` for a table that is not among them; `ConflictFound` where one is no difference any
+ * more, or another one: its row was changed meanwhile; it names all tables that have such
  */
 export async function chooseDifferences(
   client: pg.Client,
@@ -25,14 +25,15 @@ export async function chooseDifferences(
     for (const [name, theirs] of byTable(some)) {
       const one = byName.get(name);
       if (one === undefined) throw notRestored(theirs[0]);
-      if (one.differences.key === null) throw noKey(one.differences);
       await aboutTable(one.differences, () => noteChosen(client, one.list, one.differences, theirs));
     }
   }
+  const changed: string[] = [];
   for (const { differences, list } of lists) {
-    const changed = await aboutTable(differences, () => keepChosen(client, list, differences));
-    if (changed > 0) throw changedMeanwhile(differences, changed);
+    const rows = await aboutTable(differences, () => keepChosen(client, list, differences));
+    if (rows > 0) changed.push(`${tableName(differences.staged.target)} (${rows})`);
   }
+  if (changed.length > 0) throw changedMeanwhile(changed);
 }
 
 function byTable(some: readonly SnapshotDifference[]): Map<string, SnapshotDifference[]> {
@@ -63,22 +64,13 @@ function notRestored(difference: SnapshotDifference | undefined): ThawError {
   });
 }
 
-function noKey({ staged }: Differences): ThawError {
-  const object = tableName(staged.target);
-  return new ThawError('SchemaIncompatible', `${object}: it has no key, so its rows cannot be chosen.`, {
-    object,
-    stage: 'merge',
-    hint: 'Take the marks of this table away, or restore it as a whole with overwrite.',
-  });
-}
-
-function changedMeanwhile({ staged }: Differences, rows: number): ThawError {
-  const object = tableName(staged.target);
+function changedMeanwhile(tables: readonly string[]): ThawError {
+  const names = tables.join(', ');
   return new ThawError(
     'ConflictFound',
-    `${object}: ${rows} of the marked rows have changed since the diff.`,
+    `Marked rows have changed since the diff, or are not there: ${names}.`,
     {
-      object,
+      object: names,
       stage: 'merge',
       hint: 'Nothing was restored. Write the diff again, and mark what to take.',
     },

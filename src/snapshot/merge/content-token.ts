@@ -3,35 +3,75 @@ import type pg from 'pg';
 import { ThawError } from '../../contract/thaw-error.ts';
 import type { StagedTable } from '../../postgres/snapshot-differences.ts';
 import { readContentMark } from '../../postgres/table-content.ts';
+import { tableName } from './staged-check.ts';
+
+/** Bytes that the token has of each table: two contents share them by chance once in 2^64. */
+const markBytes = 8;
 
 /**
- * What tells the content of tables, or of the tenant's part of them, from any later one.
+ * What tells the content of tables, or of the tenant's part of them, from any later one: a mark of which tables they
+ * are, and one of each, so that it is known which of them has changed.
  *
  * @throws what PostgreSQL answers, raw
  */
 export async function contentToken(client: pg.Client, tables: readonly StagedTable[]): Promise<string> {
-  const marks: string[] = [];
-  for (const staged of tables) {
-    const { target, tenant } = staged;
+  const ordered = inOrder(tables);
+  const marks = [markOf(ordered.map(nameAndPart))];
+  for (const staged of ordered) {
     const { rows, sum } = await readContentMark(client, staged);
-    marks.push(JSON.stringify([target.schema, target.table, target.oid, tenant, rows, sum]));
+    marks.push(markOf([staged.target.oid, rows, sum]));
   }
-  return createHash('sha256').update(marks.sort().join('\n')).digest('hex');
+  return Buffer.concat(marks).toString('base64url');
 }
 
 /**
- * Refuses tables that were changed since their token was taken.
+ * Refuses tables that were changed since their token was taken, and names them.
  *
- * @throws ThawError `ConflictFound`
+ * @throws ThawError `ConflictFound`; `InputInvalid` for a token of other tables, or of another part of them
  */
 export async function refuseChanged(
   client: pg.Client,
   tables: readonly StagedTable[],
   token: string,
 ): Promise<void> {
-  if ((await contentToken(client, tables)) === token) return;
-  throw new ThawError('ConflictFound', 'Tables of the snapshot have changed since the preview.', {
+  const told = marksOf(token);
+  const now = marksOf(await contentToken(client, tables));
+  if (told.length !== now.length || told[0] !== now[0]) throw otherTables();
+  const changed = inOrder(tables).filter((_, place) => told[place + 1] !== now[place + 1]);
+  if (changed.length === 0) return;
+  const names = changed.map(({ target }) => tableName(target)).join(', ');
+  throw new ThawError('ConflictFound', `Changed since the preview: ${names}.`, {
+    object: names,
     stage: 'merge',
     hint: 'Nothing was restored. Preview again, of the same tables, and restore with the token that it gives.',
+  });
+}
+
+/** By name, as a preview and its restore may have them in another order. */
+function inOrder(tables: readonly StagedTable[]): StagedTable[] {
+  return [...tables].sort((a, b) => (nameAndPart(a) < nameAndPart(b) ? -1 : 1));
+}
+
+function nameAndPart({ target, tenant }: StagedTable): string {
+  return JSON.stringify([target.schema, target.table, tenant && [tenant.column, tenant.value]]);
+}
+
+function markOf(facts: readonly unknown[]): Buffer {
+  return createHash('sha256').update(JSON.stringify(facts)).digest().subarray(0, markBytes);
+}
+
+function marksOf(token: string): string[] {
+  const bytes = Buffer.from(token, 'base64url');
+  const count = Math.ceil(bytes.length / markBytes);
+  return Array.from({ length: count }, (_, place) =>
+    bytes.subarray(place * markBytes, (place + 1) * markBytes).toString('hex'),
+  );
+}
+
+function otherTables(): ThawError {
+  return new ThawError('InputInvalid', '--if-unchanged: its token is of other tables, or of another part.', {
+    object: '--if-unchanged',
+    stage: 'merge',
+    hint: 'Nothing was restored. Preview the same tables, with the same --where, and use the token that it gives.',
   });
 }

@@ -6,20 +6,14 @@ import type { TargetTable } from '../../postgres/catalog.ts';
 import { checkLateKeysAtOnce } from '../../postgres/insert-all.ts';
 import { lockTables } from '../../postgres/lock-tables.ts';
 import { holdTriggers } from '../../postgres/merge-hold.ts';
-import {
-  countDifferences,
-  countRemaining,
-  type Differences,
-  findDifferences,
-  type StagedTable,
-} from '../../postgres/snapshot-differences.ts';
+import { countRemaining, type Differences, type StagedTable } from '../../postgres/snapshot-differences.ts';
 import { deleteSurplus, insertMissing, updateChanged } from '../../postgres/snapshot-merge.ts';
 import { isSqlState, sqlState } from '../../postgres/sqlstate.ts';
 import type { TakenKey } from '../../postgres/taken-keys.ts';
 import { holdForeignKeys, putBackForeignKeys } from '../order/held-keys.ts';
-import { chooseDifferences } from './choose-differences.ts';
 import { refuseChanged } from './content-token.ts';
-import { aboutObject, checkStaged, tableName } from './staged-check.ts';
+import { changedRows, type FoundDifferences, findChanges } from './found-differences.ts';
+import { aboutObject, tableName } from './staged-check.ts';
 
 /** How tables are merged, and what is told of it. */
 export interface MergeOptions {
@@ -33,13 +27,6 @@ export interface MergeOptions {
   onMerged?(changes: SnapshotTableResult): void;
   /** Foreign keys are about to be taken off; to be written down on a connection of its own. */
   onKeysTaken?(keys: readonly TakenKey[]): Promise<void>;
-}
-
-/** A table, what differs in it, and how many rows are to differ when it is merged. */
-interface Found {
-  readonly differences: Differences;
-  readonly changes: SnapshotTableResult;
-  readonly remaining: number;
 }
 
 const all = 'the tables of the snapshot';
@@ -71,9 +58,9 @@ export async function mergeTables(
   for (const target of targets) {
     releases.push(await aboutObject(tableName(target), () => keepTriggersOff(client, target)));
   }
-  const found = await findAll(client, tables, chosen);
+  const found = await findChanges(client, tables, chosen);
   for (const { changes } of found) onFound?.(changes);
-  const isChanged = found.some(({ changes }) => rowsOf(changes) > 0);
+  const isChanged = found.some(({ changes }) => changedRows(changes) > 0);
   const keys = isChanged
     ? await holdForeignKeys(client, targets, async (taken) => onKeysTaken?.(taken))
     : null;
@@ -93,36 +80,6 @@ export async function mergeTables(
   if (keys !== null) await putBackForeignKeys(client, keys);
   for (const release of releases) await aboutObject(all, release);
   return found.map(({ changes }) => changes);
-}
-
-async function findAll(
-  client: pg.Client,
-  tables: readonly StagedTable[],
-  chosen: AsyncIterable<readonly SnapshotDifference[]> | null,
-): Promise<Found[]> {
-  const lists: Differences[] = [];
-  const totals: number[] = [];
-  for (const [place, staged] of tables.entries()) {
-    await aboutObject(tableName(staged.target), async () => {
-      await checkStaged(client, staged);
-      const differences = await findDifferences(client, staged, place);
-      lists.push(differences);
-      totals.push(rowsOf(await countDifferences(client, differences)));
-    });
-  }
-  if (chosen !== null) await chooseDifferences(client, lists, chosen);
-  const found: Found[] = [];
-  for (const [place, differences] of lists.entries()) {
-    const changes = await aboutObject(tableName(differences.staged.target), () =>
-      countDifferences(client, differences),
-    );
-    found.push({ differences, changes, remaining: (totals[place] ?? 0) - rowsOf(changes) });
-  }
-  return found;
-}
-
-function rowsOf({ inserted, updated, deleted }: SnapshotTableResult): number {
-  return inserted + updated + deleted;
 }
 
 /** Does one step with a table, which leaves nothing where it fails. */
@@ -161,7 +118,7 @@ async function keepTriggersOff(client: pg.Client, target: TargetTable): Promise<
   }
 }
 
-async function verify(client: pg.Client, { differences, remaining }: Found): Promise<void> {
+async function verify(client: pg.Client, { differences, remaining }: FoundDifferences): Promise<void> {
   if ((await countRemaining(client, differences)) === remaining) return;
   const object = tableName(differences.staged.target);
   throw new ThawError('VerificationFailed', `${object}: it did not become what the snapshot says.`, {

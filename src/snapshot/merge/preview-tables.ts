@@ -1,13 +1,18 @@
 import type pg from 'pg';
+import type { SnapshotDifference } from '../../contract/snapshot-difference.ts';
 import type {
   DifferenceSample,
-  SnapshotDifference,
+  HeldKey,
   SnapshotPreview,
   TablePreview,
-} from '../../contract/snapshot-difference.ts';
-import { countDifferences, findDifferences, type StagedTable } from '../../postgres/snapshot-differences.ts';
+} from '../../contract/snapshot-preview.ts';
+import { findDifferences, type StagedTable } from '../../postgres/snapshot-differences.ts';
 import { readDifferences, sampleDifferences } from '../../postgres/snapshot-rows.ts';
+import { readFiringTriggers } from '../../postgres/trigger-states.ts';
+import { planForeignKeys } from '../order/held-keys.ts';
+import { type PlannedKey, planLocks } from '../order/key-plan.ts';
 import { contentToken } from './content-token.ts';
+import { changedRows, type FoundDifferences, findChanges } from './found-differences.ts';
 import { aboutObject, checkStaged, tableName } from './staged-check.ts';
 
 /** What a preview tells of the rows. */
@@ -16,38 +21,53 @@ export interface PreviewOptions {
   readonly samples?: number;
   /** Tells their values, not only their keys. @default false */
   readonly values?: boolean;
+  /** The only differences that the restore takes; null: all. */
+  readonly chosen?: AsyncIterable<readonly SnapshotDifference[]> | null;
 }
+
+const all = 'the tables of the snapshot';
 
 /**
  * Tells what a merge of staged tables would do, at one moment, and changes nothing: neither triggers nor foreign
  * keys nor unique indexes of rows that stay are asked.
  *
  * @param client in no transaction
+ * @param tables parents of foreign keys first
  * @throws ThawError
  */
 export async function previewTables(
   client: pg.Client,
   tables: readonly StagedTable[],
-  { samples = 5, values = false }: PreviewOptions = {},
+  { samples = 5, values = false, chosen = null }: PreviewOptions = {},
 ): Promise<SnapshotPreview> {
   return atOneMoment(client, async () => {
+    const found = await findChanges(client, tables, chosen);
     const previews: TablePreview[] = [];
-    for (const [place, staged] of tables.entries()) {
-      await aboutObject(tableName(staged.target), async () => {
-        await checkStaged(client, staged);
-        const differences = await findDifferences(client, staged, place);
-        const counts = await countDifferences(client, differences);
-        const sampled = await sampleDifferences(client, differences, samples);
-        previews.push({ ...counts, samples: sampled.map((difference) => sampleOf(difference, values)) });
-      });
-    }
-    const token = await aboutObject('the tables of the snapshot', () => contentToken(client, tables));
-    return { tables: previews, ifUnchanged: token };
+    for (const one of found) previews.push(await previewTable(client, one, { samples, values }));
+    return aboutObject(all, async () => {
+      const isChanged = previews.some((preview) => changedRows(preview) > 0);
+      const targets = tables.map(({ target }) => target);
+      const keys = isChanged ? await planForeignKeys(client, targets) : [];
+      return {
+        tables: previews,
+        foreignKeys: keys.map(heldKey),
+        locks: planLocks(targets, keys),
+        ifUnchanged: await contentToken(client, tables),
+      };
+    });
   });
 }
 
+/** How a diff is written. */
+export interface DiffOptions {
+  /** Told before the first difference what the tables are known by: for `SnapshotRequest.ifUnchanged`. */
+  onToken(ifUnchanged: string): Promise<void>;
+  /** Takes differences, some hundreds at a time. */
+  onDifferences(differences: readonly SnapshotDifference[]): Promise<void>;
+}
+
 /**
- * Gives every difference of staged tables, as they are at one moment, some hundreds at a time, and changes nothing.
+ * Gives every difference of staged tables, as they are at one moment, and changes nothing.
  *
  * @param client in no transaction
  * @throws ThawError
@@ -55,14 +75,15 @@ export async function previewTables(
 export async function diffTables(
   client: pg.Client,
   tables: readonly StagedTable[],
-  take: (differences: readonly SnapshotDifference[]) => Promise<void>,
+  { onToken, onDifferences }: DiffOptions,
 ): Promise<void> {
   await atOneMoment(client, async () => {
+    await onToken(await aboutObject(all, () => contentToken(client, tables)));
     for (const [place, staged] of tables.entries()) {
       await aboutObject(tableName(staged.target), async () => {
         await checkStaged(client, staged);
         const differences = await findDifferences(client, staged, place);
-        for await (const some of readDifferences(client, differences)) await take(some);
+        for await (const some of readDifferences(client, differences)) await onDifferences(some);
       });
     }
   });
@@ -78,6 +99,32 @@ async function atOneMoment<Result>(client: pg.Client, work: () => Promise<Result
   }
 }
 
+async function previewTable(
+  client: pg.Client,
+  { differences, changes }: FoundDifferences,
+  { samples, values }: { readonly samples: number; readonly values: boolean },
+): Promise<TablePreview> {
+  const { target } = differences.staged;
+  return aboutObject(tableName(target), async () => {
+    const sampled = await sampleDifferences(client, differences, samples);
+    const triggers = await readFiringTriggers(client, target.oid);
+    return {
+      ...changes,
+      samples: sampled.map((difference) => sampleOf(difference, values)),
+      triggers: [...new Set(triggers.map(({ name }) => name))],
+    };
+  });
+}
+
 function sampleOf({ kind, key, before, after }: SnapshotDifference, values: boolean): DifferenceSample {
   return values ? { kind, key, before, after } : { kind, key };
+}
+
+function heldKey({ key: { name, child, parent }, hold }: PlannedKey): HeldKey {
+  return {
+    name,
+    table: { schema: child.schema, table: child.table },
+    refersTo: { schema: parent.schema, table: parent.table },
+    hold,
+  };
 }

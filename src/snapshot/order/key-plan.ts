@@ -1,28 +1,12 @@
+import type { KeyHold, PlannedLock } from '../../contract/snapshot-preview.ts';
 import type { TableName } from '../../postgres/foreign-keys.ts';
 import type { FoundTable, TouchingKey } from '../../postgres/snapshot-foreign-keys.ts';
 import { nameOf } from './table-order.ts';
-
-/** How a foreign key is kept from standing in the way of a merge. */
-export type KeyHold =
-  /** It is checked at the end, as it was declared that it may be. */
-  | 'deferred'
-  /** Likewise, after it was altered so that it may be. */
-  | 'made deferrable'
-  /** It would delete or change rows by itself, or refuse at once, which nothing defers: dropped, and added again. */
-  | 'taken off';
 
 /** A key, and how it is held. */
 export interface PlannedKey {
   readonly key: TouchingKey;
   readonly hold: KeyHold;
-}
-
-/** A lock that a merge takes, and holds to its end. */
-export interface PlannedLock {
-  readonly table: TableName;
-  /** `share row exclusive` lets others read; `access exclusive` has them wait. */
-  readonly lock: 'share row exclusive' | 'access exclusive';
-  readonly why: string;
 }
 
 /**

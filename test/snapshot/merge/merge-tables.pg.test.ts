@@ -1,8 +1,10 @@
 import { Readable } from 'node:stream';
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { StagedTable } from '../../../src/postgres/snapshot-differences.ts';
 import { inTransaction } from '../../../src/postgres/transaction.ts';
-import { differenceLine, readMarked } from '../../../src/snapshot/merge/marked-differences.ts';
+import { differenceLine, headerLine } from '../../../src/snapshot/merge/difference-file.ts';
+import { openMarked } from '../../../src/snapshot/merge/marked-differences.ts';
 import { mergeTables } from '../../../src/snapshot/merge/merge-tables.ts';
 import { diffTables, previewTables } from '../../../src/snapshot/merge/preview-tables.ts';
 import { openSession, type Session } from '../../postgres/session.ts';
@@ -166,22 +168,42 @@ test('the newer row wins; a tie, a NULL and what only the table has stay', async
 test('a preview tells each difference and changes nothing; its token holds until a row changes', async () => {
   await client.query(`
     create table items (id int primary key, seat int unique, fine boolean, code char(3));
+    create table others (id int primary key, item int constraint ofItem references items on delete cascade);
+    create function refuse() returns trigger language plpgsql as 'begin raise exception ''fired''; end';
+    create trigger off before delete on items for each row execute function refuse();
+    create trigger fires after delete on items for each row execute function refuse();
+    alter table items disable trigger off;
     create table stage.items (like items);
+    create table stage.others (like others);
     insert into items values (1, 1, true, 'a'), (2, 2, true, 'b'), (3, 3, null, 'c');
     insert into stage.items values (1, 2, true, 'a'), (2, 1, true, 'b'), (4, null, false, 'd')`);
-  const tables = [await stagedTable(client, 'items')];
+  const tables = [await stagedTable(client, 'items'), await stagedTable(client, 'others')];
   const counts = { schema: 'public', table: 'items', inserted: 1, updated: 2, deleted: 1, unchanged: 0 };
+  const none = { schema: 'public', table: 'others', inserted: 0, updated: 0, deleted: 0, unchanged: 0 };
   const keysOnly = await previewTables(client, tables, { samples: 1 });
-  expect(keysOnly.tables).toEqual([
-    {
-      ...counts,
-      samples: [
-        { kind: 'delete', key: { id: '3' } },
-        { kind: 'insert', key: { id: '4' } },
-        { kind: 'update', key: { id: '1' } },
-      ],
-    },
-  ]);
+  expect(keysOnly).toMatchObject({
+    tables: [
+      {
+        ...counts,
+        triggers: ['fires'],
+        samples: [
+          { kind: 'delete', key: { id: '3' } },
+          { kind: 'insert', key: { id: '4' } },
+          { kind: 'update', key: { id: '1' } },
+        ],
+      },
+      { ...none, triggers: [], samples: [] },
+    ],
+    foreignKeys: [
+      {
+        ...{ name: 'ofitem', hold: 'taken off' },
+        table: { schema: 'public', table: 'others' },
+        refersTo: { schema: 'public', table: 'items' },
+      },
+    ],
+    locks: [{ table: { table: 'items' }, lock: 'access exclusive' }, { table: { table: 'others' } }],
+  });
+  expect(JSON.stringify(keysOnly)).not.toContain('before');
   const { tables: previews, ifUnchanged } = await previewTables(client, tables, { values: true });
   expect(previews[0]?.samples.slice(0, 2)).toEqual([
     {
@@ -198,48 +220,103 @@ test('a preview tells each difference and changes nothing; its token holds until
     },
   ]);
   expect(await rowsOf(client, 'items')).toEqual(['(1,1,t,"a  ")', '(2,2,t,"b  ")', '(3,3,,"c  ")']);
-  const merge = () => inTransaction(client, () => mergeTables(client, tables, { ifUnchanged }));
+  const merge = (of = tables) => inTransaction(client, () => mergeTables(client, of, { ifUnchanged }));
   await client.query("update items set code = 'x' where id = 1");
-  await expect(merge()).rejects.toMatchObject({ code: 'ConflictFound' });
-  await client.query("update items set code = 'a' where id = 1");
-  expect(await merge()).toEqual([counts]);
+  await expect(merge()).rejects.toMatchObject({ code: 'ConflictFound', object: 'public.items' });
+  await client.query("update items set code = 'a' where id = 1; insert into others values (1, 1)");
+  await expect(merge()).rejects.toMatchObject({ code: 'ConflictFound', object: 'public.others' });
+  await client.query('delete from others');
+  await expect(merge(tables.slice(0, 1))).rejects.toMatchObject({ code: 'InputInvalid' });
+  // In whatever order they are given.
+  expect(await merge([...tables].reverse())).toEqual([none, counts]);
   expect(await rowsOf(client, 'items')).toEqual(await rowsOf(client, 'stage.items'));
+  expect(await previewTables(client, tables)).toMatchObject({
+    foreignKeys: [],
+    locks: [{ lock: 'share row exclusive' }, { lock: 'share row exclusive' }],
+  });
 });
+
+/** The lines of a diff, those that are to be taken marked. */
+async function markedLines(tables: readonly StagedTable[], take: (line: string) => boolean): Promise<string> {
+  const header = { database: 'd', source: { kind: 'stored', id: 's' }, tenant: null } as const;
+  let text = '';
+  await diffTables(client, tables, {
+    onToken: async (ifUnchanged) => {
+      text += headerLine({ ...header, ifUnchanged });
+    },
+    onDifferences: async (differences) => {
+      for (const difference of differences) text += differenceLine(difference);
+    },
+  });
+  return text
+    .split('\n')
+    .map((line) => (take(line) ? line.replace('"take":false', '"take":true') : line))
+    .join('\n');
+}
+
+async function mergeMarked(tables: readonly StagedTable[], text: string) {
+  const { marked } = await openMarked(Readable.from([Buffer.from(text)]));
+  return inTransaction(client, () => mergeTables(client, tables, { chosen: marked }));
+}
 
 test('marked differences alone are taken, and none when one of them has changed', async () => {
   await client.query(`
-    create table items (id int primary key, note text);
+    create table items (id int primary key, note text, "__proto__" text, "take" text);
     create table stage.items (like items);
-    insert into items values (1, 'a'), (2, 'b'), (3, 'c'), (5, 'e');
-    insert into stage.items values (1, 'A'), (2, E'\\u2028"B'), (4, null), (5, 'e')`);
+    insert into items values (1, 'a', 'p', ''), (2, 'b', 'p', '"take":false'), (3, 'c', 'p', ''), (5, 'e', 'p', '');
+    insert into stage.items values (1, 'A', 'p', ''), (2, E'\\u2028"\\u009bB\\u202e', 'P', '"take":false'), (4, null, 'p', ''),
+      (5, 'e', 'p', '')`);
   const tables = [await stagedTable(client, 'items')];
-  let text = '';
-  await diffTables(client, tables, async (differences) => {
-    for (const difference of differences) text += differenceLine(difference);
-  });
   const mark = (...ids: number[]) =>
-    text
-      .split('\n')
-      .map((line) =>
-        ids.some((id) => line.includes(`"key":{"id":"${id}"}`))
-          ? line.replace('"take":false', '"take":true')
-          : line,
-      )
-      .join('\n');
-  const merge = (marked: string) => {
-    const chosen = readMarked(Readable.from([Buffer.from(marked)]));
-    return inTransaction(client, () => mergeTables(client, tables, { chosen }));
-  };
-  expect(await merge(mark(2, 3))).toEqual([
-    { schema: 'public', table: 'items', inserted: 0, updated: 1, deleted: 1, unchanged: 3 },
+    markedLines(tables, (line) => ids.some((id) => line.includes(`"key":{"id":"${id}"}`)));
+  const [one, two, four] = [await mark(1, 4), await mark(2, 3), await mark(4)];
+  expect(two).toContain(
+    '"kind":"update","schema":"public","table":"items","key":{"id":"2"},"changed":["note","__proto__"]',
+  );
+  expect(two).toContain('"\\u2028\\"\\u009bB\\u202e"');
+  const counts = { schema: 'public', table: 'items' };
+  expect(
+    await previewTables(client, tables, {
+      chosen: (await openMarked(Readable.from([Buffer.from(two)]))).marked,
+    }),
+  ).toMatchObject({ tables: [{ inserted: 0, updated: 1, deleted: 1, unchanged: 3 }] });
+  expect(await mergeMarked(tables, two)).toEqual([
+    { ...counts, inserted: 0, updated: 1, deleted: 1, unchanged: 3 },
   ]);
-  expect(await rowsOf(client, 'items')).toEqual(['(1,a)', '(2,"\u2028""B")', '(5,e)']);
+  const left = ['(2,"\u2028""\u009bB\u202e",P,"""take"":false")', '(5,e,p,"")'];
+  expect(await rowsOf(client, 'items')).toEqual(['(1,a,p,"")', ...left]);
   await client.query("update items set note = 'later' where id = 1");
-  await expect(merge(mark(1, 4))).rejects.toMatchObject({ code: 'ConflictFound' });
-  await expect(merge(mark(3))).rejects.toMatchObject({ code: 'ConflictFound' });
-  await expect(merge(`${mark(4)}{"take": true}`)).rejects.toMatchObject({ code: 'InputInvalid', line: 5 });
-  await merge(mark(4));
-  expect(await rowsOf(client, 'items')).toEqual(['(1,later)', '(2,"\u2028""B")', '(4,)', '(5,e)']);
+  await expect(mergeMarked(tables, one)).rejects.toMatchObject({
+    code: 'ConflictFound',
+    message: expect.stringContaining('public.items (1)'),
+  });
+  await expect(mergeMarked(tables, two)).rejects.toMatchObject({ code: 'ConflictFound' });
+  await expect(mergeMarked(tables, `${four}{"take": true}`)).rejects.toMatchObject({
+    code: 'InputInvalid',
+    line: 6,
+  });
+  await expect(mergeMarked(tables, four.slice(four.indexOf('\n') + 1))).rejects.toMatchObject({ line: 1 });
+  await mergeMarked(tables, four);
+  expect(await rowsOf(client, 'items')).toEqual(['(1,later,p,"")', left[0], '(4,,p,"")', left[1]]);
+});
+
+test('of equal rows of a table without a key as many are taken as are marked', async () => {
+  await client.query(`
+    create table log (what text);
+    create table stage.log (like log);
+    insert into log values ('gone'), ('gone'), ('gone'), ('same');
+    insert into stage.log values ('same'), ('new'), ('new')`);
+  const tables = [await stagedTable(client, 'log')];
+  const seen = new Map<string, number>();
+  const text = await markedLines(tables, (line) => {
+    const kind = /"kind":"(\w+)"/.exec(line)?.[1] ?? '';
+    seen.set(kind, (seen.get(kind) ?? 0) + 1);
+    return seen.get(kind) === 1 || (kind === 'delete' && seen.get(kind) === 2);
+  });
+  expect(await mergeMarked(tables, text)).toMatchObject([{ inserted: 1, updated: 0, deleted: 2 }]);
+  expect(await rowsOf(client, 'log')).toEqual(['(gone)', '(new)', '(same)']);
+  // One of the two that were to go is still there, and not the other.
+  await expect(mergeMarked(tables, text)).rejects.toMatchObject({ code: 'ConflictFound' });
 });
 
 test('a table of which a user may not see all rows is refused', async () => {

@@ -108,7 +108,10 @@ test('differences that are chosen, and no others, are taken, or none of them', a
       await makeTables(shape, live, consistent(before, shape));
       const tables = [await stagedTable(client, 'model')];
       const all: SnapshotDifference[] = [];
-      await diffTables(client, tables, async (some) => void all.push(...some));
+      await diffTables(client, tables, {
+        onToken: async () => {},
+        onDifferences: async (some) => void all.push(...some),
+      });
       const chosen = all.filter((_, place) => takes[place % takes.length]);
       const expected = changed(live, chosen, shape);
       const result = inTransaction(client, () =>

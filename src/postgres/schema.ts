@@ -169,6 +169,35 @@ create table thaw.snapshot_foreign_keys (
   primary key (restore_id, table_oid, constraint_name)
 );
 
+-- One row for each restore of a snapshot into this database.
+create table thaw.snapshot_restores (
+  restore_id text primary key,
+  source_kind text not null check (source_kind in ('stored', 'table', 'object')),
+  -- the store, or the schema of the table of snapshots
+  source_place text not null,
+  -- the id of the snapshot, or the key of the object
+  source_id text not null,
+  -- the entity tag of the object: another one under its key was not restored
+  source_version text,
+  request jsonb not null,
+  state text not null,
+  outcome jsonb,
+  -- taken before, so that the restore can be undone
+  pre_snapshot_id text,
+  -- written in the transaction that brought the rows back; from then on the snapshot counts as rolled back
+  merged_at timestamptz,
+  merged jsonb,
+  transaction_id text,
+  -- what the restore did was taken back: the snapshot does not count as rolled back any more
+  undone_at timestamptz,
+  started_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  ended_at timestamptz
+);
+
+create index snapshot_restores_source on thaw.snapshot_restores (source_kind, source_place, source_id)
+  where merged_at is not null;
+
 -- Tables that were made from their archived schemas, in the transaction that made them.
 create table thaw.created_tables (
   target_oid oid primary key,

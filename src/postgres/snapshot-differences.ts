@@ -123,6 +123,20 @@ export async function hasForeignRows(
   return rowCount !== 0;
 }
 
+/** Leaves in the stage the rows of the tenant alone, of whom there has to be one. Gives how many there are. */
+export async function keepTenantRows(
+  client: pg.Client,
+  { stage, tenant, target }: StagedTable,
+): Promise<number> {
+  if (tenant === null) throw new TypeError('No tenant says which rows stay.');
+  const name = qualifiedName(stage.schema, stage.table);
+  await client.query(`delete from ${name} as staged where (${isOf(target, tenant, 'staged')}) is not true`, [
+    tenant.value,
+  ]);
+  const { rows } = await client.query<{ count: number }>(`select count(*) as count from ${name}`);
+  return rows[0]?.count ?? 0;
+}
+
 /** Query for the rows that differ, with the columns of {@link Differences.table}. */
 function differencesQuery({ staged, key, kept, fixed }: Differences): string {
   const { target, stage, columns, tenant, newerBy } = staged;

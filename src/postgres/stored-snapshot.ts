@@ -1,6 +1,8 @@
 import type pg from 'pg';
+import type { SnapshotType } from '../contract/snapshot.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { qualifiedName } from './identifier.ts';
+import { isoTime } from './kept.ts';
 import { databaseError } from './sqlstate.ts';
 
 /** Where a snapshot lies that is a row of the source system's table. */
@@ -8,6 +10,71 @@ export interface StoredSnapshot {
   /** Of the table `backup_pitr_snapshots`. */
   readonly schema: string;
   readonly id: string;
+}
+
+/** A snapshot that is a row of that table, as its other columns describe it. */
+export interface StoredFacts extends StoredSnapshot {
+  readonly name: string;
+  readonly type: SnapshotType;
+  readonly tenantId: string;
+  /** Times are ISO 8601. */
+  readonly createdAt: string;
+  readonly createdBy: string;
+  readonly expiresAt: string | null;
+  readonly status: 'active' | 'expired' | 'rolled_back' | 'archived';
+  readonly isRolledBack: boolean;
+  /** Tables without a column `tenant_id` that belong to this tenant alone. */
+  readonly wholeTables: readonly string[];
+}
+
+/**
+ * Finds a snapshot by its id, in whichever schema its table is; null where there is none.
+ *
+ * @throws ThawError what the database refuses
+ */
+export async function findStoredSnapshot(client: pg.Client, id: string): Promise<StoredFacts | null> {
+  try {
+    const { rows: tables } = await client.query<{ schema: string }>(
+      `select n.nspname as schema from pg_class c join pg_namespace n on n.oid = c.relnamespace
+       where c.relname = 'backup_pitr_snapshots' and c.relkind in ('r', 'p')
+       order by n.nspname <> 'public', n.nspname`,
+    );
+    for (const { schema } of tables) {
+      const { rows } = await client.query<StoredFacts>(
+        `select $2 as schema, id::text, snapshot_name as name, snapshot_type as type, tenant_id::text as "tenantId",
+           ${isoTime('created_at')} as "createdAt", created_by as "createdBy", ${isoTime('expires_at')} as "expiresAt",
+           status, coalesce(is_rolled_back, false) as "isRolledBack",
+           case jsonb_typeof(metadata -> 'whole_tables') when 'array' then metadata -> 'whole_tables' else '[]' end
+             as "wholeTables"
+         from ${tableOf(schema)} where id::text = lower($1)`,
+        [id, schema],
+      );
+      const [snapshot] = rows;
+      if (snapshot !== undefined) return snapshot;
+    }
+    return null;
+  } catch (error) {
+    throw databaseError(error, { object: `backup_pitr_snapshots ${id}` });
+  }
+}
+
+/**
+ * Marks a snapshot as rolled back, in the transaction that is open.
+ *
+ * @throws what PostgreSQL answers, raw
+ */
+export async function markRolledBack(
+  client: pg.Client,
+  { schema, id }: StoredSnapshot,
+  by: string,
+  notes: string,
+): Promise<void> {
+  await client.query(
+    `update ${tableOf(schema)} set is_rolled_back = true, rolled_back_at = now(), rolled_back_by = $2,
+       rollback_notes = $3, status = 'rolled_back'
+     where id::text = lower($1)`,
+    [id, by, notes],
+  );
 }
 
 /** Bytes of lines that are fetched at once, about: a row may be of any size. */

@@ -22,7 +22,7 @@ import { RunReport } from './run-report.ts';
 export function importModels(worker: BundleWorker): Activities['importModels'] {
   return async ({ request, groups, filesTotal }) =>
     withBundleTools(worker, request, async ({ bundle, client, progress }) => {
-      const { restoreId, conflictStrategy: strategy, incremental, namespace } = request;
+      const { restoreId, conflictStrategy: strategy, incremental, undoable = false, namespace } = request;
       const report = new RunReport(worker.control.database, restoreId, filesTotal);
       const own = new Set(groups.flat());
       const created = await readCreated(client, request, [...own]);
@@ -58,6 +58,7 @@ export function importModels(worker: BundleWorker): Activities['importModels'] {
               namespace,
               strategy,
               incremental,
+              undoable,
               created,
               way,
               log: (lines) => writeLog(worker, restoreId, lines),

@@ -81,7 +81,14 @@ async function importAll(
   { client, progress }: BundleTools,
   { selection, held }: Whole,
 ): Promise<void> {
-  const { restoreId, conflictStrategy: strategy, incremental, namespace, createModels } = request;
+  const {
+    restoreId,
+    conflictStrategy: strategy,
+    incremental,
+    undoable = false,
+    namespace,
+    createModels,
+  } = request;
   const log = (lines: Parameters<typeof writeLog>[2]) => writeLog(worker, restoreId, lines);
   const warnings = await importDescribe(client, selection.models, {
     restoreId,
@@ -105,6 +112,7 @@ async function importAll(
       namespace,
       strategy,
       incremental,
+      undoable,
       created: new Set(made.filter(({ created }) => created).map(({ model }) => model)),
       way,
       log,

@@ -68,6 +68,11 @@ const importRoute = createRoute({
                 default: 'false',
                 description: 'Leaves out files that were restored before.',
               },
+              undoable: {
+                ...yesOrNo,
+                default: 'false',
+                description: 'Keeps what it changes and makes, so that it can be undone.',
+              },
             },
             required: ['file'],
           },
@@ -151,6 +156,7 @@ const readers: Readonly<Record<string, ((value: string, name: string) => unknown
   dry_run: flag,
   validate_only: flag,
   incremental: flag,
+  undoable: flag,
 };
 
 function list(value: string): string[] {

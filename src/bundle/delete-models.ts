@@ -1,21 +1,31 @@
 import type pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
+import type { TargetTable } from '../postgres/catalog.ts';
+import { keepAll, keptImages } from '../postgres/kept-images.ts';
 import { countRows, deleteRows, lockAgainstWrites, readDependents } from '../postgres/replaced-models.ts';
 import { aboutModels, type ModelLoad } from './model-load.ts';
 
 /** Tables that one statement is about. */
 const batchSize = 100;
 
+/** How the records of models are deleted. */
+export interface DeleteOptions {
+  readonly restoreId: string;
+  /** Models that the transaction has made: they have none. */
+  readonly created: ReadonlySet<string>;
+  /** Keeps them, so that it can be undone. */
+  readonly undoable: boolean;
+}
+
 /**
  * Deletes the records of models, those first that point at others, and gives how many there were.
  *
- * @param made models that the transaction has made: they have none
  * @throws ThawError `ConflictFound` where that would change or delete records of another table
  */
 export async function deleteAll(
   client: pg.Client,
   loads: readonly ModelLoad[],
-  made: ReadonlySet<string>,
+  { restoreId, created, undoable }: DeleteOptions,
 ): Promise<Map<string, number>> {
   const [dependent] = await readDependents(
     client,
@@ -28,7 +38,7 @@ export async function deleteAll(
       { object: dependent.parent, hint: 'Replace both, or use another conflict_strategy.' },
     );
   }
-  const filled = loads.filter(({ file }) => !made.has(file.model));
+  const filled = loads.filter(({ file }) => !created.has(file.model));
   const counts = new Map<string, number>();
   const inBatches = async (
     all: readonly ModelLoad[],
@@ -48,6 +58,21 @@ export async function deleteAll(
       counts.set(table, found[place] ?? 0);
     });
   });
+  // Those of one may go with those of another: all are kept before.
+  for (const load of undoable ? filled : []) {
+    const { target } = load;
+    const kept = await aboutModels([load], () => keepAll(client, target, keptImages(target, restoreId)));
+    if (kept !== counts.get(target.table)) throw inheriting(target);
+  }
   await inBatches(filled.toReversed(), (schema, tables) => deleteRows(client, schema, tables));
   return counts;
+}
+
+function inheriting({ schema, table }: TargetTable): ThawError {
+  const object = `${schema}.${table}`;
+  return new ThawError(
+    'SchemaIncompatible',
+    `${object}: tables that inherit from it have records, which would be deleted with its own.`,
+    { object, hint: 'Replace it without undoable, or delete those first.' },
+  );
 }

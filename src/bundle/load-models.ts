@@ -6,6 +6,7 @@ import { DirectSink, StagedSink } from '../load/sink.ts';
 import { writtenColumns } from '../load/written-columns.ts';
 import { type BundleScope, claimFiles, type DecidedFile, settleFiles } from '../postgres/bundle-ledger.ts';
 import { readTargets, type TargetTable } from '../postgres/catalog.ts';
+import { keptImages, undoKeyOf } from '../postgres/kept-images.ts';
 import { setConstraints } from '../postgres/replaced-models.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
 import type { ModelFile } from './bundle.ts';
@@ -20,6 +21,8 @@ export interface LoadModelsOptions extends BundleScope {
   readonly strategy: BundleStrategy;
   /** Leaves out files that were restored into their tables before. */
   readonly incremental: boolean;
+  /** Keeps what is changed, so that it can be undone. */
+  readonly undoable: boolean;
   /** Models that this restore has made. */
   readonly created: ReadonlySet<string>;
   /**
@@ -82,6 +85,8 @@ export async function loadModels(
 ): Promise<DecidedFile[]> {
   const all = groups.flat();
   for (const { target } of all) checkKey(target, options.strategy);
+  // One that cannot be undone is told before any is loaded.
+  if (options.undoable) for (const { target } of all) undoKeyOf(target);
   const claimed = await claimFiles(
     client,
     options,
@@ -97,7 +102,7 @@ export async function loadModels(
     const due = group.filter((load) => loads.has(load));
     const isCircular = due.length > 1 || due.some(({ target }) => target.selfReferences.length > 0);
     if (isCircular) await setConstraints(client, 'deferred');
-    const deleted = replaces ? await deleteAll(client, due, options.created) : null;
+    const deleted = replaces ? await deleteAll(client, due, options) : null;
     for (const load of due) {
       const { model } = load.file;
       const counts = await loadModel(client, load, options);
@@ -126,9 +131,8 @@ async function loadModel(
   options: LoadModelsOptions,
 ): Promise<LoadedCounts> {
   const isNew = options.created.has(load.file.model);
-  return isNew && options.way === 'straight' && load.target.stagedOnly === null
-    ? copyStraight(client, load, options)
-    : mergeStaged(client, load, options);
+  const isStraight = options.way === 'straight' && load.target.stagedOnly === null && !options.undoable;
+  return isNew && isStraight ? copyStraight(client, load, options) : mergeStaged(client, load, options);
 }
 
 async function copyStraight(
@@ -166,6 +170,7 @@ async function mergeStaged(
     columns,
     { conflictStrategy: merges[strategy], batchSize: null },
     null,
+    options.undoable ? keptImages(target, options.restoreId) : null,
   );
   try {
     const { unknown, sha256 } = await copyModel(file, columns, sink, (read) =>

@@ -49,6 +49,8 @@ export interface BundleRequest {
   readonly validateOnly: boolean;
   /** Leaves out model files whose SHA-256 was restored into the namespace before. */
   readonly incremental: boolean;
+  /** Keeps what it changes and makes, so that it can be undone. @default false */
+  readonly undoable?: boolean;
   /** Seconds without a sign of life after which the work of a worker is given to another. @default 20 */
   readonly heartbeatSeconds?: number;
 }

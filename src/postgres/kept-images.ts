@@ -128,7 +128,29 @@ export function keepValues(target: TargetTable, { restoreId }: KeptImages): read
 
 const again = `on conflict (restore_id, target_oid, key) do update
       set after = excluded.after, left_why = null,
-        before = case when own.after = ${digestOf('excluded.before')} then own.before else excluded.before end`;
+        before = case
+          when own.after is not distinct from ${digestOf('excluded.before')} then own.before
+          else excluded.before
+        end`;
+
+/**
+ * Keeps all rows of a table, which nobody else writes into, before they are deleted.
+ *
+ * @returns how many there are
+ * @throws ThawError like {@link keepColumns}
+ */
+export async function keepAll(client: pg.Client, target: TargetTable, kept: KeptImages): Promise<number> {
+  await keepColumns(client, target, kept);
+  const key = kept.key.map((name) => `was.${quoteIdentifier(name)}::text`).join(', ');
+  const { rowCount } = await client.query(
+    `insert into thaw.undo_rows as own (restore_id, target_oid, key, before, after)
+     select $1, $2, array[${key}], ${imageOf(imageColumns(target), 'was')}, null
+     from ${rowsOf(target)} as was
+     ${again}`,
+    [...keepValues(target, kept)],
+  );
+  return rowCount ?? 0;
+}
 
 /**
  * Keeps rows that were inserted from a stage, all of them.

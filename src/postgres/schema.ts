@@ -134,11 +134,12 @@ create table thaw.undo_rows (
   key text[] not null,
   -- the row as it was; null: there was none
   before text[],
-  -- SHA-256 of the row as the restore left it
-  after bytea not null,
-  -- why an undo has left it: changed, deleted, referenced, or an SQLSTATE
+  -- SHA-256 of the row as the restore left it; null: it deleted the row
+  after bytea,
+  -- why an undo has left it: changed, deleted, referenced, orphaned, or an SQLSTATE
   left_why text,
-  primary key (restore_id, target_oid, key)
+  primary key (restore_id, target_oid, key),
+  check (before is not null or after is not null)
 );
 
 -- Indexes that were dropped for a restore, until they are built again.
@@ -251,7 +252,8 @@ create table thaw.bundle_files (
   model text not null,
   target_oid oid not null,
   -- skipped: its strategy leaves out what is of models that were there; same: an earlier restore brought the file
-  state text not null check (state in ('claimed', 'restored', 'skipped', 'same')),
+  -- undone: restored, and taken back since
+  state text not null check (state in ('claimed', 'restored', 'skipped', 'same', 'undone')),
   sha256 text,
   inserted bigint not null default 0,
   updated bigint not null default 0,

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { TargetTable } from './catalog.ts';
+import type { Reference as ParentKey } from './dangling-rows.ts';
 import { qualifiedName, quoteIdentifier } from './identifier.ts';
 import { digestOf, imageColumns, imageOf } from './kept-images.ts';
 import { rowsOf } from './merge-sql.ts';
@@ -22,7 +23,10 @@ export interface UndoTable {
 
 /** Rows that were left for one reason. */
 export interface LeftRows {
-  /** `changed` or `deleted` since, `referenced` by other rows, `not tried`, or why PostgreSQL refuses. */
+  /**
+   * `changed` or `deleted` since, `referenced` by other rows, `orphaned` as what it referred to is gone, `not tried`,
+   * or why PostgreSQL refuses.
+   */
   readonly why: string;
   readonly rows: number;
   /** Some of their keys, as text. */
@@ -36,7 +40,12 @@ export interface UndoScope {
   readonly key: readonly string[];
   /** Foreign keys that refer to the target. */
   readonly references: readonly Reference[];
+  /** Foreign keys of the target. */
+  readonly parents: readonly ParentKey[];
 }
+
+/** Which rows a page is of: those that a restore has added, or those that it has changed or deleted. */
+export type Sweep = 'added' | 'changed';
 
 /** A foreign key that refers to a table. */
 export interface Reference {
@@ -121,6 +130,7 @@ export async function forgetArchives(client: pg.Client, restoreId: string, oid: 
 
 /** Some rows that a restore has changed, by the order of their keys. */
 export interface UndoPage {
+  readonly sweep: Sweep;
   /** Behind this key; null: from the start. */
   readonly after: readonly string[] | null;
   readonly limit: number;
@@ -135,8 +145,9 @@ export interface UndonePage {
 
 /**
  * Undoes the changes of some rows, in the transaction that is open: those that the restore inserted are
- * deleted, those that it overwrote get what they had. A row that is not as the restore left it stays, and so
- * does one that others refer to, so that no foreign key deletes or changes anything: both are marked.
+ * deleted, those that it overwrote get what they had, those that it deleted are inserted. A row that is not as the
+ * restore left it stays, and so does one that others refer to, so that no foreign key deletes or changes anything;
+ * one that refers to what is not there is not brought back: all are marked.
  *
  * @throws what PostgreSQL answers, raw; {@link ChangedByTrigger}
  */
@@ -144,23 +155,24 @@ export async function undoPage(client: pg.Client, scope: UndoScope, page: UndoPa
   const { restoreId, target } = scope;
   const { rows } = await client.query<{ key: readonly string[] }>(
     `select key from thaw.undo_rows
-     where restore_id = $1 and target_oid = $2 and ($3::text[] is null or key > $3)
+     where restore_id = $1 and target_oid = $2 and ($3::text[] is null or key > $3) and ${ofSweep[page.sweep]}
      order by key limit $4`,
     [restoreId, target.oid, page.after, page.limit],
   );
   const last = rows.at(-1)?.key ?? null;
   if (last === null) return { last, undone: 0 };
   const values = [restoreId, target.oid, page.after, last];
-  const sql = statements(scope);
+  const sql = statements(scope, page.sweep);
   // Whoever refers to a row from now on waits, and whoever did before is seen by the next statement.
   await client.query(sql.lock, values);
-  const deleted = await client.query<UndoneKey>(sql.remove, values);
-  const brought = await client.query<UndoneKey & { readonly exact: boolean }>(sql.bringBack, values);
-  if (brought.rows.some(({ exact }) => !exact)) throw new ChangedByTrigger();
+  const done: UndoneKey[] = [];
+  for (const statement of sql.work) done.push(...(await client.query<UndoneKey>(statement, values)).rows);
+  if (done.some(({ exact }) => !exact)) throw new ChangedByTrigger();
   await client.query('set constraints all immediate');
-  const done = [...deleted.rows, ...brought.rows].map(({ thaw_key }) => thaw_key);
-  const gone = await client.query<{ gone: number }>(sql.settle, [...values, JSON.stringify(done)]);
-  const counts = [deleted.rowCount ?? 0, brought.rowCount ?? 0, gone.rows[0]?.gone ?? 0];
+  const keys = JSON.stringify(done.map(({ thaw_key }) => thaw_key));
+  const gone = await client.query<{ gone: number }>(sql.settle, [...values, keys]);
+  const [deleted, brought] = page.sweep === 'added' ? [done.length, 0] : [0, done.length];
+  const counts = [deleted, brought, gone.rows[0]?.gone ?? 0];
   await client.query(
     `update thaw.undo_tables set deleted = deleted + $3, brought_back = brought_back + $4, gone = gone + $5
      where restore_id = $1 and target_oid = $2`,
@@ -171,7 +183,11 @@ export async function undoPage(client: pg.Client, scope: UndoScope, page: UndoPa
 
 interface UndoneKey {
   readonly thaw_key: readonly string[];
+  /** The row is as it was, to the last bit. */
+  readonly exact: boolean;
 }
+
+const ofSweep: Readonly<Record<Sweep, string>> = { added: 'before is null', changed: 'before is not null' };
 
 /** A trigger makes another row of what is brought back. */
 export class ChangedByTrigger extends Error {}
@@ -180,14 +196,14 @@ export class ChangedByTrigger extends Error {}
 export async function markRefused(
   client: pg.Client,
   { restoreId, target }: UndoScope,
-  after: readonly string[] | null,
+  { sweep, after }: Pick<UndoPage, 'sweep' | 'after'>,
   why: string,
 ): Promise<readonly string[] | null> {
   const { rows } = await client.query<{ key: readonly string[] }>(
     `update thaw.undo_rows set left_why = $4
      where restore_id = $1 and target_oid = $2 and key = (
        select min(key) from thaw.undo_rows
-       where restore_id = $1 and target_oid = $2 and ($3::text[] is null or key > $3))
+       where restore_id = $1 and target_oid = $2 and ($3::text[] is null or key > $3) and ${ofSweep[sweep]})
      returning key`,
     [restoreId, target.oid, after, why],
   );
@@ -221,53 +237,74 @@ export async function endUndo(client: pg.Client, restoreId: string, oid: number)
   );
 }
 
-function statements({ target, key, references }: UndoScope) {
+function statements(scope: UndoScope, sweep: Sweep) {
+  const { target, key, references } = scope;
   const columns = imageColumns(target);
   const typeOf = new Map(columns.map(({ name, typeName }) => [name, typeName]));
   const place = new Map(columns.map(({ name }, index) => [name, index + 1]));
   const before = (name: string) => `page.before[${place.get(name)}]::${typeOf.get(name)}`;
   const page = `page as materialized (
       select * from thaw.undo_rows
-      where restore_id = $1 and target_oid = $2 and ($3::text[] is null or key > $3) and key <= $4)`;
+      where restore_id = $1 and target_oid = $2 and ($3::text[] is null or key > $3) and key <= $4
+        and ${ofSweep[sweep]})`;
   const found = key
     .map((name, index) => `live.${quoteIdentifier(name)} = page.key[${index + 1}]::${typeOf.get(name)}`)
     .join(' and ');
   const untouched = `${digestOf(imageOf(columns, 'live'))} = page.after`;
   const live = rowsOf(target);
+  const remove = `with ${page}
+      delete from ${live} as live using page
+      where ${found} and ${untouched}
+        ${references.map((reference) => `and not exists (${referring(reference)})`).join(' ')}
+      returning page.key as thaw_key, true as exact`;
+
   const changed = columns.filter(({ name, identity }) => !key.includes(name) && identity !== 'always');
   const changes = changed.map(({ name }) => `${quoteIdentifier(name)} = ${before(name)}`).join(', ');
+  const same = (names: readonly string[]) =>
+    names.map((name) => `live.${quoteIdentifier(name)} is not distinct from ${before(name)}`).join(' and ');
   // A key of others that an overwrite did not change refers to the row as it will be.
   const loose = references.filter(({ referred }) => !referred.every((name) => key.includes(name)));
-  const mayChange = loose.map((reference) => {
-    const same = reference.referred
-      .map((name) => `live.${quoteIdentifier(name)} is not distinct from ${before(name)}`)
-      .join(' and ');
-    return `and ((${same}) or not exists (${referring(reference)}))`;
-  });
+  const mayChange = loose.map(
+    (reference) => `and ((${same(reference.referred)}) or not exists (${referring(reference)}))`,
+  );
+  const parents = scope.parents.filter(({ readable }) => readable);
+  const keepsParents = parents.map(
+    (parent) =>
+      `((${same(parent.pairs.map(({ child }) => child))}) or ${parentThere(target, parent, before)})`,
+  );
+  const bringBack = `with ${page}
+      update ${live} as live set ${changes} from page
+      where ${found} and ${untouched} ${mayChange.join(' ')} ${keepsParents.map((sql) => `and ${sql}`).join(' ')}
+      returning page.key as thaw_key, ${imageOf(columns, 'live')} = page.before as exact`;
+  const names = columns.map(({ name }) => quoteIdentifier(name)).join(', ');
+  const insertBack = `with ${page}, added as (
+        insert into ${qualifiedName(target.schema, target.table)} as live (${names}) overriding system value
+        select ${columns.map(({ name }) => before(name)).join(', ')} from page
+        where page.after is null and not exists (select from ${live} as live where ${found})
+          ${parents.map((parent) => `and ${parentThere(target, parent, before)}`).join(' ')}
+        returning ${imageOf(columns, 'live')} as image, ${imageOf(
+          key.map((name) => ({ name })),
+          'live',
+        )} as key
+      )
+      select page.key as thaw_key, coalesce(added.image = page.before, false) as exact
+      from added left join page using (key)`;
+  const isThere = `exists (select from ${live} as live where ${found})`;
   return {
     lock: `with ${page}
       select from ${live} as live join page on ${found} for update of live`,
-    remove: `with ${page}
-      delete from ${live} as live using page
-      where page.before is null and ${found} and ${untouched}
-        ${references.map((reference) => `and not exists (${referring(reference)})`).join(' ')}
-      returning page.key as thaw_key`,
-    bringBack:
-      changes === ''
-        ? `with ${page} select page.key as thaw_key, true as exact from page where false`
-        : `with ${page}
-      update ${live} as live set ${changes} from page
-      where page.before is not null and ${found} and ${untouched} ${mayChange.join(' ')}
-      returning page.key as thaw_key, ${imageOf(columns, 'live')} = page.before as exact`,
+    work: sweep === 'added' ? [remove] : [...(changes === '' ? [] : [bringBack]), insertBack],
     settle: `with ${page}, done as (
         select array(select json_array_elements_text(one)) as key from json_array_elements($5::json) as one
       ), looked as (
         select page.key, case
             when done.key is not null then 'done'
-            when not exists (select from ${live} as live where ${found}) then
-              case when page.before is null then 'gone' else 'deleted' end
-            when exists (select from ${live} as live where ${found} and ${untouched}) then 'referenced'
-            else 'changed'
+            when page.after is null then case when ${isThere} then 'changed' else 'orphaned' end
+            when not ${isThere} then case when page.before is null then 'gone' else 'deleted' end
+            when not exists (select from ${live} as live where ${found} and ${untouched}) then 'changed'
+            when page.before is null or exists (
+              select from ${live} as live where ${found} ${keepsParents.map((sql) => `and ${sql}`).join(' ')}) then 'referenced'
+            else 'orphaned'
           end as state
         from page left join done on done.key = page.key
       ), dropped as (
@@ -283,10 +320,31 @@ function statements({ target, key, references }: UndoScope) {
   };
 }
 
-/** Query for a row that refers to the row `live`. */
+/** Query for another row that refers to the row `live`. */
 function referring({ schema, table, columns, referred }: Reference): string {
   const same = columns
     .map((name, place) => `child.${quoteIdentifier(name)} = live.${quoteIdentifier(referred[place] ?? '')}`)
     .join(' and ');
-  return `select from ${qualifiedName(schema, table)} as child where ${same}`;
+  return `select from ${qualifiedName(schema, table)} as child
+    where ${same} and (child.tableoid, child.ctid) <> (live.tableoid, live.ctid)`;
+}
+
+/** The condition that a row which is brought back refers to nothing, to one that is there, or to itself. */
+function parentThere(
+  target: TargetTable,
+  { parent, pairs }: ParentKey,
+  before: (column: string) => string,
+): string {
+  const nothing = pairs.map(({ child }) => `${before(child)} is null`).join(' or ');
+  const same = pairs
+    .map(
+      ({ parent: name, operator, child }) => `parent.${quoteIdentifier(name)} ${operator} ${before(child)}`,
+    )
+    .join(' and ');
+  const there = `exists (select from ${qualifiedName(parent.schema, parent.table)} as parent where ${same})`;
+  if (parent.oid !== target.oid) return `(${nothing} or ${there})`;
+  const itself = pairs.map(
+    ({ parent: name, operator, child }) => `${before(name)} ${operator} ${before(child)}`,
+  );
+  return `(${nothing} or ${there} or (${itself.join(' and ')}))`;
 }

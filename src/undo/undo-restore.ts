@@ -15,6 +15,7 @@ import {
   lockUndo,
   readLeftRows,
   readUndoTables,
+  type Sweep,
   type UndoTable,
 } from '../postgres/undo-rows.ts';
 import { undoTable } from './undo-table.ts';
@@ -164,14 +165,17 @@ class Undo {
   async run(): Promise<void> {
     for (let undone = 1; undone > 0; ) {
       undone = 0;
-      for (const { kept, target, held } of this.#tables) {
-        if (this.#errors.has(nameOf(kept))) continue;
-        undone += (await this.#about(kept, () => this.#undoTable(kept, target, held))) ?? 0;
+      // What was added may stand in the way of what comes back, in its own table and as what others refer to.
+      for (const sweep of ['added', 'changed'] as const) {
+        for (const { kept, target, held } of this.#tables) {
+          if (this.#errors.has(nameOf(kept))) continue;
+          undone += (await this.#about(kept, () => this.#undoTable(kept, target, held, sweep))) ?? 0;
+        }
       }
     }
   }
 
-  async #undoTable(kept: UndoTable, target: TargetTable, held: HeldTarget): Promise<number> {
+  async #undoTable(kept: UndoTable, target: TargetTable, held: HeldTarget, sweep: Sweep): Promise<number> {
     const restoreId = this.#restoreId;
     const { signal, onUndone = () => {} } = this.#undo;
     // A restore that is asked for from now on brings again what is no longer there.
@@ -180,7 +184,7 @@ class Undo {
       onUndone(rows);
       await renewLease(this.#client, this.#holder, held);
     };
-    return undoTable(this.#client, { restoreId, target, kept, signal, onProgress });
+    return undoTable(this.#client, { restoreId, target, kept, sweeps: [sweep], signal, onProgress });
   }
 
   get failures(): UndoFailure[] {

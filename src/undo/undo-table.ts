@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
+import { readReferences as readParents } from '../postgres/dangling-rows.ts';
 import { quoteIdentifier } from '../postgres/identifier.ts';
 import { imageColumns } from '../postgres/kept-images.ts';
 import { holdForMerge } from '../postgres/merge-hold.ts';
@@ -13,6 +14,7 @@ import {
   markRefused,
   type Reference,
   readReferences,
+  type Sweep,
   type UndonePage,
   type UndoPage,
   type UndoScope,
@@ -29,6 +31,8 @@ export interface TableUndo {
   /** As it is; its triggers fire unless it says otherwise. */
   readonly target: TargetTable;
   readonly kept: UndoTable;
+  /** Which rows; of a table the added ones go before the others come back. @default both */
+  readonly sweeps?: readonly Sweep[];
   readonly signal: AbortSignal;
   /** Called after each transaction, with how many rows it has undone. */
   readonly onProgress?: (rows: number) => Promise<void>;
@@ -43,15 +47,28 @@ export interface TableUndo {
  * @throws ThawError `SchemaIncompatible` where the table has other columns than it had
  */
 export async function undoTable(client: pg.Client, undo: TableUndo): Promise<number> {
-  const { restoreId, target, kept, signal, onProgress = async () => {} } = undo;
+  const { restoreId, target, kept, sweeps = ['added', 'changed'] } = undo;
   checkColumns(target, kept);
   const references: readonly Reference[] = await readReferences(client, target.oid);
-  const scope: UndoScope = { restoreId, target, key: kept.key, references };
+  const parents = await readParents(client, target.oid);
+  const scope: UndoScope = { restoreId, target, key: kept.key, references, parents };
   await analyzeUndoRows(client);
+  let undone = 0;
+  for (const sweep of sweeps) undone += await sweepTable(client, undo, scope, sweep);
+  await endUndo(client, restoreId, target.oid);
+  return undone;
+}
+
+async function sweepTable(
+  client: pg.Client,
+  { target, signal, onProgress = async () => {} }: TableUndo,
+  scope: UndoScope,
+  sweep: Sweep,
+): Promise<number> {
   let [undone, limit] = [0, mostRows];
   for (let after: readonly string[] | null = null; ; ) {
     signal.throwIfAborted();
-    const page: UndoPage = { after, limit };
+    const page: UndoPage = { sweep, after, limit };
     try {
       const done: UndonePage = await inTransaction(client, async () => {
         const release = await holdForMerge(client, target);
@@ -68,10 +85,9 @@ export async function undoTable(client: pg.Client, undo: TableUndo): Promise<num
       const why = refusal(raw, target);
       // Which of them is refused is found by fewer at a time.
       if (limit > 1) limit = Math.max(1, Math.floor(limit / 8));
-      else after = await markRefused(client, scope, after, why);
+      else after = await markRefused(client, scope, page, why);
     }
   }
-  await endUndo(client, restoreId, target.oid);
   return undone;
 }
 

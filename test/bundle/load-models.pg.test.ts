@@ -1,16 +1,12 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { openBundle } from '../../src/bundle/bundle.ts';
-import { importDescribe } from '../../src/bundle/import-describe.ts';
-import { findTables, type LoadModelsOptions, loadModels, needsStage } from '../../src/bundle/load-models.ts';
+import { type LoadModelsOptions, needsStage } from '../../src/bundle/load-models.ts';
 import type { BundleStrategy } from '../../src/contract/run-request.ts';
 import type { LogLine } from '../../src/control/logs.ts';
-import { inFencedTransaction } from '../../src/postgres/bundle-fence.ts';
-import { type DecidedFile, readDecidedFiles, readMade } from '../../src/postgres/bundle-ledger.ts';
+import { type DecidedFile, readDecidedFiles } from '../../src/postgres/bundle-ledger.ts';
 import { ensureSchema } from '../../src/postgres/schema.ts';
-import { inTransaction } from '../../src/postgres/transaction.ts';
 import { openSession, type Session } from '../postgres/session.ts';
-import { bytesOf, makeZip } from './zip-writer.ts';
+import { jsonl, loadBundle } from './load-bundle.ts';
 
 let session: Session;
 let client: pg.Client;
@@ -51,10 +47,6 @@ function id(number: number): string {
   return `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
 }
 
-function jsonl(records: readonly object[]): string {
-  return records.map((record) => `${JSON.stringify(record)}\n`).join('');
-}
-
 interface How {
   readonly restoreId?: string;
   readonly describe?: string | null;
@@ -70,42 +62,17 @@ async function load(
   how: How = {},
 ): Promise<DecidedFile[]> {
   const { restoreId = `r${Math.random()}`, describe: description = yaml } = how;
-  const content = Object.entries(files).map(([model, records]) => [
-    `${model}.jsonl`,
-    typeof records === 'string' ? records : jsonl(records),
-  ]);
-  const bundle = await openBundle(
-    bytesOf(
-      await makeZip({
-        ...Object.fromEntries(content),
-        ...(description === null ? {} : { 'describe.yaml': description }),
-      }),
-    ),
-  );
-  const scope = { restoreId, namespace };
-  await importDescribe(client, (await bundle.readDescription())?.models ?? [], {
-    ...scope,
-    createModels: true,
-    withData: how.withData ?? true,
-    held: null,
-    transact: (work) => inTransaction(client, work),
-    onProgress: () => {},
-  });
-  const created = (await readMade(client, scope)).filter((made) => made.created).map(({ model }) => model);
-  const options: LoadModelsOptions = {
-    ...scope,
+  return loadBundle(client, {
+    ...how,
+    restoreId,
+    namespace,
     strategy,
-    incremental: how.incremental ?? false,
-    created: new Set(created),
-    way: how.way ?? 'staged',
+    describe: description,
+    files,
     log: async (lines) => {
       log.push(...lines);
     },
-    onRecords: () => {},
-  };
-  return inFencedTransaction(client, restoreId, async () =>
-    loadModels(client, [await findTables(client, namespace, bundle.files)], options),
-  );
+  });
 }
 
 async function rows(model: string, columns: string): Promise<unknown[]> {

@@ -94,6 +94,7 @@ test('a model more costs a few queries more, and the catalog is read for many at
         ...scope,
         strategy: 'upsert',
         incremental: false,
+        undoable: false,
         created: new Set(names),
         way: 'straight',
         log: async () => {},

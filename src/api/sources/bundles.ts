@@ -113,6 +113,7 @@ function bundleSource(
           dryRun: options.dry_run ?? false,
           validateOnly: options.validate_only ?? false,
           incremental: options.incremental ?? false,
+          ...(options.undoable ? { undoable: true } : {}),
         },
       };
     },
@@ -177,6 +178,7 @@ export const bundleInput = z.strictObject({
         dry_run: flag.optional(),
         validate_only: flag.optional(),
         incremental: flag.optional(),
+        undoable: flag.optional(),
       },
       must('must be an object of settings'),
     )

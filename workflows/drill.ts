@@ -1,5 +1,4 @@
 import {
-  CancellationScope,
   CancelledFailure,
   type ChildWorkflowHandle,
   isCancellation,
@@ -27,6 +26,7 @@ import type { RestoreState } from '../src/contract/progress.ts';
 import type { RestoreRequest } from '../src/contract/restore-request.ts';
 import { eventOf, missedObjectives, outcomeOfError } from '../src/restore/drill.ts';
 import { sumProgress } from '../src/restore/progress.ts';
+import { carryOut } from './carry-out.ts';
 import { Control } from './control.ts';
 import { detailOf, toFailure, toTableError } from './failures.ts';
 import { startReachableChild } from './start-child.ts';
@@ -57,16 +57,12 @@ const { notifyDrill } = proxyActivities<DrillActivities>({
 export async function drill(request: DrillRequest): Promise<DrillReport> {
   const run = new DrillRun(request);
   run.listen();
-  try {
+  await carryOut(run, async () => {
     // Name the scratch place.
     await run.plan();
     // Restore into it and verify, as in earnest.
     await run.restore();
-  } catch (error) {
-    run.fail(error);
-  }
-  // Drop it, keep the report, and tell whoever has to know.
-  await CancellationScope.nonCancellable(() => run.finish());
+  });
   return run.end();
 }
 
@@ -84,12 +80,12 @@ interface Restored {
 
 /** The state of {@link drill}; each method is a step of its plan. */
 class DrillRun {
+  cancelled = false;
   readonly #request: DrillRequest;
   readonly #drillId = workflowInfo().workflowId.slice(restoreWorkflowId('').length);
   readonly #startedAt = new Date();
   readonly #control: Control;
   #phase: RestoreState = 'planning';
-  #cancelled = false;
   #plan: DrillPlan | null = null;
   #child: ChildWorkflowHandle<Workflow> | null = null;
   #restored: Restored | null = null;
@@ -132,30 +128,30 @@ class DrillRun {
   }
 
   fail(error: unknown): void {
-    if (isCancellation(error) || CancellationScope.current().consideredCancelled) this.#cancelled = true;
-    else this.#error = toTableError(error);
+    this.#error = toTableError(error);
   }
 
+  /** Drops the scratch place, keeps the report, and tells whoever has to know. */
   async finish(): Promise<void> {
-    this.#phase = this.#cancelled ? 'cancelling' : 'finishing';
+    this.#phase = this.cancelled ? 'cancelling' : 'finishing';
     this.#show();
     await this.#drop();
     const endedAt = new Date().toISOString();
     await this.#record(endedAt);
     const event = eventOf(this.#tell(endedAt));
-    if (event !== null && !this.#cancelled) {
+    if (event !== null && !this.cancelled) {
       await this.#notify(event, this.#tell(endedAt));
       await this.#record(endedAt);
     }
     this.#report = this.#tell(endedAt);
-    this.#phase = this.#cancelled ? 'cancelled' : this.#report.outcome === 'failed' ? 'failed' : 'completed';
+    this.#phase = this.cancelled ? 'cancelled' : this.#report.outcome === 'failed' ? 'failed' : 'completed';
     this.#show();
   }
 
   /** Gives the report, or throws so that Temporal shows the drill as cancelled or failed. */
   end(): DrillReport {
     const report = this.#report ?? this.#tell(new Date().toISOString());
-    if (this.#cancelled) throw new CancelledFailure('The drill was cancelled.', [report]);
+    if (this.cancelled) throw new CancelledFailure('The drill was cancelled.', [report]);
     if (report.outcome !== 'failed') return report;
     // One that failed has an error.
     throw this.#error === null

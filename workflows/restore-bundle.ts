@@ -1,9 +1,6 @@
 import {
   allHandlersFinished,
-  CancellationScope,
-  CancelledFailure,
   condition,
-  isCancellation,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -16,8 +13,9 @@ import { isEnded, type RestoreProgress, type RestoreState } from '../src/contrac
 import type { BundleRequest } from '../src/contract/run-request.ts';
 import { bundleProgress, emptyBundleTally, sumBundleTallies } from '../src/restore/bundle-tally.ts';
 import { describeRestore } from '../src/restore/details.ts';
+import { carryOut, endWith } from './carry-out.ts';
 import { Control } from './control.ts';
-import { stackOf, toFailure, toTableError } from './failures.ts';
+import { stackOf, toTableError } from './failures.ts';
 import { PausableSteps } from './pausable-steps.ts';
 import { SearchState } from './search-attributes.ts';
 
@@ -53,22 +51,17 @@ const rolledBack = { phase: 'rolled_back', records_imported: 0, records_skipped:
 export async function restoreBundle(request: BundleRequest): Promise<BundleOutcome> {
   const restore = new BundleRun(request);
   restore.listen();
-  try {
+  await carryOut(restore, async () => {
     // Bring it into the store, where it lies elsewhere.
     await restore.fetch();
     // Check the file and what it requires.
     await restore.inspect();
-    if (!request.validateOnly) {
-      // Make the models that are missing and load all of them: at once, or one after another.
-      await restore.importBundle();
-      // Move sequences, bring statistics up to date.
-      await restore.finish();
-    }
-  } catch (error) {
-    if (isCancellation(error)) restore.cancelled = true;
-    else restore.fail(error);
-  }
-  await CancellationScope.nonCancellable(() => restore.report());
+    if (request.validateOnly) return;
+    // Make the models that are missing and load all of them: at once, or one after another.
+    await restore.importBundle();
+    // Move sequences, bring statistics up to date.
+    await restore.settle();
+  });
   return restore.end();
 }
 
@@ -148,7 +141,7 @@ class BundleRun {
     this.#show();
   }
 
-  async finish(): Promise<void> {
+  async settle(): Promise<void> {
     this.#phase = 'finishing';
     this.#show();
     if (!this.#request.dryRun) await this.#activities.finishBundle(this.#request);
@@ -160,7 +153,7 @@ class BundleRun {
     this.#stack = stackOf(error);
   }
 
-  async report(): Promise<void> {
+  async finish(): Promise<void> {
     this.#phase = this.#endState();
     this.#show();
     try {
@@ -180,10 +173,7 @@ class BundleRun {
 
   /** Gives the outcome, or throws so that Temporal shows the restore as cancelled or failed. */
   end(): BundleOutcome {
-    const outcome = this.#outcome();
-    if (outcome.state === 'cancelled') throw new CancelledFailure('The restore was cancelled.', [outcome]);
-    if (outcome.error !== null) throw toFailure(outcome.error, outcome);
-    return outcome;
+    return endWith(this.#outcome());
   }
 
   #step<T>(work: () => Promise<T>): Promise<T> {

@@ -2,7 +2,6 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   allHandlersFinished,
   CancellationScope,
-  CancelledFailure,
   condition,
   getExternalWorkflowHandle,
   isCancellation,
@@ -36,6 +35,7 @@ import { isAboutDump } from '../src/restore/dump-faults.ts';
 import { isRepeatable } from '../src/restore/dump-modes.ts';
 import { keptOld, leftInExisting, leftInPlace, verificationError } from '../src/restore/dump-outcome.ts';
 import { describeDump, dumpProgress } from '../src/restore/dump-progress.ts';
+import { carryOut, endWith } from './carry-out.ts';
 import { Control, throwIfCancelled } from './control.ts';
 import { DatabaseHold } from './database-hold.ts';
 import type { dropOldDatabase } from './drop-old-database.ts';
@@ -104,7 +104,7 @@ function activitiesOf(request: DumpRequest) {
 export async function restoreDump(request: DumpRequest): Promise<DumpOutcome> {
   const restore = new DumpRun(named(request));
   restore.listen();
-  try {
+  await carryOut(restore, async () => {
     // Keep others out.
     await restore.hold();
     // Find the dump, and see that it is good.
@@ -119,11 +119,7 @@ export async function restoreDump(request: DumpRequest): Promise<DumpOutcome> {
     await restore.passGate('swap');
     // Put it in the place of the live one.
     await restore.swap();
-  } catch (error) {
-    if (isCancellation(error) || CancellationScope.current().consideredCancelled) restore.cancelled = true;
-    else restore.fail(error);
-  }
-  await CancellationScope.nonCancellable(() => restore.finish());
+  });
   return restore.end();
 }
 
@@ -292,10 +288,7 @@ class DumpRun {
 
   /** Gives the outcome, or throws so that Temporal shows the restore as cancelled or failed. */
   end(): DumpOutcome {
-    const outcome = this.#outcome ?? this.#tell();
-    if (outcome.state === 'cancelled') throw new CancelledFailure('The restore was cancelled.', [outcome]);
-    if (outcome.error !== null) throw toFailure(outcome.error, outcome);
-    return outcome;
+    return endWith(this.#outcome ?? this.#tell());
   }
 
   #do<T>(step: DumpStep, work: () => Promise<T>): Promise<T> {

@@ -1,9 +1,6 @@
 import {
   allHandlersFinished,
-  CancellationScope,
-  CancelledFailure,
   condition,
-  isCancellation,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -22,6 +19,7 @@ import type {
 } from '../src/contract/pitr.ts';
 import { isEnded, type RestoreState } from '../src/contract/progress.ts';
 import { describePitr, pitrProgress } from '../src/restore/pitr-progress.ts';
+import { carryOut, endWith } from './carry-out.ts';
 import { Control } from './control.ts';
 import { toFailure, toTableError } from './failures.ts';
 import { SearchState } from './search-attributes.ts';
@@ -64,7 +62,7 @@ function activitiesOf({ heartbeatSeconds = 20 }: PitrRequest) {
 export async function restorePitr(request: PitrRequest): Promise<PitrOutcome> {
   const recovery = new Recovery(request);
   recovery.listen();
-  try {
+  await carryOut(recovery, async () => {
     // See that it can be done.
     await recovery.check();
     // Have base backup and WAL in one folder.
@@ -75,11 +73,7 @@ export async function restorePitr(request: PitrRequest): Promise<PitrOutcome> {
     // See what came back.
     await recovery.verify();
     await recovery.complete();
-  } catch (error) {
-    if (isCancellation(error) || CancellationScope.current().consideredCancelled) recovery.cancelled = true;
-    else recovery.fail(error);
-  }
-  await CancellationScope.nonCancellable(() => recovery.finish());
+  });
   return recovery.end();
 }
 
@@ -184,10 +178,7 @@ class Recovery {
 
   /** Gives the outcome, or throws so that Temporal shows the recovery as cancelled or failed. */
   end(): PitrOutcome {
-    const outcome = this.#outcome ?? this.#tell();
-    if (outcome.state === 'cancelled') throw new CancelledFailure('The recovery was cancelled.', [outcome]);
-    if (outcome.error !== null) throw toFailure(outcome.error, outcome);
-    return outcome;
+    return endWith(this.#outcome ?? this.#tell());
   }
 
   /** Does a step once the recovery is not paused. */

@@ -1,9 +1,7 @@
 import {
   allHandlersFinished,
   CancellationScope,
-  CancelledFailure,
   condition,
-  isCancellation,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -22,6 +20,7 @@ import type {
 } from '../src/contract/system-activities.ts';
 import type { HookKind, SystemEvent, SystemRequest } from '../src/contract/system-request.ts';
 import { describeSystem, dumpAge, objectiveOf, systemProgress } from '../src/restore/system-progress.ts';
+import { carryOut, endWith } from './carry-out.ts';
 import { Control, throwIfCancelled } from './control.ts';
 import { toFailure, toTableError } from './failures.ts';
 import { SearchState } from './search-attributes.ts';
@@ -78,7 +77,7 @@ function activitiesOf({ heartbeatSeconds = 20 }: SystemRequest) {
 export async function restoreSystem(request: SystemRequest): Promise<SystemOutcome> {
   const system = new SystemRun(request);
   system.listen();
-  try {
+  await carryOut(system, async () => {
     // Know what there is to do, and see that it can be done.
     await system.plan();
     await system.prove();
@@ -91,11 +90,7 @@ export async function restoreSystem(request: SystemRequest): Promise<SystemOutco
     await system.start();
     await system.hooks('health');
     await system.hooks('logs');
-  } catch (error) {
-    if (isCancellation(error) || CancellationScope.current().consideredCancelled) system.cancelled = true;
-    else system.fail(error);
-  }
-  await CancellationScope.nonCancellable(() => system.finish());
+  });
   return system.end();
 }
 
@@ -247,10 +242,7 @@ class SystemRun {
 
   /** Gives the outcome, or throws so that Temporal shows the restore as cancelled or failed. */
   end(): SystemOutcome {
-    const outcome = this.#outcome ?? this.#summary();
-    if (outcome.state === 'cancelled') throw new CancelledFailure('The restore was cancelled.', [outcome]);
-    if (outcome.error !== null) throw toFailure(outcome.error, outcome);
-    return outcome;
+    return endWith(this.#outcome ?? this.#summary());
   }
 
   /** A step of one database, which an operator may leave out. */

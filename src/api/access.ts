@@ -21,6 +21,7 @@ export const limitedRoutes: ReadonlySet<string> = new Set([
   'POST /api/databases/{service}/swap-back',
   'POST /api/drills',
   'POST /api/systems/{name}/restore',
+  'POST /api/snapshots',
 ]);
 
 /** What each route is needed for. A route that does not stand here is not served: the API does not start. */
@@ -73,6 +74,12 @@ export const neededAccess: Readonly<Record<string, Need>> = {
   'POST /api/runs/{runId}/decide': 'root',
   'GET /api/data/dumps': 'read',
   'POST /api/databases/{service}/swap-back': 'full',
+  'GET /api/snapshots': 'read',
+  'POST /api/snapshots': 'edit',
+  'GET /api/snapshots/{id}': 'read',
+  'DELETE /api/snapshots/{id}': 'full',
+  'GET /api/snapshots/{id}/order': 'read',
+  'POST /api/snapshots/{id}/cancel': 'edit',
 };
 
 /** Lets in who holds a token that allows the route; what there is no route for, nobody without a token learns. */

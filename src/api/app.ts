@@ -31,6 +31,8 @@ import { RunStarter } from './run-starter.ts';
 import { type Restores, Runs, type RunsDependencies } from './runs.ts';
 import { addSavedRestoreRoutes } from './saved-restore-routes.ts';
 import { addServiceRoutes, type ServiceTools } from './service-routes.ts';
+import { addSnapshotRoutes } from './snapshot-routes.ts';
+import type { Snapshots } from './snapshots.ts';
 import type { Sources } from './sources/sources.ts';
 import { addSystemRoutes, type SystemRouteDependencies } from './system-routes.ts';
 import { addUploadRoutes } from './upload-routes.ts';
@@ -53,6 +55,7 @@ export interface AppDependencies {
   readonly bundles: BundleSettings;
   readonly extracts: ExtractRuns;
   readonly services: ServiceTools;
+  readonly snapshots: Snapshots;
   readonly listDrills: DrillRouteDependencies['listDrills'];
   readonly loadSystems: SystemRouteDependencies['loadSystems'];
   readonly decide: RunsDependencies['decide'];
@@ -75,6 +78,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
     reconciler,
     restores,
     services,
+    snapshots,
     sources,
     store,
   } = dependencies;
@@ -108,6 +112,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   addUploadRoutes(app, uploads, bundles);
   addServiceRoutes(app, config, services);
   addDrillRoutes(app, { config, starter, sources, listDrills });
+  addSnapshotRoutes(app, snapshots);
   addSystemRoutes(app, { starter, sources, runs, loadSystems });
   addDescription(app);
   addDocsPage(app);

@@ -11,6 +11,7 @@ import { DumpClient } from '../client/dump-client.ts';
 import { ExtractClient } from '../client/extract-client.ts';
 import { listRecordedDrills } from '../client/recorded-drills.ts';
 import { RestoreClient } from '../client/restore-client.ts';
+import { SnapshotClient } from '../client/snapshot-client.ts';
 import { SystemClient } from '../client/system-client.ts';
 import { type LoadedSystem, loadSystems } from '../config/load-system.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
@@ -29,7 +30,10 @@ import { Reconciler } from './reconciler.ts';
 import { findDump, findRecorded } from './recorded-restores.ts';
 import { removeExpired, removeOld } from './removal.ts';
 import { configuredRunKeep } from './run-keep.ts';
+import { snapshotTools } from './snapshot-tools.ts';
+import { Snapshots } from './snapshots.ts';
 import { Sources } from './sources/sources.ts';
+import { configuredTenantColumn } from './tenant-part.ts';
 import { Upkeep } from './upkeep.ts';
 
 /** A connection to Temporal and the namespace to use there. */
@@ -82,6 +86,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const perMinute = startsPerMinute(env);
   const bundles = bundleSettings(config, env);
   const runKeep = configuredRunKeep(env);
+  const tenantColumn = configuredTenantColumn(env);
   const control = openControlDatabase(env);
   const store = openStore(config.store, env);
   const client = new Client(temporal);
@@ -150,6 +155,12 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     listDrills: (visible, subject, limit) => listRecordedDrills(visible, env, subject, limit),
     loadSystems: systemsThere,
     decide: (runId, decision) => systems.decide(runId, decision),
+    snapshots: new Snapshots({
+      ...{ config, control, tenantColumn },
+      place: { store, prefix: config.store.prefix },
+      client: new SnapshotClient(client, taskQueue),
+      tools: snapshotTools(config, env),
+    }),
     services: {
       dumps: (service, wanted, signal) => knownDumps(service, wanted, env, signal),
       swapBack: (order) => swapServiceBack(order, env),

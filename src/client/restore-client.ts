@@ -246,7 +246,8 @@ function summaryOf(request: RestoreRequest): string {
 /** Started and a first task for a worker: a history of two events is one that nobody has looked at. */
 const untouchedHistory = 2;
 
-function standingOf(
+/** How a workflow stands, by what Temporal tells of it. */
+export function standingOf(
   status: WorkflowExecutionStatusName,
   historyLength: number,
 ): RestoreDescription['standing'] {

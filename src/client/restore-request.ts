@@ -108,7 +108,16 @@ function archives(
   return { database: database.name, tables };
 }
 
-function databaseOf(name: string | undefined, config: ThawConfig, naming: FieldNaming): DatabaseConfig {
+/**
+ * The database that a field names, else the only one configured.
+ *
+ * @throws ThawError `InputInvalid`
+ */
+export function databaseOf(
+  name: string | undefined,
+  config: ThawConfig,
+  naming: FieldNaming = asIs,
+): DatabaseConfig {
   if (name !== undefined) return findDatabase(config, name);
   const only = onlyDatabase(config);
   if (only !== null) return only;

@@ -17,6 +17,7 @@ export const environmentVariables = {
   THAW_JWT_CLOCK_SKEW: 'Seconds that clocks may differ by.',
   THAW_STARTS_PER_MINUTE: 'Restores that a tenant may start by the API in a minute.',
   THAW_RUN_KEEP: 'How long runs and their logs are kept after their end. Default: 365d.',
+  THAW_TENANT_COLUMN: 'Column that tells whose a row of a snapshot is. Default: tenant_id.',
   THAW_BUNDLE_DATABASE: 'Database of bundles and extracts that name none, where several are configured.',
   THAW_UPLOAD_LIMIT: 'How large a bundle may be. Default: 1GiB.',
   THAW_UPLOAD_KEEP: 'How long uploaded bundles are kept. Default: 7d.',

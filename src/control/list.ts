@@ -1,6 +1,6 @@
 import { isSqlState } from '../postgres/sqlstate.ts';
 import type { ControlClient } from './control-database.ts';
-import { Binds, conditionOf, type Fields } from './filter.ts';
+import { Binds, conditionOf, type FieldKind, type Fields } from './filter.ts';
 import { fieldFault } from './list-fault.ts';
 
 /** A table of the control database whose records the Data API lists. Every one has `id` and `tenant`. */
@@ -52,6 +52,50 @@ export async function listPage<R extends object>(
   const conditions = [
     `(${binds.add(tenant)}::text is null or tenant = $1)`,
     ...(query.includeTrashed ? [] : [listing.condition]),
+  ];
+  return readPage<R>(client, { ...listing, conditions }, query, binds);
+}
+
+/** Records that lie elsewhere, and are listed as those of the control database are. Every one has `id`. */
+export type RecordListing = Pick<Listing, 'fields' | 'order'>;
+
+/**
+ * Lists records that lie elsewhere: the control database compares and orders them, so that it is done by one rule.
+ *
+ * @throws ThawError `InputInvalid` for a query that makes no sense
+ */
+export async function listRecords<R extends object>(
+  client: ControlClient,
+  listing: RecordListing,
+  records: readonly R[],
+  query: ListQuery,
+): Promise<Page<R>> {
+  const binds = new Binds();
+  const columns = Object.entries(listing.fields).map(([name, kind]) => `${name} ${columnTypes[kind]}`);
+  const given = `jsonb_array_elements(${binds.add(JSON.stringify(records))}::jsonb) with ordinality as given (record, place)`;
+  const table = `${given}, jsonb_to_record(record) as fields (${columns.join(', ')})`;
+  const from = { ...listing, table, conditions: ['true'] };
+  const { rows, more } = await readPage<{ place: string }>(client, from, query, binds);
+  return { rows: rows.flatMap(({ place }) => records[Number(place) - 1] ?? []), more };
+}
+
+const columnTypes: Readonly<Record<FieldKind, string>> = {
+  text: 'text',
+  id: 'text',
+  number: 'numeric',
+  boolean: 'boolean',
+  time: 'timestamptz',
+  list: 'text[]',
+};
+
+async function readPage<R extends object>(
+  client: ControlClient,
+  listing: Pick<Listing, 'table' | 'fields' | 'order'> & { readonly conditions: readonly string[] },
+  query: ListQuery,
+  binds: Binds,
+): Promise<Page<R>> {
+  const conditions = [
+    ...listing.conditions,
     ...query.where.map((where) => conditionOf(where, listing.fields, binds)),
   ];
   const order = orderOf(listing, query.order);
@@ -73,7 +117,7 @@ const invalidRegularExpression = '2201B';
 const invalidEscape = '22025';
 
 /** The id last, so that pages neither overlap nor leave anything out. */
-function orderOf({ fields, order }: Listing, asked: readonly Order[]): string {
+function orderOf({ fields, order }: RecordListing, asked: readonly Order[]): string {
   const chosen = asked.length === 0 ? order : asked;
   for (const { field } of chosen) {
     if (!Object.hasOwn(fields, field)) {

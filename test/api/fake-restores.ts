@@ -5,6 +5,7 @@ import { bundleSettings } from '../../src/api/bundle-settings.ts';
 import { ExtractRuns } from '../../src/api/extract-runs.ts';
 import { Reconciler } from '../../src/api/reconciler.ts';
 import type { Restores } from '../../src/api/runs.ts';
+import { Snapshots } from '../../src/api/snapshots.ts';
 import type { ArchivesDependencies } from '../../src/api/sources/archives.ts';
 import type { DumpsDependencies } from '../../src/api/sources/dumps.ts';
 import { Sources } from '../../src/api/sources/sources.ts';
@@ -116,6 +117,7 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     systems: { progress: noAnswer, outcome: noAnswer },
     loadSystems: async () => [],
   });
+  const store = new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' });
   return {
     config,
     control,
@@ -125,12 +127,17 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     readiness: async () => ({ configuration: true, temporal: true, database: true }),
     authenticator: anybody,
     rateLimit: { take: async () => {} },
-    store: new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' }),
+    store,
     bundles,
     listDrills: noAnswer,
     loadSystems: async () => [],
     decide: noAnswer,
     services: { dumps: noAnswer, swapBack: noAnswer },
+    snapshots: new Snapshots({
+      ...{ config, control, place: { store, prefix: '' }, tenantColumn: 'tenant_id' },
+      client: { start: noAnswer, describe: noAnswer, failure: noAnswer, cancel: noAnswer },
+      tools: { orderTables: noAnswer },
+    }),
     extracts: new ExtractRuns({ config, control, client: noExtracts, settings: bundles, logger }),
     logger,
     ...dependencies,

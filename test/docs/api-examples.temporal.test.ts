@@ -22,7 +22,7 @@ const blocks = codeBlocks(document);
 let site: ApiSite;
 let api: RunningApi;
 let folder: string;
-/** What the reader knows by now: `THAW_TOKEN`, and from answers `ID`, `RUN_ID`, `EXTRACT_ID`. */
+/** What the reader knows by now: `THAW_TOKEN`, and from answers `ID`, `RUN_ID`, `EXTRACT_ID`, `SNAPSHOT_ID`. */
 let known: Record<string, string>;
 
 beforeAll(async () => {
@@ -70,11 +70,18 @@ async function replaceChecked(): Promise<void> {
   await runIn(api, String(json.data.run_id), ['completed']);
 }
 
+/** Waits until the snapshot lies in the store. */
+async function snapshotTaken(): Promise<void> {
+  const status = async () => (await send(api, `/api/snapshots/${known.SNAPSHOT_ID}`)).json.data.status;
+  await expect.poll(status, { timeout: 40_000, interval: 100 }).toBe('completed');
+}
+
 /** Brings about what the text before an example takes for granted. */
 async function prepare(line: string): Promise<void> {
   if (/\/api\/restores(\/|$| )/.test(line)) await lastRunEnded();
   if (line.includes('/download')) await lastRunEnded('extract_runs');
   if (line.includes('/swap-back')) await replaceChecked();
+  if (line.includes('$SNAPSHOT_ID')) await snapshotTaken();
   if (!line.includes('/pause')) return;
   await lastRunEnded();
   await site.thaw.pg.query('truncate public.audit_logs');
@@ -101,6 +108,7 @@ async function example(line: string): Promise<string> {
   const { success, data } = JSON.parse(printed) as Json;
   expect({ line, printed, success }).toMatchObject({ success: true });
   if (data.run_id !== undefined) known.RUN_ID = String(data.run_id);
+  if (data.snapshot_id !== undefined) known.SNAPSHOT_ID = String(data.snapshot_id);
   if (line.includes('/api/data/restores')) known.ID = String(data.id);
   if (line.includes('/api/data/extracts')) known.EXTRACT_ID = String(data.id);
   return printed;

@@ -56,27 +56,34 @@ export async function expiredSnapshots(place: SnapshotPlace, now: number): Promi
   return { snapshots: due, unreadable };
 }
 
+/** Manifests that are read at the same time. */
+const readTogether = 16;
+
 /** All snapshots that were written to their ends, the newest first. */
 export async function listSnapshots(place: SnapshotPlace): Promise<FoundSnapshots> {
   const { store, prefix } = place;
   const folder = snapshotsFolder(prefix);
   const snapshots: SnapshotManifest[] = [];
   const unreadable: { readonly id: string; readonly error: ThawError }[] = [];
+  const readOne = async (id: string) => {
+    try {
+      snapshots.push(await readManifest(place, decodeURIComponent(id)));
+    } catch (error) {
+      if (!(error instanceof ThawError) || error.retryable) throw error;
+      unreadable.push({ id, error });
+    }
+  };
+  const ids: string[] = [];
   for (let after: string | null = null; ; ) {
     const page = await store.list({ prefix: folder, after });
     for (const { key } of page.objects) {
       const [id = '', name, ...more] = key.slice(folder.length).split('/');
-      if (name !== manifestName || more.length > 0) continue;
-      try {
-        snapshots.push(await readManifest(place, decodeURIComponent(id)));
-      } catch (error) {
-        if (!(error instanceof ThawError) || error.retryable) throw error;
-        unreadable.push({ id, error });
-      }
+      if (name === manifestName && more.length === 0) ids.push(id);
     }
     after = page.next;
     if (after === null) break;
   }
+  while (ids.length > 0) await Promise.all(ids.splice(0, readTogether).map(readOne));
   return { snapshots: snapshots.toSorted((a, b) => (a.createdAt < b.createdAt ? 1 : -1)), unreadable };
 }
 

@@ -1,0 +1,117 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { qualifiedName } from '../../../src/postgres/identifier.ts';
+import { type Draw, isSo, pick } from './draw.ts';
+import { contentOf, copyRows, makeExpected, surroundings } from './exact-model.ts';
+import { type ExactRestore, type ExactSite, openExactSite } from './exact-site.ts';
+import {
+  drawSchema,
+  groundSql,
+  keysSql,
+  type RandomSchema,
+  tablesSql,
+  triggersSql,
+} from './random-schema.ts';
+import { drawChanges, drawRows, tenants } from './random-work.ts';
+
+/** Runs in `npm test`; `npm run soak` goes on for minutes. */
+const runs = 20;
+const soak = process.env.THAW_SOAK_SECONDS;
+
+let site: ExactSite;
+
+beforeAll(async () => {
+  site = await openExactSite('exact_schemas');
+  await site.client.query(groundSql);
+});
+afterAll(() => site.close());
+
+interface Round {
+  readonly random: RandomSchema;
+  readonly rows: readonly string[];
+  readonly changes: readonly string[];
+  readonly restore: ExactRestore;
+}
+
+function drawRound(draw: Draw): Round {
+  const isMerge = isSo(draw);
+  const random = drawSchema(draw, isMerge);
+  // The last is cut down to another tenant by what does not look.
+  const tenant = isSo(draw) ? { column: 'tenant', value: pick(draw, ...tenants, 'a', 'abcdef') } : null;
+  return {
+    random,
+    rows: drawRows(draw, 'shop', random),
+    changes: drawChanges(draw, 'shop', random),
+    restore: { tenant, newerBy: isMerge ? 'at' : null },
+  };
+}
+
+/** Tries each statement; one that breaks a key does nothing. */
+async function attempt(statements: readonly string[]): Promise<void> {
+  await site.client.query('select public.attempt(statement) from unnest($1::text[]) as statement', [
+    statements,
+  ]);
+}
+
+async function playRound({ random, rows, changes, restore }: Round): Promise<'restored' | 'refused'> {
+  const { client } = site;
+  await client.query(
+    `drop schema if exists shop cascade; create schema shop; ${tablesSql('shop', random)};
+     ${keysSql('shop', random)}; ${triggersSql('shop', random)}`,
+  );
+  await attempt(rows);
+  await copyRows(client, 'shop', 'before', random);
+  const names = random.tables.filter(({ isIn }) => isIn).map(({ name }) => ({ schema: 'shop', table: name }));
+  const manifest = await site.take(names, restore.tenant);
+  await attempt(changes);
+  await copyRows(client, 'shop', 'now', random);
+  await client.query('truncate public.fired');
+  const around = await surroundings(client, 'shop');
+  const canBe = await makeExpected(client, random, restore);
+  await expectOwnRows(names, restore, manifest.totalRows);
+
+  const restored = site.restore(manifest, restore);
+  if (canBe) await restored;
+  else
+    await expect(restored).rejects.toMatchObject({
+      code: expect.stringMatching(/RowRejected|ConflictFound/),
+    });
+
+  expect(await contentOf(client, 'shop', random)).toEqual(
+    await contentOf(client, canBe ? 'expected' : 'now', random),
+  );
+  expect(await surroundings(client, 'shop')).toEqual(around);
+  expect((await client.query('select * from public.fired')).rows).toEqual([]);
+  const { rows: left } = await client.query(`select nspname from pg_namespace where nspname like 'thaw%'`);
+  expect(left).toEqual([]);
+  return canBe ? 'restored' : 'refused';
+}
+
+/** No row of another tenant is in the snapshot, and none of the tenant's own is missing. */
+async function expectOwnRows(
+  names: readonly { readonly table: string }[],
+  { tenant }: ExactRestore,
+  total: number,
+): Promise<void> {
+  const counts = names.map(
+    ({ table }) =>
+      `select count(*) from ${qualifiedName('before', table)} where $1::text is null or rtrim(tenant::text) = $1`,
+  );
+  const { rows } = await site.client.query<{ total: string }>(
+    `select sum(count) as total from (${counts.join(' union all ')}) as one`,
+    [tenant?.value ?? null],
+  );
+  expect(total).toBe(Number(rows[0]?.total));
+}
+
+test(
+  'tables of any schema become what a model says, or all stay as they were where something else would break',
+  async () => {
+    const limit = soak === undefined ? {} : { interruptAfterTimeLimit: Number(soak) * 1000 };
+    await fc.assert(
+      fc.asyncProperty(fc.gen(), async (draw) => void (await playRound(drawRound(draw)))),
+      { numRuns: soak === undefined ? runs : 1_000_000, ...limit },
+    );
+  },
+  (Number(soak ?? 0) + 280) * 1000,
+);

@@ -111,6 +111,12 @@ export const errorTraits = {
     exit: 1,
     hint: 'Grant the right that is named, or use other credentials.',
   },
+  TooManyRestores: {
+    retryable: false,
+    http: 429,
+    exit: 1,
+    hint: 'Wait until an earlier restore is an hour old, or raise THAW_SNAPSHOT_RESTORES_PER_HOUR.',
+  },
   ConfigInvalid: { retryable: false, http: 400, exit: 1, hint: 'Correct the configuration.' },
   InputInvalid: { retryable: false, http: 400, exit: 1, hint: 'Correct the request.' },
   StoreThrottled: {

@@ -186,11 +186,13 @@ export interface SnapshotRequest {
 
 /** How far a restore is with a table, as the source system's history has it. */
 export interface SnapshotStep {
+  /** `schema.table` */
   readonly table: string;
-  readonly status: 'pending' | 'staging' | 'staged' | 'merging' | 'completed' | 'failed';
-  /** 0 to 100. */
+  /** `merged`: it is as it is to become, but nobody else sees it before the commit of all. */
+  readonly status: 'pending' | 'staging' | 'staged' | 'merging' | 'merged' | 'completed' | 'failed';
+  /** 0 to 100: staging is the first half, merging the second. */
   readonly progress_pct: number;
-  /** Null where nothing tells it yet. */
+  /** Until it is staged, or merged, at the pace so far. Null where nothing tells it yet. */
   readonly eta_seconds: number | null;
 }
 

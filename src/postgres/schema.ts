@@ -199,6 +199,40 @@ create table thaw.snapshot_restores (
 create index snapshot_restores_source on thaw.snapshot_restores (source_kind, source_place, source_id)
   where merged_at is not null;
 
+-- How restores of snapshots go and went, under the names of the source system's backup_pitr_rollback_history. It
+-- says completed from the very transaction on that merges the rows, and by it a snapshot is known to be restored.
+create table thaw.snapshot_history (
+  restore_id text primary key,
+  -- the value that tells whose rows were restored; null: whole tables
+  tenant_id text,
+  -- of a stored snapshot or a row of backup_pitr_snapshots; the key of an object
+  snapshot_id text not null,
+  rollback_started_at timestamptz not null default clock_timestamp(),
+  rollback_completed_at timestamptz,
+  duration_seconds integer,
+  -- partial: nothing writes it, as all tables are restored or none
+  status text not null default 'in_progress' check (status in ('in_progress', 'completed', 'failed', 'partial')),
+  -- inserted and updated
+  rows_restored bigint,
+  tables_affected text[],
+  -- of attempts that were made again, too; the last one is told
+  errors_encountered integer not null default 0,
+  error_details jsonb,
+  initiated_by text not null,
+  reason text,
+  notes text,
+  -- source, strategy, tenant, and the changes of each table
+  metadata jsonb not null default '{}',
+  restoration_steps jsonb not null default '[]',
+  current_step text,
+  tables_restored text[] not null default '{}',
+  fk_constraints_handled jsonb not null default '{}',
+  transaction_ids text[] not null default '{}'
+);
+
+create index snapshot_history_tenant on thaw.snapshot_history (tenant_id, rollback_started_at);
+create index snapshot_history_snapshot on thaw.snapshot_history (snapshot_id);
+
 -- Tables that were made from their archived schemas, in the transaction that made them.
 create table thaw.created_tables (
   target_oid oid primary key,

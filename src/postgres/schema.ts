@@ -199,8 +199,8 @@ create table thaw.snapshot_restores (
 create index snapshot_restores_source on thaw.snapshot_restores (source_kind, source_place, source_id)
   where merged_at is not null;
 
--- How restores of snapshots go and went, under the names of the source system's backup_pitr_rollback_history. It
--- says completed from the very transaction on that merges the rows, and by it a snapshot is known to be restored.
+-- How restores of snapshots go and went, under the names of the source system's backup_pitr_rollback_history:
+-- progress is written while the merge runs, and the end within the transaction that merges the rows.
 create table thaw.snapshot_history (
   restore_id text primary key,
   -- the value that tells whose rows were restored; null: whole tables

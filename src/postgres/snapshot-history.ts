@@ -1,9 +1,5 @@
 import type pg from 'pg';
-import type {
-  SnapshotSource,
-  SnapshotTableResult,
-  TenantPart,
-} from '../contract/snapshot.ts';
+import type { SnapshotSource, SnapshotTableResult, TenantPart } from '../contract/snapshot.ts';
 import type {
   HandledKeys,
   HistoryError,
@@ -183,7 +179,7 @@ export async function failHistory(
          case when fk_constraints_handled ? 'disabled'
            then jsonb_build_object('enabled', fk_constraints_handled -> 'disabled') else '{}' end,
        restoration_steps = coalesce(
-         (select jsonb_agg(step.value || case when step.value ->> 'status' = 'pending' then '{}' else
+         (select jsonb_agg(step.value || case when step.value ->> 'status' = 'pending' then '{}'::jsonb else
              '{"status": "failed", "eta_seconds": null, "completed_at": null, "rows_restored": null}' end
            order by step.ordinality)
          from jsonb_array_elements(restoration_steps) with ordinality as step), '[]')

@@ -35,6 +35,7 @@ const all = [
   'restores',
   'schema_version',
   'snapshot_foreign_keys',
+  'snapshot_history',
   'snapshot_restores',
   'targets',
   'undo_rows',

@@ -131,7 +131,7 @@ export class HistoryRecorder {
     this.#touch();
   }
 
-  /** The merge runs in the transaction of this connection. */
+  /** Tables are merged by the transaction of this connection. */
   async inTransaction(client: pg.Client): Promise<void> {
     const { rows } = await client.query<{ id: string }>('select pg_current_xact_id()::text as id');
     this.#transactionIds = [...new Set([...this.#transactionIds, ...rows.map(({ id }) => id)])];

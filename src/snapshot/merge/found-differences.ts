@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { SnapshotTableResult } from '../../contract/snapshot.ts';
 import type { SnapshotDifference } from '../../contract/snapshot-difference.ts';
+import type { TargetTable } from '../../postgres/catalog.ts';
 import {
   countDifferences,
   type Differences,
@@ -28,10 +29,12 @@ export async function findChanges(
   client: pg.Client,
   tables: readonly StagedTable[],
   chosen: AsyncIterable<readonly SnapshotDifference[]> | null,
+  onComparing?: (table: TargetTable) => void,
 ): Promise<FoundDifferences[]> {
   const lists: Differences[] = [];
   const totals: number[] = [];
   for (const [place, staged] of tables.entries()) {
+    onComparing?.(staged.target);
     await aboutObject(tableName(staged.target), async () => {
       await checkStaged(client, staged);
       const differences = await findDifferences(client, staged, place);

@@ -21,6 +21,8 @@ export interface MergeOptions {
   readonly ifUnchanged?: string | null;
   /** The only differences to take, each exactly as it was told; null: all. */
   readonly chosen?: AsyncIterable<readonly SnapshotDifference[]> | null;
+  /** A table is about to be compared with its stage. */
+  onComparing?(table: TargetTable): void;
   /** The differences of a table are found, and counted. */
   onFound?(changes: SnapshotTableResult): void;
   /** A table is as it is to become. */
@@ -49,7 +51,7 @@ const all = 'the tables of the snapshot';
 export async function mergeTables(
   client: pg.Client,
   tables: readonly StagedTable[],
-  { ifUnchanged = null, chosen = null, onFound, onMerged, onKeysTaken }: MergeOptions = {},
+  { ifUnchanged = null, chosen = null, onComparing, onFound, onMerged, onKeysTaken }: MergeOptions = {},
 ): Promise<SnapshotTableResult[]> {
   const targets = tables.map(({ target }) => target);
   await aboutObject(all, () => lockTables(client, targets));
@@ -58,7 +60,7 @@ export async function mergeTables(
   for (const target of targets) {
     releases.push(await aboutObject(tableName(target), () => keepTriggersOff(client, target)));
   }
-  const found = await findChanges(client, tables, chosen);
+  const found = await findChanges(client, tables, chosen, onComparing);
   for (const { changes } of found) onFound?.(changes);
   const isChanged = found.some(({ changes }) => changedRows(changes) > 0);
   const keys = isChanged

@@ -8,6 +8,8 @@ import { type MergeOptions, mergeTables } from './merge-tables.ts';
 
 /** How tables are brought back. */
 export interface RestoreTablesOptions extends MergeOptions {
+  /** The transaction has begun, and has done nothing yet. */
+  onBegun?(): Promise<void>;
   /** What is to be committed together with the rows. */
   alongside?(): Promise<void>;
 }
@@ -31,10 +33,11 @@ export interface RestoredTables {
 export async function restoreTables(
   client: pg.Client,
   tables: readonly StagedTable[],
-  { alongside, ...options }: RestoreTablesOptions = {},
+  { onBegun, alongside, ...options }: RestoreTablesOptions = {},
 ): Promise<RestoredTables> {
   try {
     const merged = await inTransaction(client, async () => {
+      await onBegun?.();
       const changes = await mergeTables(client, tables, options);
       await alongside?.();
       return changes;

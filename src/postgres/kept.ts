@@ -35,6 +35,11 @@ export async function writeKept(
   }
 }
 
+/** An expression for a time as ISO 8601 in UTC, to the microsecond, as PostgreSQL has it. */
+export function exactIsoTime(column: string): string {
+  return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+}
+
 /** An expression for a time as ISO 8601 in UTC. */
 export function isoTime(column: string): string {
   return `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;

@@ -1,0 +1,50 @@
+import type pg from 'pg';
+import { ThawError } from '../../contract/thaw-error.ts';
+import { type ChangeLog, firstLogged } from '../../postgres/change-log.ts';
+import { compareTimes } from '../../postgres/replay-times.ts';
+
+/**
+ * Sees that the time can be reached from the snapshot by the log.
+ *
+ * @returns what the user should know
+ * @throws ThawError `InputInvalid`
+ */
+export async function checkWindow(
+  client: pg.Client,
+  log: ChangeLog,
+  { after, until }: { readonly after: string; readonly until: string },
+): Promise<string[]> {
+  const object = `${log.schema}.${log.table}`;
+  const { completeSince } = log;
+  const first = completeSince === null ? await firstLogged(client, log) : null;
+  const times = await compareTimes(client, { after, until, completeSince, first });
+  if (times.isFuture) throw refused(`${until} has not come yet`, 'Name a time that is over.');
+  if (times.isBeforeSnapshot) {
+    throw refused(
+      `${until} is before the snapshot, which is of ${after}`,
+      'Use an earlier snapshot; without an id, the one that fits is chosen.',
+    );
+  }
+  if (times.isBeforeLog) {
+    throw refused(
+      `${object} is complete since ${completeSince} only, and the snapshot is of ${after}`,
+      'Use a later snapshot.',
+    );
+  }
+  const notices: string[] = [];
+  if (completeSince === null && times.beginsLater) {
+    notices.push(
+      `The log ${object} begins ${first === null ? 'with nothing' : `at ${first}`}, after the snapshot of ${after}: what changed before is not restored. If it is complete, say so: comment on table ${object} is 'complete since …'`,
+    );
+  }
+  if (times.open > 0) {
+    notices.push(
+      `${times.open} transactions that were begun before ${until} are still open: what they change is not restored.`,
+    );
+  }
+  return notices;
+}
+
+function refused(what: string, hint: string): ThawError {
+  return new ThawError('InputInvalid', `--to: ${what}.`, { object: '--to', hint });
+}

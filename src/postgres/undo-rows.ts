@@ -2,8 +2,8 @@ import type pg from 'pg';
 import type { TargetTable } from './catalog.ts';
 import type { Reference as ParentKey } from './dangling-rows.ts';
 import { qualifiedName, quoteIdentifier } from './identifier.ts';
-import { digestOf, imageColumns, imageOf } from './kept-images.ts';
-import { rowsOf } from './merge-sql.ts';
+import { imageOf } from './kept-images.ts';
+import { undoSql } from './undo-sql.ts';
 
 /** A table of a restore of which changes are kept. */
 export interface UndoTable {
@@ -54,6 +54,8 @@ export interface Reference {
   readonly columns: readonly string[];
   /** Of the table that is referred to, in the same order. */
   readonly referred: readonly string[];
+  /** Deletes or changes rows that refer to one which is deleted. */
+  readonly acts: boolean;
 }
 
 /** Reads the tables of a restore of which changes are kept. */
@@ -77,7 +79,8 @@ export async function readReferences(client: pg.Client, oid: number): Promise<Re
         join pg_attribute a on a.attrelid = k.conrelid and a.attnum = part.attnum) as columns,
        (select json_agg(a.attname order by part.place)
         from unnest(k.confkey) with ordinality as part (attnum, place)
-        join pg_attribute a on a.attrelid = k.confrelid and a.attnum = part.attnum) as referred
+        join pg_attribute a on a.attrelid = k.confrelid and a.attnum = part.attnum) as referred,
+       k.confdeltype in ('c', 'n', 'd') as acts
      from pg_constraint k
      join pg_class c on c.oid = k.conrelid
      join pg_namespace n on n.oid = c.relnamespace
@@ -239,53 +242,40 @@ export async function endUndo(client: pg.Client, restoreId: string, oid: number)
 
 function statements(scope: UndoScope, sweep: Sweep) {
   const { target, key, references } = scope;
-  const columns = imageColumns(target);
-  const typeOf = new Map(columns.map(({ name, typeName }) => [name, typeName]));
-  const place = new Map(columns.map(({ name }, index) => [name, index + 1]));
-  const before = (name: string) => `page.before[${place.get(name)}]::${typeOf.get(name)}`;
+  const sql = undoSql(target, key);
+  const { live, found, untouched, before, same } = sql;
   const page = `page as materialized (
       select * from thaw.undo_rows
       where restore_id = $1 and target_oid = $2 and ($3::text[] is null or key > $3) and key <= $4
         and ${ofSweep[sweep]})`;
-  const found = key
-    .map((name, index) => `live.${quoteIdentifier(name)} = page.key[${index + 1}]::${typeOf.get(name)}`)
-    .join(' and ');
-  const untouched = `${digestOf(imageOf(columns, 'live'))} = page.after`;
-  const live = rowsOf(target);
   const remove = `with ${page}
       delete from ${live} as live using page
       where ${found} and ${untouched}
         ${references.map((reference) => `and not exists (${referring(reference)})`).join(' ')}
       returning page.key as thaw_key, true as exact`;
 
-  const changed = columns.filter(({ name, identity }) => !key.includes(name) && identity !== 'always');
-  const changes = changed.map(({ name }) => `${quoteIdentifier(name)} = ${before(name)}`).join(', ');
-  const same = (names: readonly string[]) =>
-    names.map((name) => `live.${quoteIdentifier(name)} is not distinct from ${before(name)}`).join(' and ');
   // A key of others that an overwrite did not change refers to the row as it will be.
   const loose = references.filter(({ referred }) => !referred.every((name) => key.includes(name)));
   const mayChange = loose.map(
     (reference) => `and ((${same(reference.referred)}) or not exists (${referring(reference)}))`,
   );
   const parents = scope.parents.filter(({ readable }) => readable);
-  const keepsParents = parents.map(
-    (parent) =>
-      `((${same(parent.pairs.map(({ child }) => child))}) or ${parentThere(target, parent, before)})`,
-  );
+  const keepsParents = parents
+    .map((parent) => {
+      const children = parent.pairs.map(({ child }) => child);
+      return `and ((${same(children)}) or ${parentThere(target, parent, before)})`;
+    })
+    .join(' ');
   const bringBack = `with ${page}
-      update ${live} as live set ${changes} from page
-      where ${found} and ${untouched} ${mayChange.join(' ')} ${keepsParents.map((sql) => `and ${sql}`).join(' ')}
-      returning page.key as thaw_key, ${imageOf(columns, 'live')} = page.before as exact`;
-  const names = columns.map(({ name }) => quoteIdentifier(name)).join(', ');
+      update ${live} as live set ${sql.changes} from page
+      where ${found} and ${untouched} ${mayChange.join(' ')} ${keepsParents}
+      returning page.key as thaw_key, ${sql.exact} as exact`;
   const insertBack = `with ${page}, added as (
-        insert into ${qualifiedName(target.schema, target.table)} as live (${names}) overriding system value
-        select ${columns.map(({ name }) => before(name)).join(', ')} from page
+        insert into ${qualifiedName(target.schema, target.table)} as live (${sql.names}) overriding system value
+        select ${sql.values} from page
         where page.after is null and not exists (select from ${live} as live where ${found})
           ${parents.map((parent) => `and ${parentThere(target, parent, before)}`).join(' ')}
-        returning ${imageOf(columns, 'live')} as image, ${imageOf(
-          key.map((name) => ({ name })),
-          'live',
-        )} as key
+        returning ${imageOf(sql.columns, 'live')} as image, ${sql.key} as key
       )
       select page.key as thaw_key, coalesce(added.image = page.before, false) as exact
       from added left join page using (key)`;
@@ -293,7 +283,7 @@ function statements(scope: UndoScope, sweep: Sweep) {
   return {
     lock: `with ${page}
       select from ${live} as live join page on ${found} for update of live`,
-    work: sweep === 'added' ? [remove] : [...(changes === '' ? [] : [bringBack]), insertBack],
+    work: sweep === 'added' ? [remove] : [...(sql.changes === '' ? [] : [bringBack]), insertBack],
     settle: `with ${page}, done as (
         select array(select json_array_elements_text(one)) as key from json_array_elements($5::json) as one
       ), looked as (
@@ -303,7 +293,7 @@ function statements(scope: UndoScope, sweep: Sweep) {
             when not ${isThere} then case when page.before is null then 'gone' else 'deleted' end
             when not exists (select from ${live} as live where ${found} and ${untouched}) then 'changed'
             when page.before is null or exists (
-              select from ${live} as live where ${found} ${keepsParents.map((sql) => `and ${sql}`).join(' ')}) then 'referenced'
+              select from ${live} as live where ${found} ${keepsParents}) then 'referenced'
             else 'orphaned'
           end as state
         from page left join done on done.key = page.key
@@ -321,7 +311,7 @@ function statements(scope: UndoScope, sweep: Sweep) {
 }
 
 /** Query for another row that refers to the row `live`. */
-function referring({ schema, table, columns, referred }: Reference): string {
+export function referring({ schema, table, columns, referred }: Reference): string {
   const same = columns
     .map((name, place) => `child.${quoteIdentifier(name)} = live.${quoteIdentifier(referred[place] ?? '')}`)
     .join(' and ');

@@ -16,9 +16,11 @@ import {
   readLeftRows,
   readUndoTables,
   type Sweep,
+  type UndoScope,
   type UndoTable,
 } from '../postgres/undo-rows.ts';
-import { undoTable } from './undo-table.ts';
+import { scopeOf, undoTable } from './undo-table.ts';
+import { undoTogether } from './undo-together.ts';
 
 /** One undo of a restore. */
 export interface RestoreUndo {
@@ -160,7 +162,7 @@ class Undo {
 
   /**
    * A row that another one refers to goes once that one is gone, whichever table it is of: as long as one round
-   * through all tables undoes any, there is another.
+   * through all tables undoes any, there is another. What holds each other is undone together then.
    */
   async run(): Promise<void> {
     for (let undone = 1; undone > 0; ) {
@@ -172,7 +174,18 @@ class Undo {
           undone += (await this.#about(kept, () => this.#undoTable(kept, target, held, sweep))) ?? 0;
         }
       }
+      if (undone === 0) undone = await this.#undoTogether();
     }
+  }
+
+  async #undoTogether(): Promise<number> {
+    const restoreId = this.#restoreId;
+    const scopes: UndoScope[] = [];
+    for (const { kept, target } of this.#tables) {
+      if (!this.#errors.has(nameOf(kept)))
+        scopes.push(await scopeOf(this.#client, { restoreId, target, kept }));
+    }
+    return undoTogether(this.#client, scopes);
   }
 
   async #undoTable(kept: UndoTable, target: TargetTable, held: HeldTarget, sweep: Sweep): Promise<number> {

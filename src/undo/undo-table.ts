@@ -47,16 +47,28 @@ export interface TableUndo {
  * @throws ThawError `SchemaIncompatible` where the table has other columns than it had
  */
 export async function undoTable(client: pg.Client, undo: TableUndo): Promise<number> {
-  const { restoreId, target, kept, sweeps = ['added', 'changed'] } = undo;
-  checkColumns(target, kept);
-  const references: readonly Reference[] = await readReferences(client, target.oid);
-  const parents = await readParents(client, target.oid);
-  const scope: UndoScope = { restoreId, target, key: kept.key, references, parents };
+  const { restoreId, target, sweeps = ['added', 'changed'] } = undo;
+  const scope = await scopeOf(client, undo);
   await analyzeUndoRows(client);
   let undone = 0;
   for (const sweep of sweeps) undone += await sweepTable(client, undo, scope, sweep);
   await endUndo(client, restoreId, target.oid);
   return undone;
+}
+
+/**
+ * Reads what has to be known of a table whose rows are undone.
+ *
+ * @throws ThawError `SchemaIncompatible` where the table has other columns than it had
+ */
+export async function scopeOf(
+  client: pg.Client,
+  { restoreId, target, kept }: Pick<TableUndo, 'restoreId' | 'target' | 'kept'>,
+): Promise<UndoScope> {
+  checkColumns(target, kept);
+  const references: readonly Reference[] = await readReferences(client, target.oid);
+  const parents = await readParents(client, target.oid);
+  return { restoreId, target, key: kept.key, references, parents };
 }
 
 async function sweepTable(
@@ -82,7 +94,7 @@ async function sweepTable(
       limit = Math.min(limit * 2, mostRows);
       await onProgress(done.undone);
     } catch (raw) {
-      const why = refusal(raw, target);
+      const why = refusalOf(raw, `${target.schema}.${target.table}`);
       // Which of them is refused is found by fewer at a time.
       if (limit > 1) limit = Math.max(1, Math.floor(limit / 8));
       else after = await markRefused(client, scope, page, why);
@@ -92,9 +104,9 @@ async function sweepTable(
 }
 
 /** Why PostgreSQL refuses rows. @throws what is not about rows */
-function refusal(raw: unknown, { schema, table }: TargetTable): string {
+export function refusalOf(raw: unknown, object: string): string {
   if (raw instanceof ChangedByTrigger) return 'a trigger changes it';
-  const error = databaseError(raw, { object: `${schema}.${table}` });
+  const error = databaseError(raw, { object });
   if (error.code !== 'RowRejected' && error.code !== 'ConflictFound') throw error;
   return error.sqlstate === undefined ? error.code : `SQLSTATE ${error.sqlstate}`;
 }

@@ -78,7 +78,7 @@ async function content(): Promise<Record<string, string[]>> {
 
 const there: Files = {
   teams: [
-    { id: id(1), title: 'x', lead: null },
+    { id: id(1), title: 'x', lead: id(11) },
     { id: id(2), title: 'y', lead: null },
   ],
   users: [
@@ -91,7 +91,7 @@ const there: Files = {
 const sent: Files = {
   teams: [
     { id: id(2), title: 'z', lead: id(21) },
-    { id: id(3), title: 'new', lead: null },
+    { id: id(3), title: 'new', lead: id(22) },
   ],
   users: [
     { id: id(13), name: 'not alone', team: id(3), boss: id(22) },

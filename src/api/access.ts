@@ -74,6 +74,7 @@ export const neededAccess: Readonly<Record<string, Need>> = {
   'POST /api/runs/{runId}/decide': 'root',
   'GET /api/data/dumps': 'read',
   'POST /api/databases/{service}/swap-back': 'full',
+  'GET /api/data/snapshot_restores': 'read',
   'GET /api/snapshots': 'read',
   'POST /api/snapshots': 'edit',
   'GET /api/snapshots/{id}': 'read',

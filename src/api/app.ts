@@ -31,6 +31,7 @@ import { RunStarter } from './run-starter.ts';
 import { type Restores, Runs, type RunsDependencies } from './runs.ts';
 import { addSavedRestoreRoutes } from './saved-restore-routes.ts';
 import { addServiceRoutes, type ServiceTools } from './service-routes.ts';
+import { addSnapshotHistoryRoutes, type SnapshotHistoryDependencies } from './snapshot-history-routes.ts';
 import { addSnapshotRoutes } from './snapshot-routes.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { Sources } from './sources/sources.ts';
@@ -56,6 +57,7 @@ export interface AppDependencies {
   readonly extracts: ExtractRuns;
   readonly services: ServiceTools;
   readonly snapshots: Snapshots;
+  readonly snapshotHistory: Omit<SnapshotHistoryDependencies, 'config'>;
   readonly listDrills: DrillRouteDependencies['listDrills'];
   readonly loadSystems: SystemRouteDependencies['loadSystems'];
   readonly decide: RunsDependencies['decide'];
@@ -78,6 +80,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
     reconciler,
     restores,
     services,
+    snapshotHistory,
     snapshots,
     sources,
     store,
@@ -113,6 +116,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   addServiceRoutes(app, config, services);
   addDrillRoutes(app, { config, starter, sources, listDrills });
   addSnapshotRoutes(app, snapshots);
+  addSnapshotHistoryRoutes(app, { config, ...snapshotHistory });
   addSystemRoutes(app, { starter, sources, runs, loadSystems });
   addDescription(app);
   addDocsPage(app);

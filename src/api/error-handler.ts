@@ -16,6 +16,7 @@ const codeOfStatus: Readonly<Record<number, ApiErrorCode>> = {
   409: 'CONFLICT',
   413: 'BODY_TOO_LARGE',
   422: 'UNPROCESSABLE_ENTITY',
+  429: 'TOO_MANY_REQUESTS',
   503: 'SERVICE_UNAVAILABLE',
 };
 

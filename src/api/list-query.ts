@@ -55,15 +55,17 @@ export function readPage(query: {
  * Reads what a list is asked for, in both spellings: `where={json}` and `filter[where][field]=value`, of which
  * all must hold; so too `order`, `limit`, `offset` and `filter[order]`, ….
  *
+ * @param others parameters that the route reads itself
  * @throws ThawError `InputInvalid`
  */
-export function readListQuery(context: Context): ListQuery {
+export function readListQuery(context: Context, others: readonly string[] = []): ListQuery {
   const where: unknown[] = [];
   let order: readonly Order[] = [];
   let limit = defaultLimit;
   let offset = 0;
   let includeTrashed = false;
   for (const [name, value] of new URL(context.req.url).searchParams) {
+    if (others.includes(name)) continue;
     const [key, field, operator, ...rest] = stepsOf(name);
     if (key === 'where' && rest.length === 0) where.push(conditionOf(value, field, operator));
     else if (field !== undefined) throw unknown(name);

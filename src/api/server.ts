@@ -30,7 +30,7 @@ import { Reconciler } from './reconciler.ts';
 import { findDump, findRecorded } from './recorded-restores.ts';
 import { removeExpired, removeOld } from './removal.ts';
 import { configuredRunKeep } from './run-keep.ts';
-import { snapshotTools } from './snapshot-tools.ts';
+import { listSnapshotHistory, snapshotTools } from './snapshot-tools.ts';
 import { Snapshots } from './snapshots.ts';
 import { Sources } from './sources/sources.ts';
 import { configuredTenantColumn } from './tenant-part.ts';
@@ -161,6 +161,10 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
       client: new SnapshotClient(client, taskQueue),
       tools: snapshotTools(config, env),
     }),
+    snapshotHistory: {
+      tenantColumn,
+      listHistory: (database, query, tenant) => listSnapshotHistory(database, env, query, tenant),
+    },
     services: {
       dumps: (service, wanted, signal) => knownDumps(service, wanted, env, signal),
       swapBack: (order) => swapServiceBack(order, env),

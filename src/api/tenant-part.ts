@@ -32,7 +32,7 @@ export function tenantPartOf(
   field: string,
 ): TenantPart | null {
   if (caller.access === 'root') return asked;
-  const own = { column, value: caller.tenant };
+  const own = ofTenant(caller, column);
   if (asked !== null && !isSamePart(asked, own)) demandAccess(caller, 'root', `Another ${field}`);
   return own;
 }
@@ -40,7 +40,12 @@ export function tenantPartOf(
 /** Whether a caller may see what a snapshot holds. */
 export function isVisiblePart(caller: Caller, column: string, part: TenantPart | null): boolean {
   if (caller.access === 'root') return true;
-  return part !== null && isSamePart(part, { column, value: caller.tenant });
+  return part !== null && isSamePart(part, ofTenant(caller, column));
+}
+
+/** The rows of the tenant that a token is of. */
+export function ofTenant({ tenant }: Caller, column: string): TenantPart {
+  return { column, value: tenant };
 }
 
 function isSamePart(a: TenantPart, b: TenantPart): boolean {

@@ -234,6 +234,20 @@ const historySql = `
     current_step, tables_restored, fk_constraints_handled, transaction_ids
   from thaw.snapshot_history`;
 
+/**
+ * The history as a table for lists: with `id`, with whose rows a restore was of as `tenant`, which is null for whole
+ * tables and otherwise what {@link historyPart} writes, and with its times as ISO 8601 besides.
+ */
+export const historyTable = `(
+  select *, restore_id as id, metadata #>> '{tenant,column}' || chr(31) || tenant_id as tenant,
+    ${isoTime('rollback_started_at')} as started_iso, ${isoTime('rollback_completed_at')} as completed_iso
+  from thaw.snapshot_history) as history`;
+
+/** How {@link historyTable} tells whose rows a restore was of. */
+export function historyPart({ column, value }: TenantPart): string {
+  return `${column}\u001f${value}`;
+}
+
 /** What the history calls a snapshot. */
 function snapshotIdOf(source: SnapshotSource): string {
   return source.kind === 'object' ? source.key : source.id;

@@ -54,6 +54,7 @@ describe('description', () => {
       '/api/data/restore_runs/{runId}',
       '/api/data/restores',
       '/api/data/restores/{id}',
+      '/api/data/snapshot_restores',
       '/api/databases/{service}/swap-back',
       '/api/drills',
       '/api/extracts/runs/{runId}/download',

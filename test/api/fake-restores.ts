@@ -133,6 +133,7 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     loadSystems: async () => [],
     decide: noAnswer,
     services: { dumps: noAnswer, swapBack: noAnswer },
+    snapshotHistory: { tenantColumn: 'tenant_id', listHistory: noAnswer },
     snapshots: new Snapshots({
       ...{ config, control, place: { store, prefix: '' }, tenantColumn: 'tenant_id' },
       client: { start: noAnswer, describe: noAnswer, failure: noAnswer, cancel: noAnswer },

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunningApi } from '../../src/api/server.ts';
 import type { NewToken } from '../../src/auth/sign-token.ts';
+import type { TenantPart } from '../../src/contract/snapshot.ts';
+import { ensureSchema } from '../../src/postgres/schema.ts';
+import { beginHistory } from '../../src/postgres/snapshot-history.ts';
 import { testAuthorization } from '../harness/token.ts';
 import { type ApiSite, createApiSite } from './api-site.ts';
 import { type Answer, post, read } from './fake-restores.ts';
@@ -204,4 +207,55 @@ test('one that is being taken is seen, not deleted, and given up with nothing le
   } finally {
     await blocker.end();
   }
+});
+
+test('the history of restores is listed as the database keeps it, to each tenant its own', async () => {
+  expect((await ask('/api/data/snapshot_restores')).json.data).toEqual([]);
+  const { pg, database } = site.thaw;
+  await ensureSchema(pg);
+  const begin = (restoreId: string, tenant: TenantPart | null) =>
+    beginHistory(
+      pg,
+      {
+        ...{ restoreId, by: 'ada', reason: 'a wrong price' },
+        metadata: {
+          ...{ database: database.name, source: { kind: 'stored', id: 's-1' }, strategy: 'merge', tenant },
+        },
+      },
+      null,
+    );
+  await begin('r-1', { column: 'tenant_id', value: 'acme' });
+  await begin('r-2', { column: 'tenant_id', value: 'globex' });
+  await begin('r-3', { column: 'region', value: 'acme' });
+  await begin('r-4', null);
+  const list = async (query: string, token: Partial<NewToken> = {}) => {
+    const { json } = await ask(`/api/data/snapshot_restores?${query}`, {}, token);
+    return json.data as unknown as Record<string, unknown>[];
+  };
+  expect(await list('')).toMatchObject([
+    {
+      ...{
+        restore_id: 'r-1',
+        tenant_id: 'acme',
+        snapshot_id: 's-1',
+        strategy: 'merge',
+        status: 'in_progress',
+      },
+      ...{ database: database.name, initiated_by: 'ada', reason: 'a wrong price', current_step: 'starting' },
+      ...{
+        rollback_started_at: expect.stringMatching(/Z$/),
+        rollback_completed_at: null,
+        restoration_steps: [],
+      },
+    },
+  ]);
+  const root = { access: 'root' } as const;
+  const ids = async (query: string) => (await list(query, root)).map(({ restore_id }) => restore_id);
+  expect(await ids('order=restore_id')).toEqual(['r-1', 'r-2', 'r-3', 'r-4']);
+  expect(await ids(`database=${database.name}&filter[where][tenant_id]=acme&limit=1`)).toEqual(['r-3']);
+  expect(await ids('filter[where][rollback_started_at][$lt]=2020-01-01')).toEqual([]);
+  for (const wrong of ['database=nowhere', 'colour=red', 'where={"metadata":1}']) {
+    expect((await ask(`/api/data/snapshot_restores?${wrong}`)).status).toBe(400);
+  }
+  await pg.query('delete from thaw.snapshot_history');
 });

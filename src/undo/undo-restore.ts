@@ -4,6 +4,7 @@ import type { TableError } from '../contract/outcome.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { UndoFailure } from '../contract/undo-request.ts';
 import { readTarget, type TargetTable } from '../postgres/catalog.ts';
+import { readForeignKeys, type TableName } from '../postgres/foreign-keys.ts';
 import type { StoredRestore } from '../postgres/restores.ts';
 import { ensureSchema } from '../postgres/schema.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
@@ -19,6 +20,7 @@ import {
   type UndoScope,
   type UndoTable,
 } from '../postgres/undo-rows.ts';
+import { parentsFirst } from '../restore/parents-first.ts';
 import { scopeOf, undoTable } from './undo-table.ts';
 import { undoTogether } from './undo-together.ts';
 
@@ -165,23 +167,37 @@ class Undo {
    * through all tables undoes any, there is another. What holds each other is undone together then.
    */
   async run(): Promise<void> {
+    const tables = await this.#parentsFirst();
     for (let undone = 1; undone > 0; ) {
       undone = 0;
       // What was added may stand in the way of what comes back, in its own table and as what others refer to.
       for (const sweep of ['added', 'changed'] as const) {
-        for (const { kept, target, held } of this.#tables) {
+        for (const { kept, target, held } of sweep === 'added' ? tables.toReversed() : tables) {
           if (this.#errors.has(nameOf(kept))) continue;
           undone += (await this.#about(kept, () => this.#undoTable(kept, target, held, sweep))) ?? 0;
         }
       }
-      if (undone === 0) undone = await this.#undoTogether();
+      if (undone === 0) undone = await this.#undoTogether(tables);
     }
   }
 
-  async #undoTogether(): Promise<number> {
+  async #parentsFirst(): Promise<HeldTable[]> {
+    const names = this.#tables.map(({ kept }) => kept);
+    const keys = await readForeignKeys(this.#client, names);
+    const nodes = names.map((kept) => ({
+      name: nameOf(kept),
+      parents: keys.flatMap(({ child, parent }) => (nameOf(child) === nameOf(kept) ? [nameOf(parent)] : [])),
+    }));
+    const byName = new Map(this.#tables.map((table) => [nameOf(table.kept), table]));
+    return parentsFirst(nodes)
+      .flat()
+      .flatMap((name) => byName.get(name) ?? []);
+  }
+
+  async #undoTogether(tables: readonly HeldTable[]): Promise<number> {
     const restoreId = this.#restoreId;
     const scopes: UndoScope[] = [];
-    for (const { kept, target } of this.#tables) {
+    for (const { kept, target } of tables) {
       if (!this.#errors.has(nameOf(kept)))
         scopes.push(await scopeOf(this.#client, { restoreId, target, kept }));
     }
@@ -237,7 +253,7 @@ async function keptTables(client: pg.Client, { request }: StoredRestore): Promis
   });
 }
 
-function nameOf({ schema, table }: UndoTable): string {
+function nameOf({ schema, table }: TableName): string {
   return `${schema}.${table}`;
 }
 

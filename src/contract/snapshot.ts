@@ -92,6 +92,8 @@ export interface SnapshotManifest {
   readonly serverVersion: string;
   /** Where the WAL was at that moment, `X/Y`. */
   readonly walLsn: string;
+  /** Which transactions it saw, as `pg_current_snapshot()` writes it; null: a standby, on which that says less. */
+  readonly xactSnapshot?: string | null;
   /** Null: whole tables. */
   readonly tenant: TenantPart | null;
   /** By schema and name. */

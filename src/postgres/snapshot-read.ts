@@ -27,6 +27,8 @@ export interface SharedMoment {
   readonly at: string;
   /** `X/Y` */
   readonly walLsn: string;
+  /** Which transactions are seen, as `pg_current_snapshot()` writes it; null on a standby, where it does not tell all. */
+  readonly xactSnapshot: string | null;
   readonly serverVersion: string;
 }
 
@@ -51,6 +53,7 @@ export async function shareMoment(client: pg.ClientBase): Promise<SharedMoment> 
     `select pg_export_snapshot() as "snapshotId",
        to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at,
        (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end)::text as "walLsn",
+       case when not pg_is_in_recovery() then pg_current_snapshot()::text end as "xactSnapshot",
        current_setting('server_version') as "serverVersion"`,
   );
   const [moment] = rows;

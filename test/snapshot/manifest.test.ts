@@ -38,7 +38,8 @@ const tables: SnapshotManifest['tables'] = [
 const manifest: SnapshotManifest = {
   ...{ version: '1.0', encoding: 'pg-text', settings: { datestyle: 'ISO' }, id: 'one', name: 'before' },
   ...{ type: 'manual', createdAt: '2026-01-02T03:04:05.123Z', createdBy: 'ada', expiresAt: null },
-  ...{ database: 'shop', serverVersion: '16.4', walLsn: '0/16B3748', tables, totalRows: 3, bytes: 90 },
+  ...{ database: 'shop', serverVersion: '16.4', walLsn: '0/16B3748', xactSnapshot: '10:12:10,11' },
+  ...{ tables, totalRows: 3, bytes: 90 },
   ...{ tenant: { column: 'tenant_id', value: "o'hara" }, sha256: digestOfParts(tables) },
 };
 

@@ -86,6 +86,10 @@ const manifestForm = z
     database: text,
     server_version: text,
     wal_lsn: text,
+    xact_snapshot: text
+      .regex(/^\d+:\d+:[\d,]*$/)
+      .nullable()
+      .default(null),
     tenant: z.object({ column: text, value: text }).nullable(),
     tables: z.array(tableForm),
     total_rows: count,
@@ -93,11 +97,16 @@ const manifestForm = z
     sha256,
   })
   .transform(
-    ({ created_at, created_by, expires_at, server_version, wal_lsn, total_rows, ...rest }) =>
+    ({ created_at, created_by, expires_at, server_version, wal_lsn, xact_snapshot, total_rows, ...rest }) =>
       ({
         ...rest,
         ...{ createdAt: created_at, createdBy: created_by, expiresAt: expires_at },
-        ...{ serverVersion: server_version, walLsn: wal_lsn, totalRows: total_rows },
+        ...{
+          serverVersion: server_version,
+          walLsn: wal_lsn,
+          xactSnapshot: xact_snapshot,
+          totalRows: total_rows,
+        },
       }) satisfies SnapshotManifest,
   );
 
@@ -111,13 +120,23 @@ export function digestOfParts(tables: readonly Pick<SnapshotTable, 'parts'>[]): 
 
 /** The text of `manifest.json`. */
 export function manifestText(manifest: SnapshotManifest): string {
-  const { createdAt, createdBy, expiresAt, serverVersion, walLsn, totalRows, tables, bytes, ...rest } =
-    manifest;
+  const {
+    createdAt,
+    createdBy,
+    expiresAt,
+    serverVersion,
+    walLsn,
+    xactSnapshot,
+    totalRows,
+    tables,
+    bytes,
+    ...rest
+  } = manifest;
   const { sha256: digest, ...head } = rest;
   const file = {
     ...head,
     ...{ created_at: createdAt, created_by: createdBy, expires_at: expiresAt },
-    ...{ server_version: serverVersion, wal_lsn: walLsn },
+    ...{ server_version: serverVersion, wal_lsn: walLsn, xact_snapshot: xactSnapshot ?? null },
     tables: tables.map(({ foreignKeys, columns, parts, rows, bytes: size, ...table }) => ({
       ...table,
       columns: columns.map(({ notNull, ...column }) => ({ ...column, not_null: notNull })),

@@ -212,7 +212,7 @@ function manifestOf({ taking, moment, written }: Reading, facts: readonly TableF
   return {
     ...{ version: '1.0', encoding: 'pg-text', settings: textSettings, id, name, type },
     ...{ createdAt: moment.at, createdBy: by, expiresAt, database, tenant, tables },
-    ...{ serverVersion: moment.serverVersion, walLsn: moment.walLsn },
+    ...{ serverVersion: moment.serverVersion, walLsn: moment.walLsn, xactSnapshot: moment.xactSnapshot },
     totalRows: tables.reduce((sum, { rows }) => sum + rows, 0),
     bytes: tables.reduce((sum, { bytes }) => sum + bytes, 0),
     sha256: digestOfParts(tables),

@@ -31,6 +31,7 @@ import { notifySystem } from './notify-system.ts';
 import { planDrill } from './plan-drill.ts';
 import { planRestore } from './plan-restore.ts';
 import { planSystem } from './plan-system.ts';
+import { planUndo } from './plan-undo.ts';
 import { prepareTable } from './prepare-table.ts';
 import { proveDump } from './prove-dump.ts';
 import { recordDrill } from './record-drill.ts';
@@ -38,6 +39,7 @@ import { recordDump } from './record-dump.ts';
 import { recordExtract } from './record-extract.ts';
 import { recordRestore } from './record-restore.ts';
 import { recordRun } from './record-run.ts';
+import { recordUndo } from './record-undo.ts';
 import { recoverCluster } from './recover-cluster.ts';
 import { renewLease } from './renew-lease.ts';
 import { runHook } from './run-hook.ts';
@@ -118,7 +120,9 @@ export function createActivities(
     verifyCluster: verifyCluster(thaw),
     finishCluster: finishCluster(thaw),
     discardCluster: discardCluster(thaw),
+    planUndo: planUndo(thaw, searchAttributes),
     undoRestore: undoRestore(thaw),
+    recordUndo: recordUndo(thaw),
     writeExtract: writeExtract(thaw),
     recordExtract: recordExtract(control),
     writeSnapshot: writeSnapshot(thaw),

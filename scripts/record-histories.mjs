@@ -45,6 +45,9 @@ const tests = [
   'a snapshot is tried again',
   'of a snapshot that cannot be taken',
   'of a snapshot that is cancelled',
+  'an undo is tried again',
+  'breaks an undo off',
+  'an undo that is',
 ];
 const vitest = path.join(root, 'node_modules', 'vitest', 'vitest.mjs');
 const { status } = spawnSync(

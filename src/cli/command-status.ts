@@ -17,6 +17,7 @@ import type { PitrOutcome } from '../contract/pitr.ts';
 import type { RestoreProgress } from '../contract/progress.ts';
 import type { SystemOutcome } from '../contract/system-activities.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import type { UndoOutcome } from '../contract/undo-request.ts';
 import type { StoredDumpRestore } from '../postgres/dump-records.ts';
 import type { StoredRestore } from '../postgres/restores.ts';
 import { isSystemProgress } from '../restore/system-progress.ts';
@@ -38,7 +39,9 @@ import {
   restoresOf,
   systemsOf,
   type Temporal,
+  undosOf,
 } from './temporal.ts';
+import { undoLines } from './undo-lines.ts';
 
 interface StatusFlags extends TemporalFlags {
   readonly config?: string;
@@ -106,13 +109,15 @@ type Status =
   | StoredDumpRestore
   | DrillReport
   | SystemOutcome
-  | PitrOutcome;
+  | PitrOutcome
+  | UndoOutcome;
 
 function linesOf(status: Status): string[] {
   if ('drillId' in status) return drillLines(status);
   if ('downtimeSeconds' in status) return systemStatusLines(status);
   if ('passedOver' in status) return dumpStatusLines(status);
   if ('recovered' in status) return pitrLines(status);
+  if ('undoes' in status && 'seconds' in status) return undoLines(status);
   if ('seconds' in status) return statusLines(status);
   if (!('request' in status)) return runningLines(status);
   return 'service' in status.request
@@ -126,7 +131,14 @@ async function askTemporal(
   flags: StatusFlags,
   { env }: CommandContext,
 ): Promise<
-  RestoreProgress | RestoreOutcome | DumpOutcome | DrillReport | SystemOutcome | PitrOutcome | null
+  | RestoreProgress
+  | RestoreOutcome
+  | DumpOutcome
+  | DrillReport
+  | SystemOutcome
+  | PitrOutcome
+  | UndoOutcome
+  | null
 > {
   const temporal = await findTemporal(flags, env);
   if (temporal === null) return null;
@@ -146,12 +158,13 @@ async function askTemporal(
 async function kindOf(
   restoreId: string,
   temporal: Temporal,
-): Promise<Followed<RestoreOutcome | DumpOutcome | DrillReport | SystemOutcome | PitrOutcome>> {
+): Promise<Followed<RestoreOutcome | DumpOutcome | DrillReport | SystemOutcome | PitrOutcome | UndoOutcome>> {
   const [dumps, systems, drills] = [dumpsOf(temporal), systemsOf(temporal), drillsOf(temporal)];
   if (await dumps.isDump(restoreId)) return dumps;
   if (await systems.isSystem(restoreId)) return systems;
   if (await drills.isDrill(restoreId)) return drills;
-  const recoveries = recoveriesOf(temporal);
+  const [recoveries, undos] = [recoveriesOf(temporal), undosOf(temporal)];
+  if (await undos.isUndo(restoreId)) return undos;
   return (await recoveries.isPitr(restoreId)) ? recoveries : restoresOf(temporal);
 }
 

@@ -10,7 +10,16 @@ import { pitrExitCode, pitrLines } from './pitr-lines.ts';
 import { progressView } from './progress-view.ts';
 import { summaryLines } from './summary.ts';
 import { systemLines } from './system-lines.ts';
-import { drillsOf, dumpsOf, recoveriesOf, requireTemporal, restoresOf, systemsOf } from './temporal.ts';
+import {
+  drillsOf,
+  dumpsOf,
+  recoveriesOf,
+  requireTemporal,
+  restoresOf,
+  systemsOf,
+  undosOf,
+} from './temporal.ts';
+import { undoExitCode, undoLines } from './undo-lines.ts';
 
 interface WatchFlags extends TemporalFlags {
   readonly json?: boolean;
@@ -82,6 +91,13 @@ async function watch(
       if (outcome === null) return exitCodes.interrupted;
       tell(outcome, pitrLines(outcome));
       return pitrExitCode(outcome);
+    }
+    const undos = undosOf(temporal);
+    if (await undos.isUndo(restoreId)) {
+      const outcome = await followRestore(undos, restoreId, follow);
+      if (outcome === null) return exitCodes.interrupted;
+      tell(outcome, undoLines(outcome));
+      return undoExitCode(outcome);
     }
     const outcome = await followRestore(restoresOf(temporal), restoreId, follow);
     if (outcome === null) return exitCodes.interrupted;

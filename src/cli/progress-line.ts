@@ -2,10 +2,12 @@ import type { DumpProgress } from '../contract/dump-activities.ts';
 import type { PitrProgress } from '../contract/pitr.ts';
 import { type Extent, isEnded, type RestoreProgress } from '../contract/progress.ts';
 import type { SystemProgress } from '../contract/system-activities.ts';
+import type { UndoProgress } from '../contract/undo-request.ts';
 import { isDumpProgress } from '../restore/dump-progress.ts';
 import { formatBytes, formatCount } from '../restore/format.ts';
 import { isPitrProgress } from '../restore/pitr-progress.ts';
 import { isSystemProgress } from '../restore/system-progress.ts';
+import { isUndoProgress, undoExtent } from '../restore/undo-progress.ts';
 
 /** Progress in one line: `running  412/1,035 archives  412,000 rows  61,200 rows/s  ETA 12 s`. */
 export function progressLine(progress: RestoreProgress): string {
@@ -13,6 +15,7 @@ export function progressLine(progress: RestoreProgress): string {
   if (isDumpProgress(progress)) return dumpLine(progress);
   if (isSystemProgress(progress)) return systemLine(progress);
   if (isPitrProgress(progress)) return pitrLine(progress);
+  if (isUndoProgress(progress)) return undoLine(progress);
   if (progress.state === 'queued' || progress.state === 'planning') return progress.state;
   // A drill of a dump has no archives; the restore that it begins tells how far it is.
   if ('restoring' in progress && progress.archives.total === 0) return progress.state;
@@ -69,9 +72,27 @@ function pitrLine({ state, reason, pitrStep, into, bytes, now }: PitrProgress): 
   ].join('  ');
 }
 
-/** How much of a restore is done, from 0 to 1, by bytes; 0 while nobody knows how much there is. */
-export function doneShare({ bytes, archives }: RestoreProgress): number {
-  const { done, total } = bytes.total ? bytes : archives;
+/** `running  412,000 of 1,035,000 rows  61,200 deleted  350,800 brought back`. */
+function undoLine(progress: UndoProgress): string {
+  const { state, reason, undoing } = progress;
+  const { done, total } = undoExtent(progress);
+  const deleted = undoing.reduce((sum, table) => sum + table.deleted, 0);
+  return [
+    state.replaceAll('_', ' ') + (reason === null ? '' : ` (${reason})`),
+    ...(undoing.length === 0
+      ? []
+      : [
+          `${formatCount(done)} of ${formatCount(total)} rows`,
+          `${formatCount(deleted)} deleted`,
+          `${formatCount(progress.tally.rows.updated)} brought back`,
+        ]),
+  ].join('  ');
+}
+
+/** How much of a restore is done, from 0 to 1, by bytes or, of an undo, rows; 0 while nobody knows how much there is. */
+export function doneShare(progress: RestoreProgress): number {
+  const { bytes, archives } = progress;
+  const { done, total } = isUndoProgress(progress) ? undoExtent(progress) : bytes.total ? bytes : archives;
   return total === null || total === 0 ? 0 : Math.min(done / total, 1);
 }
 

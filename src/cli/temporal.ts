@@ -7,6 +7,7 @@ import { PitrClient } from '../client/pitr-client.ts';
 import { RestoreClient } from '../client/restore-client.ts';
 import { SystemClient } from '../client/system-client.ts';
 import { temporalSettings } from '../client/temporal-connection.ts';
+import { UndoClient } from '../client/undo-client.ts';
 import { resolveSetting, stateDir } from '../config/environment.ts';
 import { defaultTaskQueue } from '../contract/names.ts';
 import { ThawError } from '../contract/thaw-error.ts';
@@ -127,6 +128,11 @@ export function systemsOf(temporal: Temporal, taskQueue: string = defaultTaskQue
 /** What asks after recoveries to a point in time. */
 export function recoveriesOf(temporal: Temporal, taskQueue: string = defaultTaskQueue): PitrClient {
   return new PitrClient(temporal.client, taskQueue);
+}
+
+/** What starts undos and asks after them. */
+export function undosOf(temporal: Temporal, taskQueue: string = defaultTaskQueue): UndoClient {
+  return new UndoClient(temporal.client, taskQueue);
 }
 
 /** The task queue that workers of a cluster listen on. */

@@ -1,24 +1,33 @@
 import type pg from 'pg';
-import { UndoClient } from '../client/undo-client.ts';
+import { newRestoreId } from '../client/restore-id.ts';
 import { findDatabase } from '../config/database-config.ts';
 import { fingerprint } from '../config/fingerprint.ts';
-import type { UndoFailure } from '../contract/undo-request.ts';
+import type { TableError } from '../contract/outcome.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+import type { UndoEnd, UndoExtent, UndoFailure, UndoOutcome, UndoRequest } from '../contract/undo-request.ts';
 import { withDatabase } from '../postgres/connect-database.ts';
 import type { StoredRestore } from '../postgres/restores.ts';
+import { databaseError } from '../postgres/sqlstate.ts';
+import { readLastUndo, type StoredUndo } from '../postgres/undo-records.ts';
 import { formatCount } from '../restore/format.ts';
-import { extentOf, reportUndo, type UndoExtent, type UndoneTable, undoTables } from '../undo/undo-restore.ts';
+import { extentOf, isUndone, reportUndo } from '../undo/kept-changes.ts';
+import { beginUndo, endUndo } from '../undo/recorded-undo.ts';
+import { undoTables } from '../undo/undo-restore.ts';
 import { confirmByName } from './confirm.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import { findRestore, type RestoreSearch } from './find-restore.ts';
 import type { TemporalFlags } from './flags.ts';
+import { followRestore } from './follow.ts';
 import { Interrupt } from './interrupt.ts';
-import { errorLines } from './summary.ts';
-import { clusterPlace, clusterTaskQueue, openCluster, type TemporalPlace } from './temporal.ts';
+import { progressView } from './progress-view.ts';
+import { clusterPlace, clusterTaskQueue, openCluster, type TemporalPlace, undosOf } from './temporal.ts';
+import { exitCodeOf, undoneLines } from './undo-lines.ts';
 
 /** One `thaw undo`. */
 export interface UndoJob extends RestoreSearch {
   readonly flags: TemporalFlags & { readonly taskQueue?: string };
   readonly disableTriggers: boolean;
+  readonly reason: string | null;
   /** Asks nothing. */
   readonly yes: boolean;
   readonly json: boolean;
@@ -39,19 +48,24 @@ export async function runUndo(job: UndoJob): Promise<ExitCode> {
   const interrupt = new Interrupt();
   try {
     const inDatabase = withClient(job, restore);
-    if (!yes) {
-      const extents = await inDatabase((client) => extentOf(client, restore));
-      if (!(await confirmByName(restoreId, extentLines(extents)))) {
-        printer.aside('Not confirmed: nothing was done.');
-        return exitCodes.failed;
-      }
+    const extents = await inDatabase((client) => extentOf(client, restore));
+    const isDone = isUndone(extents);
+    if (!yes && !isDone && !(await confirmByName(restoreId, extentLines(extents)))) {
+      printer.aside('Not confirmed: nothing was done.');
+      return exitCodes.failed;
     }
+    const last = await inDatabase((client) => readLastUndo(client, restoreId));
     const place = clusterPlace(flags, env);
-    const failures =
-      place === null
-        ? await undoHere(job, restore, inDatabase, interrupt)
-        : await undoInCluster(job, restore, place, interrupt);
-    if (failures === null) return exitCodes.interrupted;
+    let failures: readonly UndoFailure[] = [];
+    if (isDone) printer.aside(`The restore is undone already${last === null ? '' : lastText(last)}.`);
+    else {
+      const outcome =
+        place === null
+          ? await undoHere(job, restore, inDatabase, interrupt)
+          : await undoInCluster(job, restore, place, last, interrupt);
+      if (outcome === null) return exitCodes.interrupted;
+      failures = failuresOf(outcome);
+    }
     const keys = json ? shownKeys.json : shownKeys.text;
     const tables = await inDatabase((client) => reportUndo(client, restoreId, failures, keys));
     const { database } = restore.request;
@@ -67,51 +81,94 @@ type InDatabase = <Result>(work: (client: pg.Client) => Promise<Result>) => Prom
 
 /** Undoes it in this process. @returns null where it was interrupted */
 async function undoHere(
-  { disableTriggers, printer }: UndoJob,
+  job: UndoJob,
   restore: StoredRestore,
   inDatabase: InDatabase,
   { signal }: Interrupt,
-): Promise<readonly UndoFailure[] | null> {
+): Promise<UndoOutcome | null> {
+  const request = requestOf(job, restore);
+  const { disableTriggers, restoreId: undoId } = request;
+  const startedAt = new Date().toISOString();
+  const end = (how: Partial<UndoEnd>) =>
+    inDatabase((client) =>
+      endUndo(client, { ...{ request, startedAt, failures: [], isCancelled: false, error: null }, ...how }),
+    );
+  await inDatabase((client) => beginUndo(client, request));
   try {
-    return await inDatabase((client) => undoTables(client, { restore, disableTriggers, signal }));
+    const failures = await inDatabase((client) =>
+      undoTables(client, { undoId, restore, disableTriggers, signal }),
+    );
+    return await end({ failures });
   } catch (error) {
-    if (!signal.aborted) throw error;
-    printer.aside('Interrupted: what was undone stays so. Give the same command again to go on.');
+    // How it has ended is of less weight than why.
+    if (!signal.aborted) {
+      await end({ error: tableErrorOf(error, undoId) }).catch(() => {});
+      throw error;
+    }
+    await end({ isCancelled: true });
+    job.printer.aside('Interrupted: what was undone stays so. Give the same command again to go on.');
     return null;
   }
 }
 
-/** The workers of the cluster undo it; this command only waits. @returns null where it does so no more */
+/** The workers of the cluster undo it; this command follows. @returns null where it does so no more */
 async function undoInCluster(
-  { config, env, flags, disableTriggers, printer }: UndoJob,
-  { request: { restoreId, database } }: StoredRestore,
+  job: UndoJob,
+  restore: StoredRestore,
   place: TemporalPlace,
+  last: StoredUndo | null,
   interrupt: Interrupt,
-): Promise<readonly UndoFailure[] | null> {
+): Promise<UndoOutcome | null> {
+  const { env, flags, printer, json } = job;
   const temporal = await openCluster(place, env);
   try {
-    const undos = new UndoClient(temporal.client, clusterTaskQueue(flags.taskQueue, env));
-    await undos.start({ restoreId, database, fingerprint: fingerprint(config, database), disableTriggers });
-    const ended = undos.outcome(restoreId);
-    const failures = await Promise.race([ended, interrupt.asked().then(() => null)]);
-    if (failures !== null) return failures;
-    ended.catch(() => {});
-    printer.aside('The undo goes on in the cluster. Give the same command again to wait for it.');
-    return null;
+    const undos = undosOf(temporal, clusterTaskQueue(flags.taskQueue, env));
+    const request = requestOf(job, restore);
+    const isUnderWay = last?.finishedAt === null && (await undos.standing(last.undoId)) === 'running';
+    const undoId = isUnderWay ? last.undoId : request.restoreId;
+    if (!isUnderWay) await undos.start(request);
+    printer.aside(`Undo ${undoId}`);
+    const outcome = await followRestore(undos, undoId, {
+      view: progressView(printer, json),
+      silence: 'Nobody answers: is a worker running?',
+      signal: interrupt.signal,
+    });
+    if (outcome === null)
+      printer.aside(`The undo goes on in the cluster. See its end with: thaw watch ${undoId}`);
+    return outcome;
   } finally {
     await temporal.close();
   }
+}
+
+function requestOf(
+  { config, env, disableTriggers, reason }: UndoJob,
+  { request }: StoredRestore,
+): UndoRequest {
+  const { restoreId: undoes, database } = request;
+  return {
+    ...{ restoreId: newRestoreId(), undoes, database, fingerprint: fingerprint(config, database) },
+    ...{ disableTriggers, by: env.USER || 'unknown', reason },
+  };
+}
+
+/** @throws ThawError why it could not begin or go on */
+function failuresOf({ error, tables }: UndoOutcome): UndoFailure[] {
+  if (error !== null) throw new ThawError(error.code, error.message, { hint: error.hint });
+  return tables.flatMap((table) =>
+    table.error === null ? [] : [{ target: table.target, error: table.error }],
+  );
+}
+
+function tableErrorOf(raw: unknown, object: string): TableError {
+  const { code, message, hint } = databaseError(raw, { object });
+  return { code, message, hint };
 }
 
 /** An interrupt lets the transaction end that is under way, and the tables go: so it breaks no connection. */
 function withClient({ config, env }: UndoJob, { request }: StoredRestore): InDatabase {
   const session = { applicationName: `thaw/undo-${request.restoreId}` };
   return (work) => withDatabase(findDatabase(config, request.database), env, session, work);
-}
-
-function exitCodeOf(tables: readonly UndoneTable[]): ExitCode {
-  if (tables.some(({ error }) => error !== null)) return exitCodes.failed;
-  return tables.some(({ left }) => left.length > 0) ? exitCodes.partial : exitCodes.done;
 }
 
 function extentLines(extents: readonly UndoExtent[]): string[] {
@@ -121,21 +178,6 @@ function extentLines(extents: readonly UndoExtent[]): string[] {
   );
 }
 
-/** What an undo did, for people. */
-function undoneLines(tables: readonly UndoneTable[]): string[] {
-  return tables.length === 0 ? ['The restore has changed no row.'] : tables.flatMap(tableLines);
-}
-
-function tableLines({ target, deleted, broughtBack, gone, left, error }: UndoneTable): string[] {
-  return [
-    `${target}:`,
-    ...(error === null ? [] : errorLines(error).map((line) => `  ${line}`)),
-    `  Deleted: ${formatCount(deleted)}`,
-    `  Brought back: ${formatCount(broughtBack)}`,
-    ...(gone > 0 ? [`  Deleted by others since: ${formatCount(gone)}`] : []),
-    ...left.map(({ why, rows, keys }) => {
-      const more = rows > keys.length ? ', ...' : '';
-      return `  Left, ${why}: ${formatCount(rows)}: ${keys.map((key) => key.join('|')).join(', ')}${more}`;
-    }),
-  ];
+function lastText({ undoId, by, finishedAt }: StoredUndo): string {
+  return `, by ${undoId} of ${by}${finishedAt === null ? '' : ` at ${finishedAt}`}`;
 }

@@ -1,58 +1,33 @@
-import {
-  ActivityFailure,
-  ApplicationFailure,
-  type Client,
-  WorkflowFailedError,
-  type WorkflowHandle,
-} from '@temporalio/client';
-import { isErrorCode } from '../contract/error-code.ts';
-import { undoWorkflowId, workflowTypes } from '../contract/names.ts';
-import { ThawError } from '../contract/thaw-error.ts';
-import type { UndoFailure, UndoRequest } from '../contract/undo-request.ts';
+import type { Client } from '@temporalio/client';
+import { workflowTypes } from '../contract/names.ts';
+import type { UndoHeartbeat, UndoOutcome, UndoProgress, UndoRequest } from '../contract/undo-request.ts';
 import { summaryText } from '../restore/clip.ts';
+import { withRows } from '../restore/undo-progress.ts';
+import { OutcomeClient } from './outcome-client.ts';
+import type { WorkflowStart } from './restore-client.ts';
 
 /** Has workers take restores back. */
-export class UndoClient {
-  readonly #client: Client;
-  readonly #taskQueue: string;
-
+export class UndoClient extends OutcomeClient<UndoRequest, UndoOutcome, UndoProgress> {
   constructor(client: Client, taskQueue: string) {
-    this.#client = client;
-    this.#taskQueue = taskQueue;
+    super(client, taskQueue, undoWorkflow);
   }
 
-  /** Starts an undo; one of the same restore that runs already is joined. */
-  async start(request: UndoRequest): Promise<WorkflowHandle> {
-    const { restoreId } = request;
-    return this.#client.workflow.start(workflowTypes.undoRestore, {
-      taskQueue: this.#taskQueue,
-      workflowId: undoWorkflowId(restoreId),
-      workflowIdConflictPolicy: 'USE_EXISTING',
-      args: [request],
-      staticSummary: summaryText(`undo of ${restoreId}`),
-    });
+  /** Whether a restore that Temporal knows is an undo of another. Needs no worker. */
+  async isUndo(restoreId: string): Promise<boolean> {
+    return (await this.typeOf(restoreId)) === workflowTypes.undoRestore;
   }
 
-  /**
-   * Waits for the end of an undo.
-   *
-   * @returns the tables that could not be undone
-   * @throws ThawError why none was
-   */
-  async outcome(restoreId: string): Promise<readonly UndoFailure[]> {
-    const handle = this.#client.workflow.getHandle(undoWorkflowId(restoreId));
-    try {
-      return (await handle.result()) as readonly UndoFailure[];
-    } catch (error) {
-      throw thawError(error) ?? error;
-    }
+  override async progress(restoreId: string): Promise<UndoProgress> {
+    const progress = await super.progress(restoreId);
+    if (progress.outcome !== null || progress.undoing.length === 0) return progress;
+    const told = await this.heartbeat<UndoHeartbeat>(restoreId);
+    return withRows(progress, told?.tables ?? []);
   }
 }
 
-function thawError(error: unknown): ThawError | null {
-  const cause = error instanceof WorkflowFailedError ? error.cause : null;
-  const inner = cause instanceof ActivityFailure ? cause.cause : cause;
-  if (!(inner instanceof ApplicationFailure) || !isErrorCode(inner.type)) return null;
-  const [details] = (inner.details ?? []) as readonly { readonly hint?: string }[];
-  return new ThawError(inner.type, inner.message, { hint: details?.hint, cause: error });
+/** The workflow of an undo. */
+export function undoWorkflow(request: UndoRequest): WorkflowStart {
+  const { undoes, database } = request;
+  const summary = summaryText(`undo of ${undoes} of ${database}`);
+  return { type: workflowTypes.undoRestore, args: [request], summary };
 }

@@ -53,11 +53,6 @@ export function snapshotWorkflowId(id: string): string {
   return `snapshot/${id}`;
 }
 
-/** Workflow id of what takes a restore back. */
-export function undoWorkflowId(restoreId: string): string {
-  return `undo/${restoreId}`;
-}
-
 /** Workflow id of a run of an extract. */
 export function extractWorkflowId(runId: string): string {
   return `extract/${runId}`;

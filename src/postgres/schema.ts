@@ -142,6 +142,21 @@ create table thaw.undo_rows (
   check (before is not null or after is not null)
 );
 
+-- Each undo of a restore: who asked for it, and what came of it.
+create table thaw.undos (
+  undo_id text primary key,
+  restore_id text not null,
+  asked_by text not null,
+  reason text,
+  state text not null,
+  -- by table: rows deleted and brought back, those that were left with some of their keys, errors
+  tables jsonb not null default '[]',
+  started_at timestamptz not null default now(),
+  finished_at timestamptz
+);
+
+create index undos_restore on thaw.undos (restore_id, started_at);
+
 -- Indexes that were dropped for a restore, until they are built again.
 create table thaw.dropped_indexes (
   target_oid oid not null,

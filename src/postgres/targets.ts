@@ -123,12 +123,15 @@ export async function readTurn(client: pg.Client, restoreId: string, target: Hel
 }
 
 /**
- * For a table without any key, where order does not matter: makes sure that the target is still held, and
+ * Where order does not matter, as for a table without any key: makes sure that the target is still held, and
  * that it stays so until the commit.
  *
  * @throws ThawError `TargetBusy` when another restore has taken the table
  */
-export async function holdTarget(client: pg.Client, claim: TurnClaim): Promise<void> {
+export async function holdTarget(
+  client: pg.Client,
+  claim: Pick<TurnClaim, 'restoreId' | 'target'>,
+): Promise<void> {
   const { restoreId, target } = claim;
   const { rowCount } = await client.query(
     `select from thaw.targets where target_oid = $1 and restore_id = $2 and epoch = $3 for share`,
@@ -144,6 +147,16 @@ export async function renewLease(client: pg.Client, restoreId: string, target: H
      where target_oid = $1 and restore_id = $2 and epoch = $3`,
     [target.oid, restoreId, target.epoch, lease],
   );
+}
+
+/** Whether a restore has any table that it has not let go, and has given a sign of life of late. */
+export async function holdsTargets(client: pg.Client, restoreId: string): Promise<boolean> {
+  const { rows } = await client.query<{ held: boolean }>(
+    `select exists (select from thaw.targets
+       where restore_id = $1 and released_at is null and lease_until > now()) as held`,
+    [restoreId],
+  );
+  return rows[0]?.held ?? false;
 }
 
 /** Lets a target go. Nothing happens when somebody else holds it by now. */

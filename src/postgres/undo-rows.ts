@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { LeftCount, UndoneRows } from '../contract/undo-request.ts';
 import type { TargetTable } from './catalog.ts';
 import type { Reference as ParentKey } from './dangling-rows.ts';
 import { qualifiedName, quoteIdentifier } from './identifier.ts';
@@ -6,29 +7,17 @@ import { imageOf } from './kept-images.ts';
 import { undoSql } from './undo-sql.ts';
 
 /** A table of a restore of which changes are kept. */
-export interface UndoTable {
+export interface UndoTable extends UndoneRows {
   readonly oid: number;
   readonly schema: string;
   readonly table: string;
   readonly key: readonly string[];
   /** Quoted, with their types. */
   readonly columns: readonly string[];
-  /** How many rows it has taken away so far. */
-  readonly deleted: number;
-  /** How many rows it has brought back so far. */
-  readonly broughtBack: number;
-  /** How many rows had been deleted by others already. */
-  readonly gone: number;
 }
 
-/** Rows that were left for one reason. */
-export interface LeftRows {
-  /**
-   * `changed` or `deleted` since, `referenced` by other rows, `orphaned` as what it referred to is gone, `not tried`,
-   * or why PostgreSQL refuses.
-   */
-  readonly why: string;
-  readonly rows: number;
+/** Rows that were left for one reason, with some of their keys. */
+export interface LeftRows extends LeftCount {
   /** Some of their keys, as text. */
   readonly keys: readonly (readonly string[])[];
 }
@@ -143,7 +132,7 @@ export interface UndoPage {
 export interface UndonePage {
   /** Of the last row; null: there was none. */
   readonly last: readonly string[] | null;
-  readonly undone: number;
+  readonly undone: UndoneRows;
 }
 
 /**
@@ -163,7 +152,7 @@ export async function undoPage(client: pg.Client, scope: UndoScope, page: UndoPa
     [restoreId, target.oid, page.after, page.limit],
   );
   const last = rows.at(-1)?.key ?? null;
-  if (last === null) return { last, undone: 0 };
+  if (last === null) return { last, undone: { deleted: 0, broughtBack: 0, gone: 0 } };
   const values = [restoreId, target.oid, page.after, last];
   const sql = statements(scope, page.sweep);
   // Whoever refers to a row from now on waits, and whoever did before is seen by the next statement.
@@ -174,14 +163,14 @@ export async function undoPage(client: pg.Client, scope: UndoScope, page: UndoPa
   await client.query('set constraints all immediate');
   const keys = JSON.stringify(done.map(({ thaw_key }) => thaw_key));
   const gone = await client.query<{ gone: number }>(sql.settle, [...values, keys]);
-  const [deleted, brought] = page.sweep === 'added' ? [done.length, 0] : [0, done.length];
-  const counts = [deleted, brought, gone.rows[0]?.gone ?? 0];
+  const [deleted, broughtBack] = page.sweep === 'added' ? [done.length, 0] : [0, done.length];
+  const undone: UndoneRows = { deleted, broughtBack, gone: gone.rows[0]?.gone ?? 0 };
   await client.query(
     `update thaw.undo_tables set deleted = deleted + $3, brought_back = brought_back + $4, gone = gone + $5
      where restore_id = $1 and target_oid = $2`,
-    [restoreId, target.oid, ...counts],
+    [restoreId, target.oid, undone.deleted, undone.broughtBack, undone.gone],
   );
-  return { last, undone: counts.reduce((sum, count) => sum + count, 0) };
+  return { last, undone };
 }
 
 interface UndoneKey {

@@ -2,71 +2,34 @@ import type pg from 'pg';
 import type { HeldTarget } from '../contract/activities.ts';
 import type { TableError } from '../contract/outcome.ts';
 import { ThawError } from '../contract/thaw-error.ts';
-import type { UndoFailure } from '../contract/undo-request.ts';
+import type { UndoFailure, UndoHeartbeat, UndoneRows } from '../contract/undo-request.ts';
 import { readTarget, type TargetTable } from '../postgres/catalog.ts';
 import { readForeignKeys, type TableName } from '../postgres/foreign-keys.ts';
 import type { StoredRestore } from '../postgres/restores.ts';
-import { ensureSchema } from '../postgres/schema.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
-import { releaseTarget, renewLease, takeTarget } from '../postgres/targets.ts';
+import { holdTarget, releaseTarget, renewLease, type Taker, takeTarget } from '../postgres/targets.ts';
 import {
-  countUndoRows,
   forgetArchives,
-  type LeftRows,
   lockUndo,
-  readLeftRows,
-  readUndoTables,
   type Sweep,
   type UndoScope,
   type UndoTable,
 } from '../postgres/undo-rows.ts';
 import { parentsFirst } from '../restore/parents-first.ts';
+import { keptTables } from './kept-changes.ts';
 import { scopeOf, undoTable } from './undo-table.ts';
 import { undoTogether } from './undo-together.ts';
 
 /** One undo of a restore. */
 export interface RestoreUndo {
+  /** Its own id. */
+  readonly undoId: string;
   readonly restore: StoredRestore;
   /** Triggers of the tables do not fire, whether or not they did for the restore. */
   readonly disableTriggers: boolean;
   readonly signal: AbortSignal;
-  /** Called after each transaction, with how many rows it has undone. */
-  readonly onUndone?: (rows: number) => void;
-}
-
-/** What is to be undone of a table. */
-export interface UndoExtent {
-  /** `schema.table` */
-  readonly target: string;
-  /** Rows to be deleted. */
-  readonly inserted: number;
-  /** Rows to be brought back. */
-  readonly overwritten: number;
-}
-
-/** What came of a table, by this undo and those before it. */
-export interface UndoneTable {
-  /** `schema.table` */
-  readonly target: string;
-  /** Rows that the restore had inserted. */
-  readonly deleted: number;
-  /** Rows that the restore had overwritten. */
-  readonly broughtBack: number;
-  /** Rows that the restore had inserted, and others had deleted since. */
-  readonly gone: number;
-  readonly left: readonly LeftRows[];
-  /** Why it could not be undone, or not to its end; null otherwise. */
-  readonly error: TableError | null;
-}
-
-/** Tells what there is to be undone. @throws ThawError `InputInvalid` where the restore kept nothing for it */
-export async function extentOf(client: pg.Client, restore: StoredRestore): Promise<UndoExtent[]> {
-  const extents: UndoExtent[] = [];
-  for (const { oid, schema, table } of await keptTables(client, restore)) {
-    const counts = await countUndoRows(client, restore.request.restoreId, oid);
-    extents.push({ target: `${schema}.${table}`, ...counts });
-  }
-  return extents;
+  /** Called at the beginning and after each transaction, with what has been undone so far. */
+  readonly onProgress?: (done: UndoHeartbeat) => void;
 }
 
 /**
@@ -84,10 +47,10 @@ export async function undoTables(client: pg.Client, undo: RestoreUndo): Promise<
   if (!(await lockUndo(client, restoreId))) {
     throw new ThawError('TargetBusy', `restore ${restoreId} is being undone already.`, {
       object: restoreId,
-      hint: 'Wait until the other `thaw undo` has ended.',
+      hint: 'Wait until that has ended: give the same command then to see what came of it.',
     });
   }
-  const work = new Undo(client, undo);
+  const work = new Undo(client, undo, tables);
   try {
     await work.take(tables);
     await work.run();
@@ -97,27 +60,8 @@ export async function undoTables(client: pg.Client, undo: RestoreUndo): Promise<
   }
 }
 
-/**
- * Tells what came of a restore's tables.
- *
- * @param failures of the last undo
- * @param shownKeys of rows that are left, at most, for each table and reason
- */
-export async function reportUndo(
-  client: pg.Client,
-  restoreId: string,
-  failures: readonly UndoFailure[],
-  shownKeys: number,
-): Promise<UndoneTable[]> {
-  const reports: UndoneTable[] = [];
-  for (const { oid, schema, table, deleted, broughtBack, gone } of await readUndoTables(client, restoreId)) {
-    const target = `${schema}.${table}`;
-    const left = await readLeftRows(client, restoreId, oid, shownKeys);
-    const error = failures.find((failure) => failure.target === target)?.error ?? null;
-    reports.push({ target, deleted, broughtBack, gone, left, error });
-  }
-  return reports;
-}
+/** Well within the lease. */
+const renewEveryMs = 30_000;
 
 /** A table that this undo holds. */
 interface HeldTable {
@@ -130,16 +74,22 @@ class Undo {
   readonly #client: pg.Client;
   readonly #undo: RestoreUndo;
   readonly #restoreId: string;
-  readonly #holder: string;
+  readonly #taker: Taker;
   /** By `schema.table`. */
   readonly #errors = new Map<string, TableError>();
   readonly #tables: HeldTable[] = [];
+  /** Milliseconds since the epoch. */
+  #renewedAt = Date.now();
+  /** By `schema.table`, with what undos before have done. */
+  readonly #done: Map<string, UndoneRows>;
 
-  constructor(client: pg.Client, undo: RestoreUndo) {
+  constructor(client: pg.Client, undo: RestoreUndo, kept: readonly UndoTable[]) {
     this.#client = client;
     this.#undo = undo;
     this.#restoreId = undo.restore.request.restoreId;
-    this.#holder = `undo-${this.#restoreId}`;
+    // Another undo of this restore may take its tables over: the lock was had, so this one has ended.
+    this.#taker = { restoreId: undo.undoId, workflow: `undo-${this.#restoreId}` };
+    this.#done = new Map(kept.map((table) => [nameOf(table), table]));
   }
 
   /** Takes the tables that are there still, and has their archives count as restored no more. */
@@ -155,8 +105,7 @@ class Undo {
       }
       const target = { ...found, triggersDisabled: disableTriggers };
       const name = { oid: target.rootOid, schema, table, ordered: target.hasUnique };
-      const taker = { restoreId: this.#holder, workflow: this.#holder };
-      const held = await this.#about(kept, () => takeTarget(this.#client, taker, name));
+      const held = await this.#about(kept, () => takeTarget(this.#client, this.#taker, name));
       if (held === null) continue;
       this.#tables.push({ kept, target, held });
     }
@@ -168,6 +117,7 @@ class Undo {
    */
   async run(): Promise<void> {
     const tables = await this.#parentsFirst();
+    this.#tellProgress();
     for (let undone = 1; undone > 0; ) {
       undone = 0;
       // What was added may stand in the way of what comes back, in its own table and as what others refer to.
@@ -206,14 +156,40 @@ class Undo {
 
   async #undoTable(kept: UndoTable, target: TargetTable, held: HeldTarget, sweep: Sweep): Promise<number> {
     const restoreId = this.#restoreId;
-    const { signal, onUndone = () => {} } = this.#undo;
+    const { signal } = this.#undo;
     // A restore that is asked for from now on brings again what is no longer there.
     await forgetArchives(this.#client, restoreId, target.rootOid);
-    const onProgress = async (rows: number) => {
-      onUndone(rows);
-      await renewLease(this.#client, this.#holder, held);
+    const claim = { restoreId: this.#taker.restoreId, target: held };
+    const prove = () => holdTarget(this.#client, claim);
+    const onProgress = async (rows: UndoneRows) => {
+      this.#add(kept, rows);
+      await this.#renew();
     };
-    return undoTable(this.#client, { restoreId, target, kept, sweeps: [sweep], signal, onProgress });
+    return undoTable(this.#client, { restoreId, target, kept, sweeps: [sweep], prove, signal, onProgress });
+  }
+
+  /** Keeps all tables, also those whose turn comes later. */
+  async #renew(): Promise<void> {
+    if (Date.now() - this.#renewedAt < renewEveryMs) return;
+    for (const { held } of this.#tables) await renewLease(this.#client, this.#taker.restoreId, held);
+    this.#renewedAt = Date.now();
+  }
+
+  #add(kept: UndoTable, rows: UndoneRows): void {
+    const before = this.#done.get(nameOf(kept)) ?? kept;
+    this.#done.set(nameOf(kept), {
+      deleted: before.deleted + rows.deleted,
+      broughtBack: before.broughtBack + rows.broughtBack,
+      gone: before.gone + rows.gone,
+    });
+    this.#tellProgress();
+  }
+
+  #tellProgress(): void {
+    const tables = [...this.#done].map(([target, { deleted, broughtBack, gone }]) => ({
+      ...{ target, deleted, broughtBack, gone },
+    }));
+    this.#undo.onProgress?.({ tables });
   }
 
   get failures(): UndoFailure[] {
@@ -223,7 +199,7 @@ class Undo {
   async release(): Promise<void> {
     for (const { held } of this.#tables) {
       // Where the connection is lost, it is free once its lease has run out.
-      await releaseTarget(this.#client, this.#holder, held).catch(() => {});
+      await releaseTarget(this.#client, this.#taker.restoreId, held).catch(() => {});
     }
   }
 
@@ -240,17 +216,6 @@ class Undo {
       return null;
     }
   }
-}
-
-async function keptTables(client: pg.Client, { request }: StoredRestore): Promise<UndoTable[]> {
-  const { restoreId, options } = request;
-  await ensureSchema(client);
-  const tables = await readUndoTables(client, restoreId);
-  if (tables.length > 0 || options.undoable) return tables;
-  throw new ThawError('InputInvalid', `restore ${restoreId} has kept nothing that it could be undone by.`, {
-    object: restoreId,
-    hint: 'Only a restore with --undoable can be undone.',
-  });
 }
 
 function nameOf({ schema, table }: TableName): string {

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
+import type { UndoneRows } from '../contract/undo-request.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
 import { readReferences as readParents } from '../postgres/dangling-rows.ts';
 import { quoteIdentifier } from '../postgres/identifier.ts';
@@ -33,9 +34,11 @@ export interface TableUndo {
   readonly kept: UndoTable;
   /** Which rows; of a table the added ones go before the others come back. @default both */
   readonly sweeps?: readonly Sweep[];
+  /** Makes sure, in each transaction, that the table is held still. */
+  readonly prove?: () => Promise<void>;
   readonly signal: AbortSignal;
-  /** Called after each transaction, with how many rows it has undone. */
-  readonly onProgress?: (rows: number) => Promise<void>;
+  /** Called after each transaction, with the rows that it has undone. */
+  readonly onProgress?: (rows: UndoneRows) => Promise<void>;
 }
 
 /**
@@ -73,7 +76,7 @@ export async function scopeOf(
 
 async function sweepTable(
   client: pg.Client,
-  { target, signal, onProgress = async () => {} }: TableUndo,
+  { target, signal, prove = nothing, onProgress = nothing }: TableUndo,
   scope: UndoScope,
   sweep: Sweep,
 ): Promise<number> {
@@ -83,13 +86,14 @@ async function sweepTable(
     const page: UndoPage = { sweep, after, limit };
     try {
       const done: UndonePage = await inTransaction(client, async () => {
+        await prove();
         const release = await holdForMerge(client, target);
         const result = await undoPage(client, scope, page);
         await release();
         return result;
       });
       if (done.last === null) break;
-      undone += done.undone;
+      undone += sumOf(done.undone);
       after = done.last;
       limit = Math.min(limit * 2, mostRows);
       await onProgress(done.undone);
@@ -101,6 +105,12 @@ async function sweepTable(
     }
   }
   return undone;
+}
+
+async function nothing(): Promise<void> {}
+
+function sumOf({ deleted, broughtBack, gone }: UndoneRows): number {
+  return deleted + broughtBack + gone;
 }
 
 /** Why PostgreSQL refuses rows. @throws what is not about rows */

@@ -62,7 +62,17 @@ test('a restore is taken back, but for what was changed since, and its archives 
     stderr: expect.stringContaining('public.customers: 2 rows are deleted, and 1 get what they had.'),
   });
   expect(await rows()).toHaveLength(7);
-  const undone = await run('undo', restoreId, '--yes');
+  // Another restore holds the table, and shows that it lives.
+  const held = "restore_id = 'other', holder_workflow = 'other'";
+  await thaw.pg.query(
+    `update thaw.targets set ${held}, released_at = null, lease_until = now() + '1 hour' where table_name = 'orders'`,
+  );
+  const busy = await run('undo', restoreId, '--yes');
+  expect(busy.exitCode).toBe(1);
+  expect(busy.lines.join('\n')).toContain('TargetBusy: public.orders: restore other holds the table.');
+  await thaw.pg.query("update thaw.targets set released_at = now() where table_name = 'orders'");
+
+  const undone = await run('undo', restoreId, '--yes', '--reason', 'wrong day');
   expect(undone).toMatchObject({
     exitCode: 2,
     lines: [
@@ -89,7 +99,27 @@ test('a restore is taken back, but for what was changed since, and its archives 
     ],
   });
   expect(await rows()).toEqual(before);
-  expect((await run('undo', restoreId, '--yes')).exitCode).toBe(0);
+  expect(await run('undo', restoreId)).toMatchObject({
+    exitCode: 0,
+    stderr: expect.stringMatching(/^The restore is undone already, by [\w-]+ of \w+ at 20/),
+  });
+  const { rows: undos } = await thaw.pg.query(
+    `select state, reason, asked_by <> '' as who, finished_at is not null as ended,
+       jsonb_path_query_array(tables, '$[*].left[*]') as left
+     from thaw.undos where restore_id = $1 order by started_at`,
+    [restoreId],
+  );
+  expect(undos).toMatchObject([
+    { state: 'completed_with_failures', who: true, ended: true },
+    {
+      ...{ state: 'completed_with_failures', reason: 'wrong day', who: true, ended: true },
+      left: [
+        { why: 'referenced', rows: 1, keys: [['3']] },
+        { why: 'changed', rows: 1, keys: [['2']] },
+      ],
+    },
+    { state: 'completed', reason: null, who: true, ended: true, left: [] },
+  ]);
 
   const { tables, restoreId: plain } = await thaw.restore(['customers', 'orders'], {
     conflictStrategy: 'overwrite',
@@ -104,6 +134,21 @@ test('a restore is taken back, but for what was changed since, and its archives 
   expect(tables[1]?.notices).toEqual([]);
   expect(await run('undo', plain, '--yes')).toMatchObject({
     exitCode: 1,
-    stderr: expect.stringContaining('Only a restore with --undoable can be undone.'),
+    stderr: expect.stringContaining('Only a restore with --undoable'),
+  });
+
+  // As if it went on still.
+  await thaw.pg.query('update thaw.restores set state = $2 where restore_id = $1', [plain, 'running']);
+  await thaw.pg.query(
+    'update thaw.targets set restore_id = $1, released_at = null, lease_until = now() + $2::interval',
+    [plain, '1 hour'],
+  );
+  await thaw.pg.query(
+    `update thaw.restores set request = jsonb_set(request, '{options,undoable}', 'true') where restore_id = $1`,
+    [plain],
+  );
+  expect(await run('undo', plain, '--yes')).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining(`TargetBusy: restore ${plain} still runs.`),
   });
 });

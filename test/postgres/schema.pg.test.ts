@@ -40,6 +40,7 @@ const all = [
   'targets',
   'undo_rows',
   'undo_tables',
+  'undos',
   'watermarks',
 ];
 

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type BundleStrategy, bundleStrategies } from '../../src/contract/run-request.ts';
 import type { StoredRestore } from '../../src/postgres/restores.ts';
 import { ensureSchema } from '../../src/postgres/schema.ts';
-import { reportUndo, undoTables } from '../../src/undo/undo-restore.ts';
+import { reportUndo } from '../../src/undo/kept-changes.ts';
+import { undoTables } from '../../src/undo/undo-restore.ts';
 import { loadBundle } from '../bundle/load-bundle.ts';
 import { openSession, type Session } from '../postgres/session.ts';
 
@@ -56,7 +57,7 @@ async function imported(strategy: BundleStrategy, files: Files, describe = yaml)
 async function undo(restoreId: string) {
   const restore = { request: { restoreId, options: { undoable: true } } } as unknown as StoredRestore;
   const { signal } = new AbortController();
-  const failures = await undoTables(client, { restore, disableTriggers: false, signal });
+  const failures = await undoTables(client, { undoId: 'undo', restore, disableTriggers: false, signal });
   return reportUndo(client, restoreId, failures, 10);
 }
 

@@ -79,6 +79,10 @@ test('every workflow was recorded, with failures, a pause, a cancel and continue
       'restore-table-paused-now',
       'restore-table-with-error',
       'restore-table-with-failures',
+      'undo-restore',
+      'undo-restore-cancelled',
+      'undo-restore-paused',
+      'undo-restore-with-error',
     ]),
   );
 });

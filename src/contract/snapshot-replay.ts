@@ -20,6 +20,27 @@ export interface FaultyChange extends SnapshotTableName {
   readonly entry: string | null;
 }
 
+/** A time behind a snapshot that its tables are brought to, by a log of their changes. */
+export interface PointInTime {
+  /** ISO 8601; changes of that very instant count. */
+  readonly to: string;
+  readonly log: SnapshotTableName;
+  /** The moment of a snapshot that does not tell it itself, an object: ISO 8601; null for the others. */
+  readonly since: string | null;
+  /** Goes on where the log contradicts itself or the snapshot: its later word counts. */
+  readonly acceptFaults: boolean;
+}
+
+/** What a replay did. */
+export interface ReplayReport {
+  /** In the order of the tables. */
+  readonly tables: readonly ReplayedTable[];
+  /** Some of each table; none unless they were accepted. */
+  readonly faults: readonly FaultyChange[];
+  /** For the user. */
+  readonly notices: readonly string[];
+}
+
 /** What of the log was replayed over the rows of a table. */
 export interface ReplayedTable extends SnapshotTableName {
   readonly inserts: number;

@@ -1,5 +1,6 @@
 import type { TableError } from './outcome.ts';
 import type { SchemaStrategy } from './restore-request.ts';
+import type { PointInTime } from './snapshot-replay.ts';
 
 /** Why a snapshot was taken: asked for, on a schedule, or before a restore that it can undo. */
 export const snapshotTypes = ['manual', 'automated', 'pre_restore'] as const;
@@ -178,6 +179,8 @@ export interface SnapshotRequest {
   readonly ifUnchanged: string | null;
   /** @default 'strict' */
   readonly schemaStrategy: SchemaStrategy;
+  /** Brings the tables to a time behind the snapshot; null: to its own. @default null */
+  readonly pointInTime?: PointInTime | null;
   /** Takes a snapshot of what is there first. @default true */
   readonly preSnapshot: boolean;
   readonly reason: string;

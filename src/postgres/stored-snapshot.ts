@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { SnapshotType } from '../contract/snapshot.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { qualifiedName } from './identifier.ts';
-import { isoTime } from './kept.ts';
+import { exactIsoTime, isoTime } from './kept.ts';
 import { databaseError } from './sqlstate.ts';
 
 /** Where a snapshot lies that is a row of the source system's table. */
@@ -42,7 +42,7 @@ export async function findStoredSnapshot(client: pg.Client, id: string): Promise
     for (const { schema } of tables) {
       const { rows } = await client.query<StoredFacts>(
         `select $2 as schema, id::text, snapshot_name as name, snapshot_type as type, tenant_id::text as "tenantId",
-           ${isoTime('created_at')} as "createdAt", created_by as "createdBy", ${isoTime('expires_at')} as "expiresAt",
+           ${exactIsoTime('created_at')} as "createdAt", created_by as "createdBy", ${isoTime('expires_at')} as "expiresAt",
            status, coalesce(is_rolled_back, false) as "isRolledBack",
            case jsonb_typeof(metadata -> 'whole_tables') when 'array' then metadata -> 'whole_tables' else '[]' end
              as "wholeTables"

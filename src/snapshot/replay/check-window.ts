@@ -12,7 +12,7 @@ import { compareTimes } from '../../postgres/replay-times.ts';
 export async function checkWindow(
   client: pg.Client,
   log: ChangeLog,
-  { after, until }: { readonly after: string; readonly until: string },
+  { after, to: until }: { readonly after: string; readonly to: string },
 ): Promise<string[]> {
   const object = `${log.schema}.${log.table}`;
   const { completeSince } = log;

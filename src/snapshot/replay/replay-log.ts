@@ -1,6 +1,11 @@
 import type pg from 'pg';
 import type { SnapshotTableName } from '../../contract/snapshot.ts';
-import type { FaultyChange, ReplayedTable } from '../../contract/snapshot-replay.ts';
+import type {
+  FaultyChange,
+  PointInTime,
+  ReplayedTable,
+  ReplayReport,
+} from '../../contract/snapshot-replay.ts';
 import { ThawError } from '../../contract/thaw-error.ts';
 import { type ChangeLog, findChangeLog, namesInLog } from '../../postgres/change-log.ts';
 import {
@@ -32,30 +37,21 @@ const toldFaults = 10;
 export type ReplayTable = StagedTable & Pick<StagedRows, 'rows' | 'dropped'>;
 
 /** Which changes are replayed, and how. */
-export interface ReplayOptions {
-  readonly log: SnapshotTableName;
+export interface ReplayOptions extends Pick<PointInTime, 'log' | 'to' | 'acceptFaults'> {
   /** The moment of the snapshot, ISO 8601. */
   readonly after: string;
   /** What the snapshot saw, as its manifest has it; null: only its moment is known. */
   readonly xactSnapshot: string | null;
-  /** ISO 8601; changes of that very instant count. */
-  readonly until: string;
   /** Every column that the log tells of must be one of the table. */
   readonly exact: boolean;
-  /** Goes on where the log contradicts itself or the snapshot: its later word counts. */
-  readonly acceptFaults: boolean;
   readonly signal: AbortSignal;
 }
 
 /** What a replay did to a stage. */
 export interface Replayed<Table> {
   /** In their order; their rows are those of the time by now. */
-  readonly tables: readonly Table[];
-  readonly changes: readonly ReplayedTable[];
-  /** Some of each table; none unless they were accepted. */
-  readonly faults: readonly FaultyChange[];
-  /** For the user. */
-  readonly notices: readonly string[];
+  readonly staged: readonly Table[];
+  readonly report: ReplayReport;
 }
 
 /**
@@ -91,7 +87,7 @@ export async function replayLog<Table extends ReplayTable>(
           faults.push(...done.faults);
         }
         if (faults.length > 0 && !options.acceptFaults) throw contradicts(log, changes, faults);
-        return { tables: replayed, changes, faults, notices };
+        return { staged: replayed, report: { tables: changes, faults, notices } };
       },
       // Every table by the log as it is at one moment.
       () => client.query('begin isolation level repeatable read'),
@@ -110,7 +106,7 @@ async function replayTable<Table extends ReplayTable>(
 ): Promise<{ table: Table; changes: ReplayedTable; faults: readonly FaultyChange[] }> {
   const { target, tenant } = staged;
   const name = { schema: target.schema, table: target.table };
-  const window: ReplayWindow = { ...options, tenant };
+  const window: ReplayWindow = { ...options, until: options.to, tenant };
   try {
     if (nameOf(log) === nameOf(name)) throw isTheLog(log);
     const names = await namesInLog(client, log, target);

@@ -46,6 +46,8 @@ export interface OpenedSnapshot {
   readonly type: SnapshotType | null;
   /** ISO 8601 */
   readonly createdAt: string | null;
+  /** Which transactions it saw, as `pg_current_snapshot()` writes it. */
+  readonly xactSnapshot: string | null;
   readonly createdBy: string | null;
   /** ISO 8601; null: never. */
   readonly expiresAt: string | null;
@@ -87,6 +89,7 @@ async function openContainer(
   const { name, type, encoding, createdAt, createdBy, expiresAt, tenant } = manifest;
   return {
     ...{ source, sourceName, name, type, encoding, createdAt, createdBy, expiresAt },
+    xactSnapshot: manifest.xactSnapshot ?? null,
     rolledBack: await wasRestored(client, sourceName),
     tables: manifest.tables.map((table) => ({
       ...{ schema: table.schema, table: table.table, rows: table.rows, columns: table.columns, tenant },
@@ -122,7 +125,7 @@ async function openRow(
   );
   return {
     ...{ source, sourceName: { kind: 'table', place: schema, id, version: null }, encoding: 'to_jsonb' },
-    ...{ name, type, createdAt, createdBy, expiresAt, tables },
+    ...{ name, type, createdAt, xactSnapshot: null, createdBy, expiresAt, tables },
     rolledBack: isRolledBack || status === 'rolled_back',
     rows: (wanted) => storedSource(connect, facts, wanted),
   };
@@ -139,7 +142,7 @@ async function openObject(
   const tenant = tenantOfKey(key);
   return {
     ...{ source, sourceName, encoding: 'to_jsonb' },
-    ...{ name: key, type: null, createdAt: null, createdBy: null, expiresAt: null },
+    ...{ name: key, type: null, createdAt: null, xactSnapshot: null, createdBy: null, expiresAt: null },
     rolledBack: await wasRestored(client, sourceName),
     tables: await named(client, inspected.tables, [], () => tenant),
     // All are given, as another number of them would be another object.

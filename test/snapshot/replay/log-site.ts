@@ -1,9 +1,10 @@
 import type pg from 'pg';
 import type { TenantPart } from '../../../src/contract/snapshot.ts';
+import type { ReplayReport } from '../../../src/contract/snapshot-replay.ts';
 import { readTarget } from '../../../src/postgres/catalog.ts';
 import { qualifiedName } from '../../../src/postgres/identifier.ts';
 import { stageColumns } from '../../../src/postgres/snapshot-stage.ts';
-import { type Replayed, type ReplayTable, replayLog } from '../../../src/snapshot/replay/replay-log.ts';
+import { type ReplayTable, replayLog } from '../../../src/snapshot/replay/replay-log.ts';
 
 /** A snapshot of one table that is kept in a table of the schema `base`. */
 export interface Base {
@@ -86,6 +87,12 @@ export async function stageBase(
   return staged;
 }
 
+/** What a replay did. */
+export interface ReplayedSite extends Omit<ReplayReport, 'tables'> {
+  readonly changes: ReplayReport['tables'];
+  readonly tables: readonly ReplayTable[];
+}
+
 /** Replays the log over the snapshot of tables, in the schema `stage`. */
 export async function replayTo(
   client: pg.Client,
@@ -93,10 +100,11 @@ export async function replayTo(
   base: Base,
   until: string,
   more: Partial<Parameters<typeof replayLog>[2]> & { readonly tenant?: TenantPart | null } = {},
-): Promise<Replayed<ReplayTable>> {
+): Promise<ReplayedSite> {
   const { tenant = null, ...options } = more;
-  return replayLog(client, await stageBase(client, tables, tenant), {
-    ...{ log: { schema: 'public', table: 'backup_transaction_logs' }, ...base, until, exact: true },
+  const { staged, report } = await replayLog(client, await stageBase(client, tables, tenant), {
+    ...{ log: { schema: 'public', table: 'backup_transaction_logs' }, ...base, to: until, exact: true },
     ...{ acceptFaults: false, signal: new AbortController().signal, ...options },
   });
+  return { ...report, changes: report.tables, tables: staged };
 }

@@ -1,9 +1,8 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import type { Replayed, ReplayTable } from '../../../src/snapshot/replay/replay-log.ts';
 import { openSession, type Session } from '../../postgres/session.ts';
 import { rowsOf } from '../merge/merge-site.ts';
-import { type Base, logSql, logTable, replayTo, takeBase } from './log-site.ts';
+import { type Base, logSql, logTable, type ReplayedSite, replayTo, takeBase } from './log-site.ts';
 
 let session: Session;
 let client: pg.Client;
@@ -39,10 +38,7 @@ async function log(...entries: readonly Record<string, unknown>[]): Promise<void
   );
 }
 
-async function replayed(
-  base: Base,
-  more: Parameters<typeof replayTo>[4] = {},
-): Promise<Replayed<ReplayTable>> {
+async function replayed(base: Base, more: Parameters<typeof replayTo>[4] = {}): Promise<ReplayedSite> {
   return replayTo(client, ['things'], base, await now(), more);
 }
 

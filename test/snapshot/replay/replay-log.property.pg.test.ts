@@ -90,6 +90,6 @@ test('a log that triggers wrote brings a snapshot to each moment after it', asyn
         expect(await rowsOf(client, 'stage.things')).toEqual(await rowsOf(client, kept));
       }
     }),
-    { numRuns: 12 },
+    { numRuns: 6 },
   );
 });

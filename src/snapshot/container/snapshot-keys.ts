@@ -24,3 +24,8 @@ export function partName({ schema, table }: SnapshotTableName, number: number): 
 export function partMetadataName(part: string): string {
   return part.replace(/\.jsonl\.gz$/, '.metadata.json');
 }
+
+/** Where the marked differences of a restore lie until it ends; no snapshot has such an id. */
+export function selectionKey(prefix: string, restoreId: string): string {
+  return `${snapshotsFolder(prefix)}.selections/${encodeName(restoreId)}.jsonl`;
+}

@@ -1,0 +1,74 @@
+import { createReadStream } from 'node:fs';
+import type { ThawConfig } from '../config/thaw-config.ts';
+import { formatCount } from '../restore/format.ts';
+import { openMarked } from '../snapshot/merge/marked-differences.ts';
+import { previewSnapshot, type PreviewJob } from '../snapshot/preview/preview-snapshot.ts';
+import { openStore } from '../store/open-store.ts';
+import { type ExitCode, exitCodes } from './exit-code.ts';
+import { Interrupt } from './interrupt.ts';
+import type { Printer } from './printer.ts';
+import type { SnapshotChoice } from './snapshot-choice.ts';
+import { snapshotPreviewJson, snapshotPreviewLines } from './snapshot-preview-lines.ts';
+
+/** What commands that look at a snapshot without restoring it have in common. */
+export interface SnapshotLookJob {
+  readonly config: ThawConfig;
+  readonly choice: SnapshotChoice;
+  readonly env: NodeJS.ProcessEnv;
+  readonly printer: Printer;
+}
+
+/** One `thaw snapshot preview`, or `thaw snapshot restore --dry-run`. */
+export interface SnapshotPreviewJob extends SnapshotLookJob {
+  /** Differences of each kind that are shown of each table. */
+  readonly samples: number;
+  /** Shows their values. */
+  readonly values: boolean;
+  readonly json: boolean;
+}
+
+/** Milliseconds between two lines on how far it is. */
+const lineEvery = 5_000;
+
+/** Tells what a restore of a snapshot would do, and changes nothing. @throws ThawError what would end the restore */
+export async function printSnapshotPreview(job: SnapshotPreviewJob): Promise<ExitCode> {
+  const { choice, printer, samples, values, json } = job;
+  const { selection } = choice;
+  return lookAtSnapshot(job, async (look) => {
+    const chosen = selection === null ? null : (await openMarked(createReadStream(selection.path))).marked;
+    const preview = await previewSnapshot(look, { samples, values, chosen });
+    if (json) printer.line(JSON.stringify(snapshotPreviewJson(choice, preview)));
+    else for (const line of snapshotPreviewLines(choice, preview)) printer.line(line);
+  });
+}
+
+/** Looks at a snapshot and its tables, telling now and then how far it is. Ctrl-C ends it. */
+export async function lookAtSnapshot(
+  { config, choice, env, printer }: SnapshotLookJob,
+  look: (job: PreviewJob) => Promise<void>,
+): Promise<ExitCode> {
+  const interrupt = new Interrupt();
+  const { signal } = interrupt;
+  const store = openStore(config.store, env);
+  let staged = 0;
+  const timer = setInterval(() => printer.aside(`${formatCount(staged)} rows read`), lineEvery);
+  try {
+    await look({
+      ...choice,
+      ...{ env, signal, exact: choice.schemaStrategy === 'strict' },
+      place: { store, prefix: config.store.prefix },
+      onRows: (rows) => {
+        staged += rows;
+      },
+    });
+    return exitCodes.done;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    printer.aside('Interrupted: not everything was looked at. Nothing was changed.');
+    return exitCodes.interrupted;
+  } finally {
+    clearInterval(timer);
+    interrupt.release();
+    store.close();
+  }
+}

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { configPath } from '../config/environment.ts';
 import { loadConfig } from '../config/load-config.ts';
 import type { CommandContext } from './context.ts';
-import { withConfig, wholeNumber } from './flags.ts';
+import { wholeNumber, withConfig } from './flags.ts';
 import { type ChoiceFlags, readChoice, withChoice } from './snapshot-choice.ts';
 import { printSnapshotPreview } from './snapshot-preview-job.ts';
 
@@ -49,7 +49,9 @@ export function addSnapshotPreviewCommand(snapshot: Command, { env, printer, end
 export function withPreview(command: Command): Command {
   return command
     .addOption(
-      new Option('--samples <n>', 'rows of each kind to show of each table').argParser(wholeNumber(1_000)).default(5),
+      new Option('--samples <n>', 'rows of each kind to show of each table')
+        .argParser(wholeNumber(1_000))
+        .default(5),
     )
     .option('--values', 'show the values of these rows as well, not only their keys');
 }

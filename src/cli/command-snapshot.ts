@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { addSnapshotCreateCommand } from './command-snapshot-create.ts';
+import { addSnapshotDiffCommand } from './command-snapshot-diff.ts';
 import { addSnapshotOrderCommand } from './command-snapshot-order.ts';
+import { addSnapshotPreviewCommand } from './command-snapshot-preview.ts';
 import { addStoredSnapshotCommands } from './command-snapshot-stored.ts';
 import type { CommandContext } from './context.ts';
 
@@ -8,6 +10,7 @@ const examples = `
 Examples:
     thaw snapshot create --schema sales       takes one
     thaw snapshot list                        those that were taken
+    thaw snapshot preview 20260104-052021-abc123    what a restore of one would do
     thaw snapshot order --schema sales        in which order tables are restored
 `;
 
@@ -20,5 +23,7 @@ export function addSnapshotCommand(program: Command, context: CommandContext): v
     .addHelpText('after', examples);
   addSnapshotCreateCommand(snapshot, context);
   addStoredSnapshotCommands(snapshot, context);
+  addSnapshotPreviewCommand(snapshot, context);
+  addSnapshotDiffCommand(snapshot, context);
   addSnapshotOrderCommand(snapshot, context);
 }

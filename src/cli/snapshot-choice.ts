@@ -1,7 +1,6 @@
-import { createReadStream } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { parseSource, sourceText } from '../client/snapshot-source.ts';
 import { parseTenant } from '../client/snapshot-request.ts';
+import { parseSource, sourceText } from '../client/snapshot-source.ts';
 import type { DatabaseConfig, ThawConfig } from '../config/thaw-config.ts';
 import { type SchemaStrategy, schemaStrategies } from '../contract/restore-request.ts';
 import { type SnapshotRequest, type SnapshotStrategy, snapshotStrategies } from '../contract/snapshot.ts';
@@ -9,6 +8,7 @@ import { ThawError } from '../contract/thaw-error.ts';
 import { inspectSelection, type SelectionSummary } from '../snapshot/merge/selection.ts';
 import { chosenDatabase } from './chosen-database.ts';
 import { collect, word } from './flags.ts';
+import { selectionChunks } from './selection-file.ts';
 import { readName } from './snapshot-order-job.ts';
 
 /** Flags that say what of a snapshot is restored, and how. */
@@ -24,10 +24,7 @@ export interface ChoiceFlags {
 
 /** What of a snapshot is restored, and how. */
 export interface SnapshotChoice
-  extends Pick<
-    SnapshotRequest,
-    'source' | 'tables' | 'strategy' | 'newerBy' | 'tenant' | 'schemaStrategy'
-  > {
+  extends Pick<SnapshotRequest, 'source' | 'tables' | 'strategy' | 'newerBy' | 'tenant' | 'schemaStrategy'> {
   readonly database: DatabaseConfig;
   /** Path of a file of marked differences, and what is marked in it; null where none is taken. */
   readonly selection: (SelectionSummary & { readonly path: string }) | null;
@@ -42,7 +39,11 @@ export function withChoice(
   command
     .argument('<snapshot>', 'its id, a UUID of backup_pitr_snapshots, or the key of a …-backup.json')
     .option('--database <name>', 'database of the tables (default: the only one)')
-    .option('--table <[schema.]name>', 'only this table, of the schema public unless one is named; repeatable', collect)
+    .option(
+      '--table <[schema.]name>',
+      'only this table, of the schema public unless one is named; repeatable',
+      collect,
+    )
     .option('--where <column=value>', 'only rows with this value, such as those of one tenant')
     .addOption(
       new Option('--strategy <strategy>', strategies.join(', '))
@@ -65,7 +66,11 @@ export function withChoice(
  *
  * @throws ThawError `InputInvalid` for flags that contradict each other, or a file of another snapshot
  */
-export async function readChoice(config: ThawConfig, name: string, flags: ChoiceFlags): Promise<SnapshotChoice> {
+export async function readChoice(
+  config: ThawConfig,
+  name: string,
+  flags: ChoiceFlags,
+): Promise<SnapshotChoice> {
   const { strategy, selection: path } = flags;
   needs('--newer-by', flags.newerBy !== undefined, 'merge', strategy);
   needs('--selection', path !== undefined, 'selective', strategy);
@@ -78,7 +83,7 @@ export async function readChoice(config: ThawConfig, name: string, flags: Choice
     schemaStrategy: flags.schemaMigrationStrategy,
   };
   if (path === undefined) return { ...choice, tables, tenant: asked, selection: null };
-  const selection = await inspectSelection(createReadStream(path));
+  const selection = await inspectSelection(selectionChunks(path));
   const { header } = selection;
   if (header.database !== database.name || sourceText(header.source) !== name) {
     throw new ThawError(
@@ -88,12 +93,19 @@ export async function readChoice(config: ThawConfig, name: string, flags: Choice
     );
   }
   // Nothing else is to be staged; and the rows of the diff are those of its tenant.
-  return { ...choice, tables: tables ?? selection.tables, tenant: asked ?? header.tenant, selection: { ...selection, path } };
+  return {
+    ...choice,
+    tables: tables ?? selection.tables,
+    tenant: asked ?? header.tenant,
+    selection: { ...selection, path },
+  };
 }
 
 function needs(flag: string, isGiven: boolean, strategy: SnapshotStrategy, chosen: SnapshotStrategy): void {
   if (isGiven === (chosen === strategy)) return;
-  const message = isGiven ? `${flag}: only with --strategy ${strategy}` : `--strategy ${strategy}: needs ${flag}`;
+  const message = isGiven
+    ? `${flag}: only with --strategy ${strategy}`
+    : `--strategy ${strategy}: needs ${flag}`;
   const hint = isGiven ? `Leave ${flag} out, or give --strategy ${strategy}.` : `Give ${flag}.`;
   throw new ThawError('InputInvalid', message, { object: flag, hint });
 }

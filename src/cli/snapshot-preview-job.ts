@@ -1,12 +1,12 @@
-import { createReadStream } from 'node:fs';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { formatCount } from '../restore/format.ts';
 import { openMarked } from '../snapshot/merge/marked-differences.ts';
-import { previewSnapshot, type PreviewJob } from '../snapshot/preview/preview-snapshot.ts';
+import { type PreviewJob, previewSnapshot } from '../snapshot/preview/preview-snapshot.ts';
 import { openStore } from '../store/open-store.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import { Interrupt } from './interrupt.ts';
 import type { Printer } from './printer.ts';
+import { selectionChunks } from './selection-file.ts';
 import type { SnapshotChoice } from './snapshot-choice.ts';
 import { snapshotPreviewJson, snapshotPreviewLines } from './snapshot-preview-lines.ts';
 
@@ -35,7 +35,7 @@ export async function printSnapshotPreview(job: SnapshotPreviewJob): Promise<Exi
   const { choice, printer, samples, values, json } = job;
   const { selection } = choice;
   return lookAtSnapshot(job, async (look) => {
-    const chosen = selection === null ? null : (await openMarked(createReadStream(selection.path))).marked;
+    const chosen = selection === null ? null : (await openMarked(selectionChunks(selection.path))).marked;
     const preview = await previewSnapshot(look, { samples, values, chosen });
     if (json) printer.line(JSON.stringify(snapshotPreviewJson(choice, preview)));
     else for (const line of snapshotPreviewLines(choice, preview)) printer.line(line);

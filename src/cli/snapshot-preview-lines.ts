@@ -1,7 +1,12 @@
 import { sourceText } from '../client/snapshot-source.ts';
 import type { SnapshotTableName, SnapshotTableResult } from '../contract/snapshot.ts';
 import type { RowText } from '../contract/snapshot-difference.ts';
-import type { DifferenceSample, HeldKey, SnapshotPreview, TablePreview } from '../contract/snapshot-preview.ts';
+import type {
+  DifferenceSample,
+  HeldKey,
+  SnapshotPreview,
+  TablePreview,
+} from '../contract/snapshot-preview.ts';
 import { clip } from '../restore/clip.ts';
 import { columns } from '../restore/columns.ts';
 import { formatCount } from '../restore/format.ts';
@@ -22,8 +27,14 @@ export function snapshotPreviewLines(choice: SnapshotChoice, preview: SnapshotPr
   return [
     `PREVIEW: ${choice.strategy} of ${choice.database.name} with snapshot ${printable(sourceText(choice.source))}`,
     ...countLines(tables),
-    ...changed.flatMap((table) => [`${nameOf(table)}:`, ...table.samples.map(sampleLine), ...restLines(table)]),
-    ...(foreignKeys.length === 0 ? [] : ['Foreign keys, while rows are merged:', ...foreignKeys.map(keyLine)]),
+    ...changed.flatMap((table) => [
+      `${nameOf(table)}:`,
+      ...table.samples.map(sampleLine),
+      ...restLines(table),
+    ]),
+    ...(foreignKeys.length === 0
+      ? []
+      : ['Foreign keys, while rows are merged:', ...foreignKeys.map(keyLine)]),
     'Locks, until the commit:',
     ...locks.map(({ table, lock, why }) => `  ${nameOf(table)}: ${lock}, ${waits[lock]} (${printable(why)})`),
     ...tables.flatMap((table) =>
@@ -54,7 +65,10 @@ function countLines(tables: readonly SnapshotTableResult[]): string[] {
   ];
   const cells = tables.map((table) => row(nameOf(table), table));
   const sum = tables.length > 1 ? [row('in all', null)] : [];
-  return columns([['TABLE', 'INSERT', 'UPDATE', 'DELETE', 'UNCHANGED'], ...cells, ...sum], new Set([1, 2, 3, 4]));
+  return columns(
+    [['TABLE', 'INSERT', 'UPDATE', 'DELETE', 'UNCHANGED'], ...cells, ...sum],
+    new Set([1, 2, 3, 4]),
+  );
 }
 
 function sampleLine({ kind, key, before, after }: DifferenceSample): string {

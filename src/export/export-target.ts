@@ -36,6 +36,16 @@ export class StreamTarget implements ExportTarget {
   }
 }
 
+/** How a file is made. */
+export interface FileOptions {
+  /** Names the path in messages. @default '--output' */
+  readonly flag?: string;
+  /** Its permissions, from which the process's mask takes some away. @default 0o666 */
+  readonly mode?: number;
+  /** It takes the place of one that is there. @default true */
+  readonly replaces?: boolean;
+}
+
 /** A file, which has its name only when all of it is there and verified. */
 export class FileTarget implements ExportTarget {
   readonly #path: string;
@@ -49,16 +59,20 @@ export class FileTarget implements ExportTarget {
   }
 
   /** @throws ThawError `InputInvalid` for a place that no file can be written to */
-  static async open(path: string): Promise<FileTarget> {
+  static async open(
+    path: string,
+    { flag = '--output', mode = 0o666, replaces = true }: FileOptions = {},
+  ): Promise<FileTarget> {
     const draft = `${path}.${process.pid}.tmp`;
     try {
       const there = await stat(path).catch(() => null);
       if (there?.isFile() === false) throw new Error('it is there and is no file');
-      return new FileTarget(path, draft, await open(draft, 'ax'));
+      if (there !== null && !replaces) throw new Error('it is there already');
+      return new FileTarget(path, draft, await open(draft, 'ax', mode));
     } catch (error) {
       throw new ThawError(
         'InputInvalid',
-        `--output: ${path} cannot be written (${(error as Error).message})`,
+        `${flag}: ${path} cannot be written (${(error as Error).message})`,
         {
           object: path,
           hint: 'Name a file in a folder that you may write to.',

@@ -28,7 +28,10 @@ const connections = 4;
  *
  * @throws ThawError what would end the restore before it merges; the signal's reason
  */
-export async function previewSnapshot(job: PreviewJob, options: PreviewOptions = {}): Promise<SnapshotPreview> {
+export async function previewSnapshot(
+  job: PreviewJob,
+  options: PreviewOptions = {},
+): Promise<SnapshotPreview> {
   return withStaged(job, (client, tables) => previewTables(client, tables, options));
 }
 

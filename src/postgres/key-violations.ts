@@ -14,6 +14,14 @@ export interface KeyViolations {
   readonly more: boolean;
 }
 
+/** What stands for the tables of a key, as SQL of a `from` list; null: they themselves. */
+export interface KeyImages {
+  readonly child: string | null;
+  readonly parent: string | null;
+}
+
+const themselves: KeyImages = { child: null, parent: null };
+
 interface KeyShape {
   readonly pairs: readonly ColumnPair[];
   readonly matchFull: boolean;
@@ -38,14 +46,25 @@ export class KeyCheck {
 
   /** Counts rows that break the key now, for {@link grown}: until the transaction ends, in a temporary table. */
   async remember(client: pg.Client): Promise<void> {
-    await client.query(`create temporary table ${this.remembered} on commit drop as ${this.counts}`);
+    await client.query(
+      `create temporary table ${this.remembered} on commit drop as ${this.#counts(themselves)}`,
+    );
   }
 
   /** Rows that refer to what is not there, where they are more than at {@link remember}. Null: there are none. */
   async grown(client: pg.Client, most: number): Promise<KeyViolations | null> {
+    return this.#more(client, most, this.#counts(themselves), this.remembered);
+  }
+
+  /** Likewise, where they would be more in the images than they are. */
+  async grownTo(client: pg.Client, most: number, images: KeyImages): Promise<KeyViolations | null> {
+    return this.#more(client, most, this.#counts(images), `(${this.#counts(themselves)})`);
+  }
+
+  async #more(client: pg.Client, most: number, now: string, before: string): Promise<KeyViolations | null> {
     const { rows } = await client.query<{ readonly tuple: (string | null)[] }>(
-      `select now.tuple from (${this.counts}) as now
-       left join ${this.remembered} as before using (tuple)
+      `select now.tuple from (${now}) as now
+       left join ${before} as before using (tuple)
        where now.rows > coalesce(before.rows, 0)
        order by now.tuple limit $1`,
       [most + 1],
@@ -55,11 +74,15 @@ export class KeyCheck {
   }
 
   /** Rows that break the key, those of before it was made included where it is not validated. Null: there are none. */
-  async violations(client: pg.Client, most: number): Promise<KeyViolations | null> {
+  async violations(
+    client: pg.Client,
+    most: number,
+    images: KeyImages = themselves,
+  ): Promise<KeyViolations | null> {
     const { pairs, rowKey } = this.#shape;
     const columns = rowKey ?? pairs.map(({ child }) => child);
     const { rows } = await client.query<{ readonly tuple: (string | null)[] }>(
-      `select distinct ${textsSql(columns)} as tuple ${violationsSql(this.key, this.#shape)} order by 1 limit $1`,
+      `select distinct ${textsSql(columns)} as tuple ${violationsSql(this.key, this.#shape, images)} order by 1 limit $1`,
       [most + 1],
     );
     return bounded(this.key, columns, rows, most);
@@ -69,10 +92,10 @@ export class KeyCheck {
     return `pg_temp.thaw_key_${this.key.oid}`;
   }
 
-  private get counts(): string {
+  #counts(images: KeyImages): string {
     const { pairs } = this.#shape;
     const tuple = textsSql(pairs.map(({ child }) => child));
-    return `select ${tuple} as tuple, count(*) as rows ${violationsSql(this.key, this.#shape)} group by 1`;
+    return `select ${tuple} as tuple, count(*) as rows ${violationsSql(this.key, this.#shape, images)} group by 1`;
   }
 }
 
@@ -87,16 +110,18 @@ function bounded(
 }
 
 /** `match full` refuses a row of which only some columns are null; otherwise such a row refers to nothing. */
-function violationsSql({ child, parent }: TouchingKey, shape: KeyShape): string {
+function violationsSql({ child, parent }: TouchingKey, shape: KeyShape, images: KeyImages): string {
   const { pairs, matchFull, childPartitioned, parentPartitioned } = shape;
   const columns = pairs.map((pair) => `child.${quoteIdentifier(pair.child)}`).join(', ');
+  const name = ({ schema, table }: TouchingKey['child'], isPartitioned: boolean) =>
+    `${isPartitioned ? '' : 'only '}${qualifiedName(schema, table)}`;
   const missing = `not exists (
-    select from ${parentPartitioned ? '' : 'only '}${qualifiedName(parent.schema, parent.table)} as parent
+    select from ${images.parent ?? name(parent, parentPartitioned)} as parent
     where ${samePairsSql(pairs)})`;
   const breaks = matchFull
     ? `num_nonnulls(${columns}) > 0 and (num_nulls(${columns}) > 0 or ${missing})`
     : `num_nulls(${columns}) = 0 and ${missing}`;
-  return `from ${childPartitioned ? '' : 'only '}${qualifiedName(child.schema, child.table)} as child where ${breaks}`;
+  return `from ${images.child ?? name(child, childPartitioned)} as child where ${breaks}`;
 }
 
 function textsSql(columns: readonly string[]): string {

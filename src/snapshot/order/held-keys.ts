@@ -9,7 +9,7 @@ import { type PlannedKey, planKeys } from './key-plan.ts';
 import { nameOf } from './table-order.ts';
 
 /** So many rows are named of a key, and so many keys, when rows break them. */
-const mostNamed = 5;
+export const mostNamed = 5;
 
 /** Foreign keys that check nothing and do nothing until they are put back. */
 export interface HeldKeys {
@@ -128,7 +128,7 @@ async function findBroken(
 
 function brokenKeys(broken: readonly KeyViolations[]): ThawError {
   const [first] = broken;
-  const told = broken.slice(0, mostNamed).map(tell);
+  const told = broken.slice(0, mostNamed).map(tellViolations);
   const rest = broken.length > told.length ? ` And ${broken.length - told.length} more foreign keys.` : '';
   return new ThawError('RowRejected', `${told.join('; ')}.${rest}`, {
     object: first === undefined ? 'foreign keys' : nameOf(first.key.child),
@@ -138,7 +138,8 @@ function brokenKeys(broken: readonly KeyViolations[]): ThawError {
   });
 }
 
-function tell({ key, columns, rows, more }: KeyViolations): string {
+/** Rows that break a key, by their keys, for people. */
+export function tellViolations({ key, columns, rows, more }: KeyViolations): string {
   const values = rows.map((row) => `(${row.map((value) => value ?? 'NULL').join(', ')})`).join(', ');
   return `${nameOf(key.child)}: rows with (${columns.join(', ')}) = ${values}${more ? ' and more' : ''} break the foreign key ${key.name} to ${nameOf(key.parent)}`;
 }

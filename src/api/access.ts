@@ -22,6 +22,8 @@ export const limitedRoutes: ReadonlySet<string> = new Set([
   'POST /api/drills',
   'POST /api/systems/{name}/restore',
   'POST /api/snapshots',
+  'POST /api/snapshots/{id}/diff',
+  'POST /api/snapshots/{id}/selections',
 ]);
 
 /** What each route is needed for. A route that does not stand here is not served: the API does not start. */
@@ -80,6 +82,8 @@ export const neededAccess: Readonly<Record<string, Need>> = {
   'GET /api/snapshots/{id}': 'read',
   'DELETE /api/snapshots/{id}': 'full',
   'GET /api/snapshots/{id}/order': 'read',
+  'POST /api/snapshots/{id}/diff': 'edit',
+  'POST /api/snapshots/{id}/selections': 'edit',
   'POST /api/snapshots/{id}/cancel': 'edit',
 };
 

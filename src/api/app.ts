@@ -32,6 +32,7 @@ import { type Restores, Runs, type RunsDependencies } from './runs.ts';
 import { addSavedRestoreRoutes } from './saved-restore-routes.ts';
 import { addServiceRoutes, type ServiceTools } from './service-routes.ts';
 import { addSnapshotHistoryRoutes, type SnapshotHistoryDependencies } from './snapshot-history-routes.ts';
+import { addSnapshotLookRoutes, type SnapshotLookDependencies } from './snapshot-look-routes.ts';
 import { addSnapshotRoutes } from './snapshot-routes.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { Sources } from './sources/sources.ts';
@@ -57,6 +58,7 @@ export interface AppDependencies {
   readonly extracts: ExtractRuns;
   readonly services: ServiceTools;
   readonly snapshots: Snapshots;
+  readonly snapshotLooks: Omit<SnapshotLookDependencies, 'settings'>;
   readonly snapshotHistory: Omit<SnapshotHistoryDependencies, 'config'>;
   readonly listDrills: DrillRouteDependencies['listDrills'];
   readonly loadSystems: SystemRouteDependencies['loadSystems'];
@@ -81,6 +83,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
     restores,
     services,
     snapshotHistory,
+    snapshotLooks,
     snapshots,
     sources,
     store,
@@ -116,6 +119,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   addServiceRoutes(app, config, services);
   addDrillRoutes(app, { config, starter, sources, listDrills });
   addSnapshotRoutes(app, snapshots);
+  addSnapshotLookRoutes(app, { ...snapshotLooks, settings: bundles });
   addSnapshotHistoryRoutes(app, { config, ...snapshotHistory });
   addSystemRoutes(app, { starter, sources, runs, loadSystems });
   addDescription(app);

@@ -30,6 +30,9 @@ import { Reconciler } from './reconciler.ts';
 import { findDump, findRecorded } from './recorded-restores.ts';
 import { removeExpired, removeOld } from './removal.ts';
 import { configuredRunKeep } from './run-keep.ts';
+import { SnapshotChoices } from './snapshot-choices.ts';
+import { SnapshotLooks } from './snapshot-looks.ts';
+import { Selections } from './snapshot-selections.ts';
 import { listSnapshotHistory, snapshotTools } from './snapshot-tools.ts';
 import { Snapshots } from './snapshots.ts';
 import { Sources } from './sources/sources.ts';
@@ -92,6 +95,12 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const client = new Client(temporal);
   const restores = new RestoreClient(client, taskQueue);
   const systems = new SystemClient(client, taskQueue);
+  const place = { store, prefix: config.store.prefix };
+  const tools = snapshotTools(config, env, place);
+  const snapshots = new Snapshots({
+    ...{ config, control, place, tools, tenantColumn },
+    client: new SnapshotClient(client, taskQueue),
+  });
   const systemsThere = () => knownSystems(config, env);
   const sources = new Sources({
     config,
@@ -155,12 +164,12 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     listDrills: (visible, subject, limit) => listRecordedDrills(visible, env, subject, limit),
     loadSystems: systemsThere,
     decide: (runId, decision) => systems.decide(runId, decision),
-    snapshots: new Snapshots({
-      ...{ config, control, tenantColumn },
-      place: { store, prefix: config.store.prefix },
-      client: new SnapshotClient(client, taskQueue),
-      tools: snapshotTools(config, env),
-    }),
+    snapshots,
+    snapshotLooks: {
+      choices: new SnapshotChoices({ config, snapshots, tools, tenantColumn }),
+      looks: new SnapshotLooks(tools),
+      selections: new Selections({ control, place, settings: bundles }),
+    },
     snapshotHistory: {
       tenantColumn,
       listHistory: (database, query, tenant) => listSnapshotHistory(database, env, query, tenant),

@@ -2,11 +2,18 @@ import { findDatabase } from '../config/database-config.ts';
 import type { DatabaseConfig, ThawConfig } from '../config/thaw-config.ts';
 import type { SnapshotTableName } from '../contract/snapshot.ts';
 import type { SnapshotHistory } from '../contract/snapshot-history.ts';
+import type { SnapshotPreview } from '../contract/snapshot-preview.ts';
 import { type ListQuery, listPage, type Page } from '../control/list.ts';
 import { withDatabase } from '../postgres/connect-database.ts';
 import { historyTable } from '../postgres/snapshot-history.ts';
 import { databaseError, isSqlState, sqlState } from '../postgres/sqlstate.ts';
+import { findStoredSnapshot } from '../postgres/stored-snapshot.ts';
+import type { SnapshotPlace } from '../snapshot/container/stored-snapshots.ts';
+import type { DiffOptions, PreviewOptions } from '../snapshot/merge/preview-tables.ts';
+import { openSelection } from '../snapshot/merge/selection.ts';
 import { orderTables, type TableOrder } from '../snapshot/order/table-order.ts';
+import { diffSnapshot, type PreviewJob, previewSnapshot } from '../snapshot/preview/preview-snapshot.ts';
+import type { SnapshotChoice } from './snapshot-choices.ts';
 import { historyListing } from './snapshot-history-routes.ts';
 
 /** What the API itself reads of the databases that snapshots are of; all of it ends with the signal. */
@@ -17,6 +24,16 @@ export interface SnapshotTools {
     tables: readonly SnapshotTableName[],
     signal: AbortSignal,
   ): Promise<TableOrder>;
+  /** Whose a row of `backup_pitr_snapshots` is; null where there is none. */
+  tenantOfRow(database: string, id: string): Promise<string | null>;
+  /** Tells what a restore would do. @param options with the key of marked differences, where they alone are taken */
+  preview(
+    choice: SnapshotChoice,
+    options: Omit<PreviewOptions, 'chosen'> & { readonly selection?: string | null },
+    signal: AbortSignal,
+  ): Promise<SnapshotPreview>;
+  /** Gives every difference. */
+  diff(choice: SnapshotChoice, options: DiffOptions, signal: AbortSignal): Promise<void>;
 }
 
 type ListedHistory = SnapshotHistory & {
@@ -49,7 +66,15 @@ export async function listSnapshotHistory(
 }
 
 /** @param env where passwords are looked for */
-export function snapshotTools(config: ThawConfig, env: NodeJS.ProcessEnv): SnapshotTools {
+export function snapshotTools(
+  config: ThawConfig,
+  env: NodeJS.ProcessEnv,
+  place: SnapshotPlace,
+): SnapshotTools {
+  const jobOf = (choice: SnapshotChoice, signal: AbortSignal): PreviewJob => ({
+    ...{ ...choice, env, place, signal, exact: choice.schemaStrategy === 'strict' },
+    database: findDatabase(config, choice.database),
+  });
   return {
     orderTables: (database, tables, signal) => {
       const options = { applicationName: 'thaw-api/order', signal };
@@ -61,5 +86,17 @@ export function snapshotTools(config: ThawConfig, env: NodeJS.ProcessEnv): Snaps
         }
       });
     },
+    tenantOfRow: (database, id) =>
+      withDatabase(
+        findDatabase(config, database),
+        env,
+        { applicationName: 'thaw-api' },
+        async (client) => (await findStoredSnapshot(client, id))?.tenantId ?? null,
+      ),
+    preview: async (choice, { selection = null, ...options }, signal) => {
+      const chosen = selection === null ? null : (await openSelection(place, selection, signal)).marked;
+      return previewSnapshot(jobOf(choice, signal), { ...options, chosen });
+    },
+    diff: (choice, options, signal) => diffSnapshot(jobOf(choice, signal), options),
   };
 }

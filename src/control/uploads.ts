@@ -69,7 +69,7 @@ export async function takeExpiredUploads(client: ControlClient, limit: number): 
          and not exists (
            select from thaw_api.restore_runs as run
            where run.status in ('pending', 'queued', 'running')
-             and run.request #>> '{bundle,source,key}' = upload.key)
+             and upload.key in (run.request #>> '{bundle,source,key}', run.request #>> '{snapshot,selection}'))
        order by upload.expires_at limit $1
        for update skip locked)
      returning key`,

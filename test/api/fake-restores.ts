@@ -5,6 +5,9 @@ import { bundleSettings } from '../../src/api/bundle-settings.ts';
 import { ExtractRuns } from '../../src/api/extract-runs.ts';
 import { Reconciler } from '../../src/api/reconciler.ts';
 import type { Restores } from '../../src/api/runs.ts';
+import { SnapshotChoices } from '../../src/api/snapshot-choices.ts';
+import { SnapshotLooks } from '../../src/api/snapshot-looks.ts';
+import { Selections } from '../../src/api/snapshot-selections.ts';
 import { Snapshots } from '../../src/api/snapshots.ts';
 import type { ArchivesDependencies } from '../../src/api/sources/archives.ts';
 import type { DumpsDependencies } from '../../src/api/sources/dumps.ts';
@@ -118,6 +121,13 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     loadSystems: async () => [],
   });
   const store = new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' });
+  const place = { store, prefix: '' };
+  const tools = { orderTables: noAnswer, tenantOfRow: noAnswer, preview: noAnswer, diff: noAnswer };
+  const tenantColumn = 'tenant_id';
+  const snapshots = new Snapshots({
+    ...{ config, control, place, tools, tenantColumn },
+    client: { start: noAnswer, describe: noAnswer, failure: noAnswer, cancel: noAnswer },
+  });
   return {
     config,
     control,
@@ -133,12 +143,13 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     loadSystems: async () => [],
     decide: noAnswer,
     services: { dumps: noAnswer, swapBack: noAnswer },
-    snapshotHistory: { tenantColumn: 'tenant_id', listHistory: noAnswer },
-    snapshots: new Snapshots({
-      ...{ config, control, place: { store, prefix: '' }, tenantColumn: 'tenant_id' },
-      client: { start: noAnswer, describe: noAnswer, failure: noAnswer, cancel: noAnswer },
-      tools: { orderTables: noAnswer },
-    }),
+    snapshotHistory: { tenantColumn, listHistory: noAnswer },
+    snapshots,
+    snapshotLooks: {
+      choices: new SnapshotChoices({ config, snapshots, tools, tenantColumn }),
+      looks: new SnapshotLooks(tools),
+      selections: new Selections({ control, place, settings: bundles }),
+    },
     extracts: new ExtractRuns({ config, control, client: noExtracts, settings: bundles, logger }),
     logger,
     ...dependencies,

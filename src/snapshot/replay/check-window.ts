@@ -1,17 +1,21 @@
 import type pg from 'pg';
+import type { SnapshotTableName } from '../../contract/snapshot.ts';
 import { ThawError } from '../../contract/thaw-error.ts';
 import { type ChangeLog, firstLogged } from '../../postgres/change-log.ts';
 import { compareTimes } from '../../postgres/replay-times.ts';
+import { findUnloggedRestore } from '../../postgres/unlogged-restores.ts';
 
 /**
  * Sees that the time can be reached from the snapshot by the log.
  *
+ * @param tables that are to be brought there
  * @returns what the user should know
  * @throws ThawError `InputInvalid`
  */
 export async function checkWindow(
   client: pg.Client,
   log: ChangeLog,
+  tables: readonly SnapshotTableName[],
   { after, to: until }: { readonly after: string; readonly to: string },
 ): Promise<string[]> {
   const object = `${log.schema}.${log.table}`;
@@ -29,6 +33,14 @@ export async function checkWindow(
     throw refused(
       `${object} is complete since ${completeSince} only, and the snapshot is of ${after}`,
       'Use a later snapshot.',
+    );
+  }
+  const unlogged = await findUnloggedRestore(client, tables, { after, to: until });
+  if (unlogged !== null) {
+    const { schema, table, restoreId, mergedAt } = unlogged;
+    throw refused(
+      `restore ${restoreId} brought ${schema}.${table} back to a snapshot at ${mergedAt}, which no log has`,
+      'Use a snapshot that was taken after that, or a time before it.',
     );
   }
   const notices: string[] = [];

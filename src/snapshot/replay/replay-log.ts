@@ -77,7 +77,12 @@ export async function replayLog<Table extends ReplayTable>(
     return await inTransaction(
       client,
       async () => {
-        const notices = await checkWindow(client, log, options);
+        const notices = await checkWindow(
+          client,
+          log,
+          tables.map(({ target }) => target),
+          options,
+        );
         await prepareReplay(client);
         for (const table of tables) {
           options.signal.throwIfAborted();

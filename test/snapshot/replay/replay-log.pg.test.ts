@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { ensureSchema } from '../../../src/postgres/schema.ts';
 import { openSession, type Session } from '../../postgres/session.ts';
 import { rowsOf } from '../merge/merge-site.ts';
 import { type Base, logSql, logTable, type ReplayedSite, replayTo, takeBase } from './log-site.ts';
@@ -257,6 +258,28 @@ test('the window lies between the snapshot and now, where the log is complete', 
   await expect(replayed(base)).rejects.toMatchObject({
     message: expect.stringContaining('is complete since 2999-01-01T00:00:00.000000Z only'),
   });
+});
+
+test('a restore of a snapshot ends what a log can say of its tables', async () => {
+  await ensureSchema(client);
+  const base = await takeBase(client, ['things']);
+  const before = await now();
+  await client.query(
+    `insert into thaw.snapshot_restores (restore_id, source_kind, source_place, source_id, request, state, merged_at, merged)
+     values ('one', 'stored', '', 's', '{}', 'completed', clock_timestamp(), $1)`,
+    [
+      JSON.stringify([
+        { schema: 'public', table: 'things', inserted: 0, updated: 1, deleted: 0, unchanged: 2 },
+      ]),
+    ],
+  );
+  await expect(replayed(base, { acceptFaults: true })).rejects.toMatchObject({
+    code: 'InputInvalid',
+    message: expect.stringMatching(/^--to: restore one brought public\.things back to a snapshot at 2/),
+  });
+  await replayTo(client, ['things'], base, before);
+  expect(await staged()).toHaveLength(3);
+  await client.query(`delete from thaw.snapshot_restores`);
 });
 
 test('a table that is no log, has no key, or is the log itself is refused', async () => {

@@ -58,6 +58,7 @@ const rules = {
       'src/auth',
       'src/client',
       'src/preview',
+      'src/undo',
       'src/control',
       'src/bundle',
       'src/dump',

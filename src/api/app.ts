@@ -37,6 +37,7 @@ import { addSnapshotRoutes } from './snapshot-routes.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { Sources } from './sources/sources.ts';
 import { addSystemRoutes, type SystemRouteDependencies } from './system-routes.ts';
+import { addUndoRoute } from './undo-route.ts';
 import { addUploadRoutes } from './upload-routes.ts';
 import { Uploads } from './uploads.ts';
 
@@ -108,6 +109,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   const runs = new Runs({ control, restores, reconciler, decide });
   addRestoreRoutes(app, { starter, runs, sources });
   addRunRoutes(app, runs);
+  addUndoRoute(app, { starter, runs });
   addEventRoutes(app, { control, runs }, logger);
   addRunDataRoutes(app, control, runs);
   addSavedRestoreRoutes(app, control, sources);

@@ -1,8 +1,14 @@
 import { findRecordedDump } from '../client/recorded-dump.ts';
 import { findRecordedRestore } from '../client/recorded-restore.ts';
+import { findDatabase } from '../config/database-config.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
+import type { RestoreRequest } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
+import type { UndoExtent } from '../contract/undo-request.ts';
+import { withDatabase } from '../postgres/connect-database.ts';
 import type { StoredDumpRestore } from '../postgres/dump-records.ts';
+import { extentOf } from '../undo/kept-changes.ts';
+import { undoneRestore } from '../undo/recorded-undo.ts';
 import { ApiError } from './api-error.ts';
 import type { RecordedRestore } from './sources/archives-run.ts';
 
@@ -33,8 +39,20 @@ export async function findRecorded(
   return null;
 }
 
+/** Asks the target database what there is to undo of a restore. @throws ThawError `InputInvalid` where it has kept nothing */
+export async function undoExtentOf(
+  { database, restoreId }: Pick<RestoreRequest, 'database' | 'restoreId'>,
+  config: ThawConfig,
+  env: NodeJS.ProcessEnv,
+): Promise<readonly UndoExtent[]> {
+  const session = { applicationName: `thaw/${restoreId}/extent` };
+  return withDatabase(findDatabase(config, database), env, session, async (client) =>
+    extentOf(client, await undoneRestore(client, restoreId)),
+  );
+}
+
 /**
- * The same of restores of dumps, which the servers of services remember.
+ * Looks for a restore of a dump, which the servers of services remember.
  *
  * @throws ApiError `SERVICE_UNAVAILABLE` when it was not found and a server could not be asked
  */

@@ -173,7 +173,7 @@ export function addRestoreRoutes(
     if (changes.dry_run) {
       const request = await starter.planSaved(id, owner);
       const how = { detectConflicts: true, signal: context.req.raw.signal };
-      const preview = await sources.ofRequest(request).preview?.(request, how);
+      const preview = await sources.of(request.sourceType).preview?.(request, how);
       if (preview !== undefined) return context.json(success(preview), 200);
     }
     const started = await starter.startSaved(id, owner, changes);
@@ -215,10 +215,11 @@ export function ownerOf(context: Context<ApiEnv>): RunOwner {
 export function acceptedOf(
   context: Context<ApiEnv>,
   { runId, known }: StartedRun,
+  what = 'Restore',
 ): z.output<typeof accepted> {
   const statusUrl = `/api/data/restore_runs/${runId}`;
   context.header('Location', statusUrl);
   if (known) context.header('Idempotency-Replayed', 'true');
-  const message = known ? 'Restore already accepted' : 'Restore queued for execution';
+  const message = known ? `${what} already accepted` : `${what} queued for execution`;
   return { run_id: runId, message, status_url: statusUrl };
 }

@@ -6,6 +6,7 @@ import { drillJson, toDrillJson } from './drill-json.ts';
 import { percentDone, type Run, type RunTable } from './run.ts';
 import { runDumpJson, toRunDumpJson } from './run-dump-json.ts';
 import { runSystemJson, toRunSystemJson } from './run-system-json.ts';
+import { runUndoJson, toRunUndoJson } from './run-undo-json.ts';
 
 const count = z.int().min(0);
 
@@ -71,6 +72,7 @@ export const runJson = z
       .openapi({ description: 'Of a restore of a dump: what was found and verified. Null of any other.' }),
     drill: drillJson.nullable().openapi({ description: 'Of a drill that has ended.' }),
     system: runSystemJson.nullable().openapi({ description: 'Of a restore of a system.' }),
+    undo: runUndoJson.nullable().openapi({ description: 'Of a run that takes another one back.' }),
   })
   .openapi('Run');
 export type RunJson = z.output<typeof runJson>;
@@ -97,6 +99,7 @@ export function toRunJson(run: Run): RunJson {
     dump: run.dump === null ? null : toRunDumpJson(run.dump),
     drill: run.drill === null ? null : toDrillJson(run.drill),
     system: run.system === null ? null : toRunSystemJson(run.system),
+    undo: run.undo === null ? null : toRunUndoJson(run.undo),
   };
 }
 

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { restoreStates } from '../contract/progress.ts';
-import { sourceTypes } from '../contract/run-request.ts';
+import { runSourceTypes } from '../contract/run-request.ts';
 import { runStatuses } from '../contract/run-status.ts';
 import type { StoredRun } from '../control/runs.ts';
 
@@ -13,7 +13,7 @@ export const runRecord = z
     id: z.string(),
     restore_id: z.string().nullable().openapi({ description: 'The saved restore; null without one.' }),
     restore_name: z.string().nullable(),
-    source_type: z.enum(sourceTypes),
+    source_type: z.enum(runSourceTypes),
     source_filename: z.string().nullable(),
     status: z.enum(runStatuses),
     state: z.enum(restoreStates),

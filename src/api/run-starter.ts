@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
 import { stableJson } from '../client/restore-id.ts';
 import { isTemporalUnavailable } from '../client/temporal-error.ts';
+import { isEnded } from '../contract/progress.ts';
 import type { RunRequest } from '../contract/run-request.ts';
 import type { ControlClient, ControlDatabase } from '../control/control-database.ts';
 import { type RestoreRow, readRestore } from '../control/restores.ts';
-import { insertRun, readActiveRun, readRun, type StoredRun } from '../control/runs.ts';
+import { insertRun, readActiveRun, readActiveUndo, readRun, type StoredRun } from '../control/runs.ts';
 import { ApiError, restoreNotFound } from './api-error.ts';
 import { type Caller, visibleTenant } from './caller.ts';
 import { keyTaken } from './idempotency.ts';
@@ -85,6 +86,43 @@ export class RunStarter {
     return { runId, known: started === null };
   }
 
+  /**
+   * Takes back what a run did, by another run.
+   *
+   * @param undone as it stands
+   * @param input the body of the request, which its source checks
+   * @throws ApiError `CONFLICT` with the reason when it cannot be taken back, now or ever
+   */
+  async startUndo(undone: StoredRun, owner: RunOwner, input: unknown): Promise<StartedRun> {
+    const { runId, caller } = owner;
+    const { control, sources } = this.#dependencies;
+    const isKnown = (known: StoredRun | null) => {
+      if (known === null) return false;
+      const { undoes, input: before } = known.configSnapshot;
+      if (undoes === undone.id && stableJson(before) === stableJson(input)) return true;
+      throw keyTaken(runId);
+    };
+    const find = (client: ControlClient) => readRun(client, runId, undone.tenant);
+    if (isKnown(await control.use(find))) return { runId, known: true };
+    if (!isEnded(undone.state)) throw stillRuns(undone);
+    const source = sources.ofRequest(undone.request);
+    if (source.undo === undefined) throw notUndone(undone);
+    const request = await source.undo(undone.request, owner, input);
+    const configSnapshot = { source_type: request.sourceType, undoes: undone.id, input };
+    const isNew = await control.transaction(async (client) => {
+      const active = await readActiveUndo(client, undone.id);
+      if (isKnown(await find(client))) return false;
+      if (active !== null) throw undoneAlready(active.id);
+      const saved = { restoreId: null, restoreName: null, sourceFilename: null };
+      const run = { id: runId, tenant: undone.tenant, createdBy: caller.subject, configSnapshot, request };
+      if (!(await insertRun(client, { ...run, ...saved }))) throw keyTaken(runId);
+      return true;
+    });
+    if (!isNew) return { runId, known: true };
+    await this.#begin(runId, request);
+    return { runId, known: false };
+  }
+
   /** What a run would be that is not started. */
   async plan(settings: SourceSettings, owner: RunOwner): Promise<RunRequest> {
     const { control, sources } = this.#dependencies;
@@ -161,6 +199,7 @@ function filenameOf(request: RunRequest): string | null {
     case 'archives':
     case 'drill':
     case 'system':
+    case 'undo':
       return null;
     case 'dump':
       return request.dump.choice.kind === 'key' ? request.dump.choice.key : null;
@@ -183,6 +222,25 @@ function disabled({ id }: RestoreRow): ApiError {
 function runsAlready(runId: string): ApiError {
   return new ApiError('CONFLICT', `The restore is already running: run ${runId}.`, {
     hint: `Wait for its end, or cancel it: POST /api/runs/${runId}/cancel.`,
+    data: { run_id: runId },
+  });
+}
+
+function stillRuns({ id, state }: StoredRun): ApiError {
+  return new ApiError('CONFLICT', `The run is ${state}: only one that has ended is taken back.`, {
+    hint: `Wait for its end, or cancel it: POST /api/runs/${id}/cancel.`,
+  });
+}
+
+function notUndone({ sourceType }: StoredRun): ApiError {
+  return new ApiError('CONFLICT', `A run of ${sourceType} cannot be taken back.`, {
+    hint: 'Restores of archives with "undoable": true can.',
+  });
+}
+
+function undoneAlready(runId: string): ApiError {
+  return new ApiError('CONFLICT', `The run is being taken back already: run ${runId}.`, {
+    hint: `See how it stands: GET /api/runs/${runId}.`,
     data: { run_id: runId },
   });
 }

@@ -6,6 +6,7 @@ import type { Extent, RestoreProgress, RestoreState, TableProgress } from '../co
 import { isEnded } from '../contract/progress.ts';
 import type { RunRequest } from '../contract/run-request.ts';
 import type { SystemOutcome, SystemProgress } from '../contract/system-activities.ts';
+import type { UndoneTable } from '../contract/undo-request.ts';
 import type { StoredRun } from '../control/runs.ts';
 import { archivesDone, emptyTally, isIncomplete } from '../restore/tally.ts';
 
@@ -36,6 +37,16 @@ export interface Run {
   /** Of a drill that has ended. */
   readonly drill: DrillReport | null;
   readonly system: RunSystem | null;
+  /** Of a run that takes another one back. */
+  readonly undo: RunUndo | null;
+}
+
+/** What an undo tells besides. */
+export interface RunUndo {
+  /** The run that is taken back. */
+  readonly undoes: string;
+  /** `total`: rows that the restore had changed; null once it has ended. */
+  readonly tables: readonly (UndoneTable & { readonly total: number | null })[];
 }
 
 /** What a restore of a system tells besides. */
@@ -92,6 +103,8 @@ function databaseOf(request: RunRequest): string {
       return request.drill.subject;
     case 'system':
       return request.system.system;
+    case 'undo':
+      return request.undo.database;
     default:
       return request.bundle.database;
   }
@@ -153,6 +166,7 @@ export function bareRun(id: string, state: RestoreState, times: RunTimes, error:
     dump: null,
     drill: null,
     system: null,
+    undo: null,
   };
 }
 
@@ -172,6 +186,7 @@ export function runOfProgress(progress: RestoreProgress, times: RunTimes): Run {
     dump: null,
     drill: null,
     system: null,
+    undo: null,
   };
 }
 
@@ -199,6 +214,7 @@ export function runOfOutcome(outcome: RestoreOutcome, times: RunTimes): Run {
     dump: null,
     drill: null,
     system: null,
+    undo: null,
   };
 }
 
@@ -247,13 +263,22 @@ function startOf(seconds: number, { createdAt, endedAt }: RunTimes): Date {
 /** Whole percents done, by bytes: 100 only for a run that was gone through. */
 export function percentDone(run: Run): number {
   if (run.state === 'completed' || run.state === 'completed_with_failures') return 100;
-  // Of a system its databases count: how large they are together is not known before.
-  const { done, total } = run.system === null ? run.bytes : run.archives;
+  const { done, total } = extentOf(run);
   const share = total === null || total === 0 ? 0 : Math.min(done / total, 1);
   if (run.dump === null) return Math.min(Math.floor(share * 100), 99);
   // A dump is read twice: to 25 percent it is proved, from there to 99 it is loaded.
   const { from, to } = percentsOf(run.dump.step);
   return from + Math.floor(share * (to - from));
+}
+
+/** Of a system its databases count, as how large they are together is not known before; of an undo its rows. */
+function extentOf({ system, undo, archives, bytes }: Run): Extent {
+  if (undo !== null) {
+    const done = undo.tables.map(({ deleted, broughtBack, gone }) => deleted + broughtBack + gone);
+    const totals = undo.tables.map(({ total }) => ({ done: 0, total }));
+    return { done: done.reduce((sum, rows) => sum + rows, 0), total: sumOfTotals(totals) };
+  }
+  return system === null ? bytes : archives;
 }
 
 function percentsOf(step: DumpStep | null): { readonly from: number; readonly to: number } {

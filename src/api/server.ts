@@ -13,6 +13,7 @@ import { listRecordedDrills } from '../client/recorded-drills.ts';
 import { RestoreClient } from '../client/restore-client.ts';
 import { SnapshotClient } from '../client/snapshot-client.ts';
 import { SystemClient } from '../client/system-client.ts';
+import { UndoClient } from '../client/undo-client.ts';
 import { type LoadedSystem, loadSystems } from '../config/load-system.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
@@ -27,7 +28,7 @@ import { bundleSettings } from './bundle-settings.ts';
 import { ExtractRuns } from './extract-runs.ts';
 import { RateLimit, startsPerMinute } from './rate-limit.ts';
 import { Reconciler } from './reconciler.ts';
-import { findDump, findRecorded } from './recorded-restores.ts';
+import { findDump, findRecorded, undoExtentOf } from './recorded-restores.ts';
 import { removeExpired, removeOld } from './removal.ts';
 import { configuredRunKeep } from './run-keep.ts';
 import { SnapshotChoices } from './snapshot-choices.ts';
@@ -109,9 +110,11 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     restores,
     preview: (request, how) => previewRestore(request, { config, env, ...how }),
     findRecorded: (restoreId) => findRecorded(config, env, restoreId),
+    extentOf: (request) => undoExtentOf(request, config, env),
     dumps: new DumpClient(client, taskQueue),
     drills: new DrillClient(client, taskQueue),
     systems,
+    undos: new UndoClient(client, taskQueue),
     loadSystems: systemsThere,
     findDump: (restoreId) => findDump(config, env, restoreId),
   });

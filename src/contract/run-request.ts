@@ -2,6 +2,7 @@ import type { DrillRequest } from './drill.ts';
 import type { DumpRequest } from './dump-request.ts';
 import type { RestoreRequest } from './restore-request.ts';
 import type { SystemRequest } from './system-request.ts';
+import type { UndoRequest } from './undo-request.ts';
 
 /** What happens to a record of a bundle whose id is in the model already. */
 export const bundleStrategies = ['replace', 'upsert', 'merge', 'sync', 'skip', 'error'] as const;
@@ -64,8 +65,13 @@ export type RunRequest =
   | { readonly sourceType: 'upload' | 'url' | 'extract_run'; readonly bundle: BundleRequest }
   | { readonly sourceType: 'dump'; readonly dump: DumpRequest }
   | { readonly sourceType: 'drill'; readonly drill: DrillRequest }
-  | { readonly sourceType: 'system'; readonly system: SystemRequest };
+  | { readonly sourceType: 'system'; readonly system: SystemRequest }
+  | { readonly sourceType: 'undo'; readonly undo: UndoRequest };
 
-/** The kinds of sources. */
+/** The kinds of sources that a restore can be saved of. */
 export const sourceTypes = ['upload', 'extract_run', 'url', 'archives', 'dump', 'drill', 'system'] as const;
 export type SourceType = (typeof sourceTypes)[number];
+
+/** What a run may be of: a source, or a run that it takes back, which cannot be saved. */
+export const runSourceTypes = [...sourceTypes, 'undo'] as const;
+export type RunSourceType = (typeof runSourceTypes)[number];

@@ -1,6 +1,6 @@
 import type { RestoreState } from '../contract/progress.ts';
 import { isEnded } from '../contract/progress.ts';
-import type { RunRequest, SourceType } from '../contract/run-request.ts';
+import type { RunRequest, RunSourceType } from '../contract/run-request.ts';
 import { type RunStatus, runStatus } from '../contract/run-status.ts';
 import type { ControlClient } from './control-database.ts';
 import { type Listing, type ListQuery, listPage, type Page } from './list.ts';
@@ -12,7 +12,7 @@ export interface StoredRun {
   /** The saved restore; null for one that was asked for once. */
   readonly restoreId: string | null;
   readonly restoreName: string | null;
-  readonly sourceType: SourceType;
+  readonly sourceType: RunSourceType;
   readonly sourceFilename: string | null;
   readonly status: RunStatus;
   readonly state: RestoreState;
@@ -195,6 +195,20 @@ export async function readActiveRun(client: ControlClient, restoreId: string): P
 }
 
 /**
+ * The active run that takes another one back; null where there is none. Until the transaction ends nobody else learns
+ * of that one.
+ */
+export async function readActiveUndo(client: ControlClient, undone: string): Promise<StoredRun | null> {
+  await client.query('select from thaw_api.restore_runs where id = $1 for update', [undone]);
+  const { rows } = await client.query<RunRow>(
+    `select * from thaw_api.restore_runs
+     where config_snapshot ->> 'undoes' = $1 and status in ('pending', 'queued', 'running')`,
+    [undone],
+  );
+  return rows[0] === undefined ? null : storedRun(rows[0]);
+}
+
+/**
  * Runs that have not ended and that nobody has looked after for some seconds, the longest untouched first. Whoever
  * is given one has them to himself for as long, so that several processes share the work, and one that cannot be
  * looked after does not keep others from it.
@@ -285,7 +299,7 @@ interface RunRow {
   readonly tenant: string;
   readonly restore_id: string | null;
   readonly restore_name: string | null;
-  readonly source_type: SourceType;
+  readonly source_type: RunSourceType;
   readonly source_filename: string | null;
   readonly status: RunStatus;
   readonly state: RestoreState;

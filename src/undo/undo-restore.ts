@@ -151,7 +151,12 @@ class Undo {
       if (!this.#errors.has(nameOf(kept)))
         scopes.push(await scopeOf(this.#client, { restoreId, target, kept }));
     }
-    return undoTogether(this.#client, scopes);
+    const prove = async () => {
+      for (const { held } of tables) {
+        await holdTarget(this.#client, { restoreId: this.#taker.restoreId, target: held });
+      }
+    };
+    return undoTogether(this.#client, scopes, prove);
   }
 
   async #undoTable(kept: UndoTable, target: TargetTable, held: HeldTarget, sweep: Sweep): Promise<number> {

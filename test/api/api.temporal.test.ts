@@ -143,6 +143,57 @@ test('a run is paused, resumed and brought to its end', async () => {
   expect(late).toMatchObject({ status: 409, json: { error: 'The restore is completed.' } });
 });
 
+test('a run is taken back by a run of its own, once', async () => {
+  await site.holdTable();
+  const id = await start({ undoable: true, conflict_strategy: 'overwrite' });
+  await runIn(id, ['running']);
+  const undo = (runId: string, body: object = {}, headers: Record<string, string> = {}) =>
+    send(apis[0], `/api/runs/${runId}/undo`, post(body, headers));
+  expect(await undo(id)).toMatchObject({
+    status: 409,
+    json: { error: expect.stringContaining('only one that has ended is taken back') },
+  });
+  await site.releaseTable();
+  await runIn(id, ['completed']);
+
+  const key = { 'idempotency-key': `undo-${id}` };
+  const [first, again] = await Promise.all([
+    undo(id, { reason: 'wrong day' }, key),
+    undo(id, { reason: 'wrong day' }, key),
+  ]);
+  expect([first, again]).toMatchObject([{ status: 202 }, { status: 202 }]);
+  const undoId = String(first?.json.data.run_id);
+  expect(again?.json.data.run_id).toBe(undoId);
+  expect(await undo(id, { reason: 'other' }, key)).toMatchObject({ status: 409 });
+  expect(await runIn(undoId, ['completed'])).toMatchObject({
+    progress: 100,
+    error: null,
+    undo: {
+      undoes: id,
+      tables: [{ target: table, deleted: 2500, brought_back: 0, gone: 0, left: [], error: null }],
+    },
+  });
+  const { rows } = await thaw.pg.query(`select from ${table}`);
+  expect(rows).toEqual([]);
+  const { json } = await send(apis[1], `/api/data/restore_runs/${undoId}`);
+  expect(json.data).toMatchObject({
+    ...{ source_type: 'undo', status: 'completed', records_deleted: 2500, created_by: 'tester' },
+    config_snapshot: { undoes: id, input: { reason: 'wrong day' } },
+  });
+
+  const refused = async (runId: string, body: object = {}) => {
+    const { status, json: told } = await undo(runId, body);
+    return [status, told.error];
+  };
+  expect(await refused(id)).toEqual([409, 'The run is undone already.']);
+  expect(await refused(undoId)).toEqual([409, 'A run of undo cannot be taken back.']);
+  expect(await refused('none')).toEqual([404, expect.stringContaining('none')]);
+  expect(await refused(id, { force: true })).toEqual([400, 'force: is not known']);
+  const plain = await start();
+  await runIn(plain, ['completed']);
+  expect(await refused(plain)).toEqual([409, expect.stringContaining('not asked for with "undoable": true')]);
+});
+
 test('a cancelled run leaves nothing half done', async () => {
   await site.holdTable();
   const id = await start({ ignore_watermark: true });

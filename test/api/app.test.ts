@@ -72,6 +72,7 @@ describe('description', () => {
       '/api/runs/{runId}/events',
       '/api/runs/{runId}/pause',
       '/api/runs/{runId}/resume',
+      '/api/runs/{runId}/undo',
       '/api/services',
       '/api/snapshots',
       '/api/snapshots/{id}',

@@ -118,6 +118,8 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     findDump: async () => null,
     drills: { progress: noAnswer, outcome: noAnswer },
     systems: { progress: noAnswer, outcome: noAnswer },
+    undos: { progress: noAnswer, outcome: noAnswer },
+    extentOf: noAnswer,
     loadSystems: async () => [],
   });
   const store = new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' });

@@ -1,24 +1,37 @@
 import { archivesWorkflow } from '../../client/restore-client.ts';
-import { asIs, type FieldNaming, fieldError, parseRestoreInput } from '../../client/restore-input.ts';
+import {
+  asIs,
+  type FieldNaming,
+  fieldError,
+  parseInput,
+  parseRestoreInput,
+} from '../../client/restore-input.ts';
 import { toRestoreRequest } from '../../client/restore-request.ts';
 import { configuredTables, findDatabase } from '../../config/database-config.ts';
+import { fingerprint } from '../../config/fingerprint.ts';
 import type { ThawConfig } from '../../config/thaw-config.ts';
 import { isEnded } from '../../contract/progress.ts';
 import type { RestoreRequest } from '../../contract/restore-request.ts';
 import type { RunRequest } from '../../contract/run-request.ts';
+import type { UndoExtent } from '../../contract/undo-request.ts';
 import type { TablePreview } from '../../preview/restore-preview.ts';
+import { isUndone } from '../../undo/kept-changes.ts';
 import { demandAccess } from '../access.ts';
+import { ApiError } from '../api-error.ts';
 import type { Caller } from '../caller.ts';
 import { toPreviewJson } from '../preview-json.ts';
 import { changeOf, endLines } from '../run-change.ts';
+import { undoInput } from '../undo-input.ts';
 import { type ArchivesFollowing, observeArchives, recordedArchives } from './archives-run.ts';
-import type { PreviewHow, Source, SourceInput, SourceSettings } from './source.ts';
+import type { PreviewHow, RunOwner, Source, SourceInput, SourceSettings } from './source.ts';
 
 /** What restores of archives need. */
 export interface ArchivesDependencies extends ArchivesFollowing {
   readonly config: ThawConfig;
   /** Tells what a restore would do. */
   readonly preview: (request: RestoreRequest, how: PreviewHow) => Promise<readonly TablePreview[]>;
+  /** Tells what there is to undo of a restore. @throws ThawError `InputInvalid` where nothing is kept of it */
+  readonly extentOf: (request: RestoreRequest) => Promise<readonly UndoExtent[]>;
 }
 
 type ArchivesRequest = Extract<RunRequest, { sourceType: 'archives' }>;
@@ -53,7 +66,41 @@ export function archivesSource(dependencies: ArchivesDependencies): Source<Archi
     change: changeOf,
     lines: (run) => (isEnded(run.state) ? endLines(run) : []),
     recall: (runId) => recordedArchives(findRecorded, runId),
+    undo: (request, owner, input) => undoOf(dependencies, request, owner, input),
   };
+}
+
+/** @throws ApiError `CONFLICT` with the reason where there is nothing to undo */
+async function undoOf(
+  { config, extentOf }: ArchivesDependencies,
+  { archives }: ArchivesRequest,
+  { runId, caller }: RunOwner,
+  input: unknown,
+): Promise<RunRequest> {
+  const { reason, disable_triggers } = parseInput(undoInput, input);
+  demandSchema(caller, archives, config);
+  const { restoreId: undoes, database, options } = archives;
+  const extents = options.undoable ? await extentOf(archives) : [];
+  if (extents.length === 0) throw nothingKept(options);
+  if (isUndone(extents)) {
+    throw new ApiError('CONFLICT', 'The run is undone already.', {
+      hint: 'GET /api/data/restore_runs?source_type=undo lists the runs that did it.',
+    });
+  }
+  return {
+    sourceType: 'undo',
+    undo: {
+      ...{ restoreId: runId, undoes, database, fingerprint: fingerprint(config, database) },
+      ...{ disableTriggers: disable_triggers ?? false, by: caller.subject, reason: reason ?? null },
+    },
+  };
+}
+
+function nothingKept({ undoable }: RestoreRequest['options']): ApiError {
+  const why = undoable ? 'it has changed no row' : 'it was not asked for with "undoable": true';
+  return new ApiError('CONFLICT', `The run has kept nothing that it could be undone by: ${why}.`, {
+    hint: 'Ask for restores with "undoable": true that may have to be undone.',
+  });
 }
 
 /** Archives bring rows into tables that are there; which ones, their options say. */

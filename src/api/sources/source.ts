@@ -35,8 +35,35 @@ export interface RunPlace {
 /** How much a preview looks for, and what stops it. */
 export type PreviewHow = Pick<PreviewJob, 'detectConflicts' | 'signal'>;
 
+/** How runs of one kind are done and followed. */
+export interface RunSource<R extends RunRequest = RunRequest> {
+  /** The workflow that does it. */
+  workflow(request: R): WorkflowStart;
+
+  /** A run as its workflow tells, which has begun. */
+  observe(runId: string, description: RestoreDescription): Promise<Run>;
+
+  /** What is written of a run that was observed. */
+  change(run: Run): RunChange;
+
+  /** What its log says by now, without what its workflow writes itself; what was said before is said again. */
+  lines(run: Run): LogLine[];
+
+  /** A run that Temporal does not know (any more), as whatever else remembers it; null where nothing does. */
+  recall(runId: string): Promise<Run | null>;
+
+  /**
+   * The run that takes one back which has ended; absent where nothing can.
+   *
+   * @param input the body of the request, which this checks
+   * @throws ThawError `InputInvalid` for the body
+   * @throws ApiError `CONFLICT` with the reason where it has kept nothing, or is undone already; `FORBIDDEN`
+   */
+  undo?(request: R, owner: RunOwner, input: unknown): Promise<RunRequest>;
+}
+
 /** A kind of source: what may be said of it, what a run of it is, and how that is followed. */
-export interface Source<R extends RunRequest = RunRequest> {
+export interface Source<R extends RunRequest = RunRequest> extends RunSource<R> {
   /**
    * Checks the settings of a saved restore, and fills in what is absent.
    *
@@ -56,21 +83,6 @@ export interface Source<R extends RunRequest = RunRequest> {
    */
   request(settings: SourceSettings, owner: RunOwner, place: RunPlace): Promise<R>;
 
-  /** The workflow that does it. */
-  workflow(request: R): WorkflowStart;
-
   /** What it would do, told without a run; null: a dry run is a run that is rolled back. */
   readonly preview: ((request: R, how: PreviewHow) => Promise<PreviewJson>) | null;
-
-  /** A run as its workflow tells, which has begun. */
-  observe(runId: string, description: RestoreDescription): Promise<Run>;
-
-  /** What is written of a run that was observed. */
-  change(run: Run): RunChange;
-
-  /** What its log says by now, without what its workflow writes itself; what was said before is said again. */
-  lines(run: Run): LogLine[];
-
-  /** A run that Temporal does not know (any more), as whatever else remembers it; null where nothing does. */
-  recall(runId: string): Promise<Run | null>;
 }

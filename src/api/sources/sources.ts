@@ -4,19 +4,22 @@ import { type ArchivesDependencies, archivesSource } from './archives.ts';
 import { type BundlesDependencies, extractRunSource, uploadSource, urlSource } from './bundles.ts';
 import { type DrillsDependencies, drillSource } from './drills.ts';
 import { type DumpsDependencies, dumpSource } from './dumps.ts';
-import type { Source } from './source.ts';
+import type { RunSource, Source } from './source.ts';
 import { type SystemsDependencies, systemSource } from './systems.ts';
+import { type UndosDependencies, undoSource } from './undos.ts';
 
 /** The kinds of sources that this API restores from: the one place to add another to. */
 export class Sources {
   readonly #sources: ReadonlyMap<string, Source>;
+  readonly #undos: RunSource;
 
   constructor(
     dependencies: ArchivesDependencies &
       BundlesDependencies &
       DumpsDependencies &
       DrillsDependencies &
-      SystemsDependencies,
+      SystemsDependencies &
+      UndosDependencies,
   ) {
     this.#sources = new Map([
       ['upload', uploadSource(dependencies) as Source],
@@ -27,6 +30,7 @@ export class Sources {
       ['drill', drillSource(dependencies) as Source],
       ['system', systemSource(dependencies) as Source],
     ]);
+    this.#undos = undoSource(dependencies) as RunSource;
   }
 
   /** The source of that type. @throws ThawError `InputInvalid` where there is none */
@@ -36,8 +40,8 @@ export class Sources {
     throw fieldError('source_type', `must be one of ${[...this.#sources.keys()].join(', ')}`, type);
   }
 
-  /** The source that a request is of. */
-  ofRequest(request: RunRequest): Source {
-    return this.of(request.sourceType);
+  /** What does and follows a run of that request. */
+  ofRequest(request: RunRequest): RunSource {
+    return request.sourceType === 'undo' ? this.#undos : this.of(request.sourceType);
   }
 }

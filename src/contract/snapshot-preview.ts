@@ -48,4 +48,6 @@ export interface SnapshotPreview {
   readonly locks: readonly PlannedLock[];
   /** For `SnapshotRequest.ifUnchanged`. */
   readonly ifUnchanged: string;
+  /** What the user should know besides. */
+  readonly notices: readonly string[];
 }

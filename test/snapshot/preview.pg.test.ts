@@ -192,6 +192,42 @@ test('tells programs the same, of tables, tenants and strategies that are asked 
   expect((await ask('--table', 'customers', '--samples', '1')).tables[0]?.samples).toHaveLength(3);
 });
 
+test('looks at backups and rows of the source system as well, and tells what is left out', async () => {
+  await mkdir(join(root, 'store/backups'), { recursive: true });
+  await writeFile(
+    join(root, 'store/backups/night.json'),
+    '{"log": [{"what": "a", "more": 1}, {"what": "c", "more": null}]}',
+  );
+  await client.query(`
+    alter table log add primary key (what), add note text;
+    create table backup_pitr_snapshots (id uuid, tenant_id text, snapshot_name text, snapshot_type text, created_at timestamptz,
+      created_by text, expires_at timestamptz, status text, is_rolled_back boolean, snapshot_data jsonb, metadata jsonb);
+    insert into backup_pitr_snapshots values ('6d1f0d5c-0000-4000-8000-000000000001', '2', 'n', 'manual', now(), 'bob',
+      '2020-01-01', 'active', true, '{"orders": []}', '{"whole_tables": ["orders"]}')`);
+  const object = await run('preview', 'backups/night.json', '--schema-migration-strategy', 'lenient');
+  expect(object.stderr).toBe('');
+  expect(object.lines.slice(1)).toEqual([
+    'TABLE       INSERT  UPDATE  DELETE  UNCHANGED',
+    'public.log       1       0       1          1',
+    'public.log:',
+    '  delete what="b"',
+    '  insert what="c"',
+    'Locks, until the commit:',
+    '  public.log: share row exclusive, writers wait (rows are merged into it)',
+    'Note: public.log: the table has no column more; 1 values of the snapshot are left out.',
+    'Note: public.log: the snapshot has no column note, which keeps what it has.',
+    ...object.lines.slice(-2),
+  ]);
+  const row = await run('preview', '6d1f0d5c-0000-4000-8000-000000000001');
+  expect(row.lines).toEqual(
+    expect.arrayContaining([
+      'public.orders       0       0       3          0',
+      'Note: The snapshot expired at 2020-01-01T00:00:00.000Z: it is not restored any more.',
+      'Note: The snapshot was restored before: it is restored again only with --again.',
+    ]),
+  );
+});
+
 test.for([
   [['--strategy', 'merge'], '--strategy merge: needs --newer-by'],
   [['--newer-by', 'total'], '--newer-by: only with --strategy merge'],

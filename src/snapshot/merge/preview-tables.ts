@@ -39,7 +39,7 @@ export async function previewTables(
   client: pg.Client,
   tables: readonly StagedTable[],
   { samples = 5, values = false, chosen = null }: PreviewOptions = {},
-): Promise<SnapshotPreview> {
+): Promise<Omit<SnapshotPreview, 'notices'>> {
   return atOneMoment(client, async () => {
     const found = await findChanges(client, tables, chosen);
     const previews: TablePreview[] = [];

@@ -5,7 +5,8 @@ import { lockTimeout } from '../../postgres/transaction.ts';
 import type { SnapshotPlace } from '../container/stored-snapshots.ts';
 import { type DiffOptions, diffTables, type PreviewOptions, previewTables } from '../merge/preview-tables.ts';
 import { chooseTables, type TableChoice } from '../restore/choose-tables.ts';
-import { openSnapshot } from '../restore/open-snapshot.ts';
+import { describeLeftOut } from '../restore/left-out.ts';
+import { type OpenedSnapshot, openSnapshot } from '../restore/open-snapshot.ts';
 import { type StagedSnapshotTable, stageSnapshot } from '../restore/stage-snapshot.ts';
 import { type StageSite, withPreviewStage } from './preview-stage.ts';
 
@@ -32,7 +33,10 @@ export async function previewSnapshot(
   job: PreviewJob,
   options: PreviewOptions = {},
 ): Promise<SnapshotPreview> {
-  return withStaged(job, (client, tables) => previewTables(client, tables, options));
+  return withStaged(job, async (client, tables, snapshot) => ({
+    ...(await previewTables(client, tables, options)),
+    notices: [...unfit(snapshot), ...describeLeftOut(tables)],
+  }));
 }
 
 /**
@@ -46,7 +50,11 @@ export async function diffSnapshot(job: PreviewJob, options: DiffOptions): Promi
 
 async function withStaged<Result>(
   job: PreviewJob,
-  work: (client: pg.Client, tables: readonly StagedSnapshotTable[]) => Promise<Result>,
+  work: (
+    client: pg.Client,
+    tables: readonly StagedSnapshotTable[],
+    snapshot: OpenedSnapshot,
+  ) => Promise<Result>,
 ): Promise<Result> {
   const { place, source, exact, signal } = job;
   return withPreviewStage(job, async ({ client, schema, connect }) => {
@@ -58,6 +66,15 @@ async function withStaged<Result>(
     const staged = await stageSnapshot(snapshot, chosen, {
       ...{ schema, connections, connect, exact, signal, onRows },
     });
-    return work(client, staged);
+    return work(client, staged, snapshot);
   });
+}
+
+/** Why a restore would refuse a snapshot that can be looked at all the same. */
+function unfit({ expiresAt, rolledBack }: OpenedSnapshot): string[] {
+  const isExpired = expiresAt !== null && Date.parse(expiresAt) <= Date.now();
+  return [
+    ...(isExpired ? [`The snapshot expired at ${expiresAt}: it is not restored any more.`] : []),
+    ...(rolledBack ? ['The snapshot was restored before: it is restored again only with --again.'] : []),
+  ];
 }

@@ -49,6 +49,7 @@ export const snapshotPreviewJson = z
     if_unchanged: z
       .string()
       .openapi({ description: 'Sent with a restore, it is refused where a table has changed since.' }),
+    notices: z.array(z.string()),
   })
   .openapi('SnapshotPreview');
 export type SnapshotPreviewJson = z.output<typeof snapshotPreviewJson>;
@@ -60,6 +61,7 @@ export function toSnapshotPreviewJson(database: string, preview: SnapshotPreview
     tables: preview.tables.map(tableJson),
     foreign_keys: preview.foreignKeys.map(keyJson),
     locks: preview.locks.map(lockJson),
+    notices: [...preview.notices],
   };
 }
 

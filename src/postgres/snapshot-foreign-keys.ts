@@ -23,6 +23,10 @@ export interface TouchingKey {
   readonly validated: boolean;
   readonly onDelete: KeyAction;
   readonly onUpdate: KeyAction;
+  /** Rows that refer to a given one are found by an index. */
+  readonly indexed: boolean;
+  /** This user could drop it, and add it again just as it is. */
+  readonly replaceable: boolean;
   /** By oid, which tables it stands between: itself, and its copies for partitions on either side. */
   readonly links: readonly KeyLink[];
 }
@@ -111,6 +115,12 @@ const touchingKeysSql = `
     json_build_object('oid', p.oid::int8, 'schema', pn.nspname, 'table', p.relname) as parent,
     k.condeferrable as deferrable, k.condeferred as "initiallyDeferred", k.convalidated as validated,
     ${actionSql('k.confdeltype')} as "onDelete", ${actionSql('k.confupdtype')} as "onUpdate",
+    exists (
+      select from pg_index i
+      where i.indrelid = k.conrelid and i.indisvalid and i.indpred is null and i.indkey[0] = any (k.conkey)
+    ) as indexed,
+    k.convalidated and has_table_privilege(p.oid, 'references') and pg_has_role(c.relowner, 'usage')
+      and not exists (select from pg_trigger g where g.tgconstraint = k.oid and g.tgenabled <> 'O') as replaceable,
     touching.links
   from touching
   join pg_constraint k on k.oid = touching.root

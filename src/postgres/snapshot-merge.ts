@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { TargetTable } from './catalog.ts';
 import { qualifiedName, quoteIdentifier } from './identifier.ts';
 import { rowsOf } from './merge-sql.ts';
 import type { Differences } from './snapshot-differences.ts';
@@ -69,4 +70,29 @@ export async function insertMissing(
     more.map((_, index) => `change.kept_${index}`),
     'change.moves',
   );
+}
+
+/** What joins of whole tables may take of memory before they use the disk. */
+const joinMemory = '64MB';
+
+/** Lets the joins of the transaction that is open have memory, where they have little. */
+export async function widenJoins(client: pg.Client): Promise<void> {
+  await client.query(
+    `select set_config('work_mem', $1, true)
+     where pg_size_bytes(current_setting('work_mem')) < pg_size_bytes($1)`,
+    [joinMemory],
+  );
+}
+
+/** Whether the transaction that is open has written no row of a table; false where PostgreSQL does not count them. */
+export async function isUntouched(client: pg.Client, { oid }: Pick<TargetTable, 'oid'>): Promise<boolean> {
+  const { rows } = await client.query<{ untouched: boolean }>(
+    `select current_setting('track_counts')::boolean and not exists (
+       select from (select $1::oid union select relid from pg_partition_tree($1::oid::regclass)) as part (oid)
+       where pg_stat_get_xact_tuples_inserted(oid) + pg_stat_get_xact_tuples_updated(oid)
+         + pg_stat_get_xact_tuples_deleted(oid) > 0
+     ) as untouched`,
+    [oid],
+  );
+  return rows[0]?.untouched === true;
 }

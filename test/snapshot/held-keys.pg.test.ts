@@ -265,6 +265,26 @@ it('takes the locks that were planned, and no others that keep readers waiting',
   ]);
 });
 
+it('takes a key off whose rows are so many that looking at each takes longer than at all, and no other', async () => {
+  const keys = await catalog();
+  const found = await find('a', 'b');
+  const result = (inserted: number) => ({
+    ...{ schema: 'public', table: '', inserted, updated: 0, deleted: 0, unchanged: 0 },
+  });
+  const holds = async (inserted: number) => {
+    const plan = await planForeignKeys(owner, found, [result(inserted), result(inserted)]);
+    return plan.filter(({ key }) => key.name === 'twice').map(({ hold }) => hold);
+  };
+  expect([await holds(9_000), await holds(11_000)]).toEqual([['made deferrable'], ['taken off']]);
+  await owner.query('begin');
+  const changes = found.map(() => result(11_000));
+  const held = await holdForeignKeys(owner, found, async () => undefined, changes);
+  expect(held.taken.map(({ name }) => name)).toContain('twice');
+  await putBackForeignKeys(owner, held);
+  await owner.query('commit');
+  expect(await catalog()).toEqual(keys);
+});
+
 it('has every key back after a crash, and looks after what was recorded', async () => {
   const keys = await catalog();
   const admin = session.client;

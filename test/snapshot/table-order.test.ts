@@ -50,6 +50,7 @@ it('puts each table behind those that it refers to, and just those of a circle i
             validated: true,
             onDelete: 'no action',
             onUpdate: 'no action',
+            ...{ indexed: false, replaceable: true },
             links: [{ child, parent }],
           }),
         );

@@ -47,7 +47,7 @@ export async function previewTables(
     return aboutObject(all, async () => {
       const isChanged = previews.some((preview) => changedRows(preview) > 0);
       const targets = tables.map(({ target }) => target);
-      const keys = isChanged ? await planForeignKeys(client, targets) : [];
+      const keys = isChanged ? await planForeignKeys(client, targets, previews) : [];
       return {
         tables: previews,
         foreignKeys: keys.map(heldKey),

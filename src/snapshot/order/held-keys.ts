@@ -1,4 +1,5 @@
 import pg from 'pg';
+import type { SnapshotTableResult } from '../../contract/snapshot.ts';
 import { ThawError } from '../../contract/thaw-error.ts';
 import { KeyCheck, type KeyViolations } from '../../postgres/key-violations.ts';
 import { type FoundTable, readMembers, readTouchingKeys } from '../../postgres/snapshot-foreign-keys.ts';
@@ -19,13 +20,24 @@ export interface HeldKeys {
   readonly checks: readonly KeyCheck[];
 }
 
-/** How the foreign keys of tables, and those to them, would be held: see `planLocks`. */
+/**
+ * How the foreign keys of tables, and those to them, would be held: see `planLocks`.
+ *
+ * @param changes what is to change in each of the tables, in their order; none: little
+ */
 export async function planForeignKeys(
   client: pg.Client,
   tables: readonly FoundTable[],
+  changes: readonly SnapshotTableResult[] = [],
 ): Promise<PlannedKey[]> {
   const members = await readMembers(client, tables);
-  return planKeys(await readTouchingKeys(client, [...members.keys()]), members);
+  const byOid = new Map(
+    tables.flatMap(({ oid }, place) => {
+      const change = changes[place];
+      return change === undefined ? [] : [[oid, change] as const];
+    }),
+  );
+  return planKeys(await readTouchingKeys(client, [...members.keys()]), members, byOid);
 }
 
 /**
@@ -34,6 +46,7 @@ export async function planForeignKeys(
  * locked already (`share row exclusive`), so that nobody adds a key meanwhile.
  *
  * @param record writes down durably, on a connection of its own, what is about to be taken off
+ * @param changes what is to change in each of the tables, in their order; none: little
  * @throws ThawError `SchemaIncompatible` for a key that could not be put back as it is; `PermissionDenied` where a
  * table is not the user's own; `LockTimeout`
  */
@@ -41,9 +54,10 @@ export async function holdForeignKeys(
   client: pg.Client,
   tables: readonly FoundTable[],
   record: (keys: readonly TakenKey[]) => Promise<void>,
+  changes: readonly SnapshotTableResult[] = [],
 ): Promise<HeldKeys> {
   try {
-    const planned = await planForeignKeys(client, tables);
+    const planned = await planForeignKeys(client, tables, changes);
     const off = planned.flatMap(({ key, hold }) => (hold === 'taken off' ? key : []));
     const taken = await readTakenKeys(
       client,

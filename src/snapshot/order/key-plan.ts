@@ -1,3 +1,4 @@
+import type { SnapshotTableResult } from '../../contract/snapshot.ts';
 import type { KeyHold, PlannedLock } from '../../contract/snapshot-preview.ts';
 import type { TableName } from '../../postgres/foreign-keys.ts';
 import type { FoundTable, TouchingKey } from '../../postgres/snapshot-foreign-keys.ts';
@@ -13,18 +14,47 @@ export interface PlannedKey {
  * How each key is held.
  *
  * @param members the tables that are merged into and their partitions, by oid
+ * @param changes what is to change in them, by oid
  */
 export function planKeys(
   keys: readonly TouchingKey[],
   members: ReadonlyMap<number, FoundTable>,
+  changes: ReadonlyMap<number, SnapshotTableResult> = new Map(),
 ): PlannedKey[] {
   return keys.map((key) => {
     const { deferrable, onDelete, onUpdate, links } = key;
     const acts = onDelete !== 'no action' || onUpdate !== 'no action';
     // Its actions are those of the table that it refers to: they rest while that one is not written.
     if (acts && links.some(({ parent }) => members.has(parent))) return { key, hold: 'taken off' };
-    return { key, hold: deferrable ? 'deferred' : 'made deferrable' };
+    if (deferrable) return { key, hold: 'deferred' };
+    const isSlow =
+      key.replaceable && isSlowByRow(key, changes.get(key.child.oid), changes.get(key.parent.oid));
+    return { key, hold: isSlow ? 'taken off' : 'made deferrable' };
   });
+}
+
+/** What it takes to look for the other side of one row, where looking at one of all rows in a join takes 1. */
+const rowCost = 10;
+
+/** Below it, a tenth of a second or so, no table is kept from its readers for the sake of speed. */
+const slowCost = 100_000;
+
+function isSlowByRow(
+  { indexed }: TouchingKey,
+  child: SnapshotTableResult | undefined,
+  parent: SnapshotTableResult | undefined,
+): boolean {
+  // The locks are those of tables that are merged into anyway.
+  if (child === undefined || parent === undefined) return false;
+  const rows = rowsOf(child);
+  // Without an index all rows are gone through for each that goes, which is quicker for each of them than a join.
+  const gone = parent.deleted * (indexed ? rowCost : rowCost + rows / 20);
+  const cost = child.inserted * rowCost + gone;
+  return cost > slowCost && cost > rows + rowsOf(parent);
+}
+
+function rowsOf({ inserted, updated, unchanged }: SnapshotTableResult): number {
+  return inserted + updated + unchanged;
 }
 
 /** Every lock of a merge, one for each table: the strongest, with the first reason for it. In order of their names. */

@@ -24,6 +24,7 @@ export const limitedRoutes: ReadonlySet<string> = new Set([
   'POST /api/runs/{runId}/undo',
   'POST /api/snapshots',
   'POST /api/snapshots/{id}/diff',
+  'POST /api/snapshots/{id}/validate',
   'POST /api/snapshots/{id}/selections',
 ]);
 
@@ -85,6 +86,7 @@ export const neededAccess: Readonly<Record<string, Need>> = {
   'DELETE /api/snapshots/{id}': 'full',
   'GET /api/snapshots/{id}/order': 'read',
   'POST /api/snapshots/{id}/diff': 'edit',
+  'POST /api/snapshots/{id}/validate': 'edit',
   'POST /api/snapshots/{id}/selections': 'edit',
   'POST /api/snapshots/{id}/cancel': 'edit',
 };

@@ -1,6 +1,8 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { asIs, must, parseInput } from '../client/restore-input.ts';
+import { errorCodes } from '../contract/error-code.ts';
+import type { SnapshotValidation } from '../contract/snapshot-validation.ts';
 import { nameOf } from '../snapshot/order/table-order.ts';
 import { answer, errorAnswers, success } from './answer.ts';
 import type { ApiEnv } from './api-env.ts';
@@ -12,6 +14,7 @@ import type { SnapshotChoices } from './snapshot-choices.ts';
 import type { SnapshotLooks } from './snapshot-looks.ts';
 import { snapshotPreviewJson, toSnapshotPreviewJson } from './snapshot-preview-json.ts';
 import type { Selections } from './snapshot-selections.ts';
+import { snapshotNotFound } from './snapshots.ts';
 import { goesWith, snapshotChoice } from './sources/snapshot-settings.ts';
 
 /** What looking at snapshots takes. */
@@ -30,6 +33,8 @@ const params = z.object({
   }),
 });
 
+const { newer_by: _, ...ofAll } = snapshotChoice;
+const flag = z.boolean(must('must be true or false'));
 const mostSamples = 100;
 const samplesMessage = `must be a whole number from 0 to ${mostSamples}`;
 
@@ -53,6 +58,48 @@ const diffInput = z.strictObject(
   },
   must('must be an object of settings'),
 );
+
+const validateInput = z.strictObject(
+  {
+    ...ofAll,
+    again: flag.default(false).openapi({ description: 'It may have been restored before.' }),
+    quick: flag.default(false).openapi({ description: 'Reads no rows.' }),
+  },
+  must('must be an object of settings'),
+);
+
+/** The documented result, and more issues. */
+const validation = z
+  .object({
+    valid: z.boolean(),
+    issues: z.array(z.object({ issue: z.string(), code: z.enum(errorCodes), object: z.string().nullable() })),
+    notices: z.array(z.string()),
+    snapshot: z.object({
+      id: z.string(),
+      created_at: z.iso.datetime().nullable(),
+      status: z.enum(['active', 'expired', 'rolled_back', 'archived', 'damaged']),
+      affected_tables: z.array(z.string()),
+    }),
+    complete: z.boolean().openapi({ description: 'Whether its rows were read, too.' }),
+  })
+  .openapi('SnapshotValidation');
+
+const validateRoute = createRoute({
+  method: 'post',
+  path: '/api/snapshots/{id}/validate',
+  summary: 'Whether a snapshot can be restored, and why not',
+  description:
+    'Files are compared with their checksums and counts, tables and columns with the database; rows are staged beside the tables to see that PostgreSQL takes them and that no foreign key breaks. Nothing is changed.',
+  middleware: [limitBody] as const,
+  request: {
+    params,
+    body: { content: { 'application/json': { schema: { $ref: '#/components/schemas/SnapshotCheck' } } } },
+  },
+  responses: {
+    200: answer('What was found.', validation),
+    ...errorAnswers(400, 401, 403, 404, 408, 409, 413, 415, 422, 429, 503),
+  },
+});
 
 const lines = {
   type: 'string',
@@ -112,6 +159,18 @@ export function addSnapshotLookRoutes(
 ): void {
   app.openAPIRegistry.register('SnapshotDiff', diffInput.openapi({ example: { samples: 5 } }));
 
+  app.openAPIRegistry.register('SnapshotCheck', validateInput.openapi({ example: {} }));
+
+  app.openapi(validateRoute, async (context) => {
+    const caller = context.get('caller');
+    const { id } = context.req.valid('param');
+    const { again, quick, ...asked } = parseInput(validateInput, await readOptionalJson(context));
+    const choice = await choices.choose(id, asked, caller, asIs);
+    const found = await looks.validate(caller.tenant, choice, { again, quick }, context.req.raw.signal);
+    if ('error' in found) throw snapshotNotFound(id);
+    return context.json(success(validationJson(found)), 200);
+  });
+
   // Two forms of one answer: no type has both.
   app.openAPIRegistry.registerPath(diffRoute);
   app.post(diffRoute.getRoutingPath(), limitBody, async (context) => {
@@ -148,6 +207,15 @@ export function addSnapshotLookRoutes(
 
 function idOf(context: Context<ApiEnv>): string {
   return context.req.param('id') ?? '';
+}
+
+function validationJson(found: Exclude<SnapshotValidation, { error: string }>): z.output<typeof validation> {
+  const { valid, issues, notices, snapshot, complete } = found;
+  return {
+    ...{ valid, complete, notices: [...notices] },
+    issues: issues.map(({ issue, code, object }) => ({ issue, code, object })),
+    snapshot: { ...snapshot, affected_tables: [...snapshot.affected_tables] },
+  };
 }
 
 function wantsJson(context: Context): boolean {

@@ -1,6 +1,8 @@
 import type { SnapshotPreview } from '../contract/snapshot-preview.ts';
+import type { SnapshotValidation } from '../contract/snapshot-validation.ts';
 import { differenceLine, headerLine } from '../snapshot/merge/difference-file.ts';
 import type { PreviewOptions } from '../snapshot/merge/preview-tables.ts';
+import type { ValidateJob } from '../snapshot/validate/validate-snapshot.ts';
 import { ApiError } from './api-error.ts';
 import type { SnapshotChoice } from './snapshot-choices.ts';
 import type { SnapshotTools } from './snapshot-tools.ts';
@@ -13,10 +15,10 @@ const patience = 60_000;
 
 /** Looks at snapshots and their tables in this process; all of it ends with the signal, and nothing is left of it. */
 export class SnapshotLooks {
-  readonly #tools: Pick<SnapshotTools, 'preview' | 'diff'>;
+  readonly #tools: Pick<SnapshotTools, 'preview' | 'validate' | 'diff'>;
   readonly #underWay = new Map<string, number>();
 
-  constructor(tools: Pick<SnapshotTools, 'preview' | 'diff'>) {
+  constructor(tools: Pick<SnapshotTools, 'preview' | 'validate' | 'diff'>) {
     this.#tools = tools;
   }
 
@@ -33,12 +35,21 @@ export class SnapshotLooks {
     options: Omit<PreviewOptions, 'chosen'> & { readonly selection?: string | null },
     signal: AbortSignal,
   ): Promise<SnapshotPreview> {
-    const release = this.#begin(tenant);
-    try {
-      return await this.#tools.preview(choice, options, signal);
-    } finally {
-      release();
-    }
+    return this.#look(tenant, () => this.#tools.preview(choice, options, signal));
+  }
+
+  /**
+   * Tells whether a snapshot can be restored.
+   *
+   * @throws what {@link preview} throws
+   */
+  async validate(
+    tenant: string,
+    choice: SnapshotChoice,
+    options: Pick<ValidateJob, 'again' | 'quick'>,
+    signal: AbortSignal,
+  ): Promise<SnapshotValidation> {
+    return this.#look(tenant, () => this.#tools.validate(choice, options, signal));
   }
 
   /**
@@ -91,6 +102,15 @@ export class SnapshotLooks {
     );
     await Promise.race([begun, done]);
     return readable;
+  }
+
+  async #look<Result>(tenant: string, look: () => Promise<Result>): Promise<Result> {
+    const release = this.#begin(tenant);
+    try {
+      return await look();
+    } finally {
+      release();
+    }
   }
 
   #begin(tenant: string): () => void {

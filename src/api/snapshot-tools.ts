@@ -3,6 +3,7 @@ import type { DatabaseConfig, ThawConfig } from '../config/thaw-config.ts';
 import type { SnapshotTableName } from '../contract/snapshot.ts';
 import type { SnapshotHistory } from '../contract/snapshot-history.ts';
 import type { SnapshotPreview } from '../contract/snapshot-preview.ts';
+import type { SnapshotValidation } from '../contract/snapshot-validation.ts';
 import { type ListQuery, listPage, type Page } from '../control/list.ts';
 import { withDatabase } from '../postgres/connect-database.ts';
 import { historyTable } from '../postgres/snapshot-history.ts';
@@ -13,6 +14,7 @@ import type { DiffOptions, PreviewOptions } from '../snapshot/merge/preview-tabl
 import { openSelection } from '../snapshot/merge/selection.ts';
 import { orderTables, type TableOrder } from '../snapshot/order/table-order.ts';
 import { diffSnapshot, type PreviewJob, previewSnapshot } from '../snapshot/preview/preview-snapshot.ts';
+import { type ValidateJob, validateSnapshot } from '../snapshot/validate/validate-snapshot.ts';
 import type { SnapshotChoice } from './snapshot-choices.ts';
 import { historyListing } from './snapshot-history-routes.ts';
 
@@ -32,6 +34,12 @@ export interface SnapshotTools {
     options: Omit<PreviewOptions, 'chosen'> & { readonly selection?: string | null },
     signal: AbortSignal,
   ): Promise<SnapshotPreview>;
+  /** Tells whether it can be restored. */
+  validate(
+    choice: SnapshotChoice,
+    options: Pick<ValidateJob, 'again' | 'quick'>,
+    signal: AbortSignal,
+  ): Promise<SnapshotValidation>;
   /** Gives every difference. */
   diff(choice: SnapshotChoice, options: DiffOptions, signal: AbortSignal): Promise<void>;
 }
@@ -97,6 +105,7 @@ export function snapshotTools(
       const chosen = selection === null ? null : (await openSelection(place, selection, signal)).marked;
       return previewSnapshot(jobOf(choice, signal), { ...options, chosen });
     },
+    validate: (choice, options, signal) => validateSnapshot({ ...jobOf(choice, signal), ...options }),
     diff: (choice, options, signal) => diffSnapshot(jobOf(choice, signal), options),
   };
 }

@@ -80,6 +80,7 @@ describe('description', () => {
       '/api/snapshots/{id}/diff',
       '/api/snapshots/{id}/order',
       '/api/snapshots/{id}/selections',
+      '/api/snapshots/{id}/validate',
       '/api/systems',
       '/api/systems/{name}/restore',
       '/api/uploads',

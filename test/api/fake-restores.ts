@@ -124,7 +124,13 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
   });
   const store = new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' });
   const place = { store, prefix: '' };
-  const tools = { orderTables: noAnswer, tenantOfRow: noAnswer, preview: noAnswer, diff: noAnswer };
+  const tools = {
+    orderTables: noAnswer,
+    tenantOfRow: noAnswer,
+    preview: noAnswer,
+    validate: noAnswer,
+    diff: noAnswer,
+  };
   const tenantColumn = 'tenant_id';
   const snapshots = new Snapshots({
     ...{ config, control, place, tools, tenantColumn },

@@ -17,8 +17,8 @@ const difference = {
 } as const;
 
 function looks(diff: SnapshotTools['diff']): SnapshotLooks {
-  const preview = () => Promise.reject(new Error('not asked for'));
-  return new SnapshotLooks({ diff, preview });
+  const other = () => Promise.reject(new Error('not asked for'));
+  return new SnapshotLooks({ diff, preview: other, validate: other });
 }
 
 const never = new AbortController().signal;

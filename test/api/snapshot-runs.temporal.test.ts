@@ -208,6 +208,25 @@ test('a diff that nobody reads any more ends, and its stage is gone', async () =
   await expect.poll(leftovers, { timeout: 20_000, interval: 50 }).toEqual([]);
 });
 
+test('a snapshot is validated, damaged or not', async () => {
+  const path = `/api/snapshots/${snapshot}/validate`;
+  expect((await ask(path, { method: 'POST' })).json.data).toMatchObject({
+    ...{ valid: true, issues: [], complete: true },
+    snapshot: { id: snapshot, status: 'active', affected_tables: ['public.lines', 'public.prices'] },
+  });
+  expect((await ask(path, post({ quick: true }))).json.data).toMatchObject({ valid: true, complete: false });
+  const damaged = await take({ tables: ['prices'] });
+  const folder = `archives/snapshots/${damaged}/public.prices/part-0001.jsonl.gz`;
+  await site.thaw.bucket.put(folder, Buffer.from('no rows'));
+  expect((await ask(`/api/snapshots/${damaged}/validate`, post({}))).json.data).toMatchObject({
+    ...{ valid: false, issues: [{ code: expect.stringMatching(/Corrupt|Mismatch/), object: folder }] },
+  });
+  expect((await ask(path, post({}), { tenant: 'globex' })).status).toBe(404);
+  expect((await ask('/api/snapshots/nothing/validate', post({}), { access: 'root' })).status).toBe(404);
+  expect((await ask(path, post({ newer_by: 'price' }))).status).toBe(400);
+  expect((await ask(path, post({}), { access: 'read' })).status).toBe(403);
+});
+
 test('what is marked of a diff is kept for a restore', async () => {
   const [header, ...lines] = await diff(snapshot);
   const marked = (mark: (line: { kind: string }) => boolean) =>

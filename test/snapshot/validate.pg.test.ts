@@ -12,6 +12,14 @@ import { ThawError } from '../../src/contract/thaw-error.ts';
 import { LoadProgress } from '../../src/load/load-progress.ts';
 import { withDatabase } from '../../src/postgres/connect-database.ts';
 import { pitrSql } from '../../src/postgres/pitr-sql.ts';
+import { ensureSchema } from '../../src/postgres/schema.ts';
+import {
+  beginHistory,
+  completeHistory,
+  failHistory,
+  type HistoryProgress,
+  writeHistory,
+} from '../../src/postgres/snapshot-history.ts';
 import { mergeTables } from '../../src/snapshot/merge/merge-tables.ts';
 import { withPreviewStage } from '../../src/snapshot/preview/preview-stage.ts';
 import { chooseTables } from '../../src/snapshot/restore/choose-tables.ts';
@@ -20,6 +28,7 @@ import { stageSnapshot } from '../../src/snapshot/restore/stage-snapshot.ts';
 import { type ValidateJob, validateSnapshot } from '../../src/snapshot/validate/validate-snapshot.ts';
 import { takeSnapshot } from '../../src/snapshot/write/take-snapshot.ts';
 import { FolderStore } from '../../src/store/folder-store.ts';
+import { thawHere } from '../cli/thaw-here.ts';
 import { openSession, type Session } from '../postgres/session.ts';
 
 let session: Session;
@@ -27,6 +36,7 @@ let client: pg.Client;
 let root: string;
 let config: ThawConfig;
 let store: FolderStore;
+let env: NodeJS.ProcessEnv;
 const { signal } = new AbortController();
 
 beforeAll(async () => {
@@ -40,7 +50,10 @@ beforeAll(async () => {
     folder: 'store',
     databases: [{ name, ...place, tables: [] }],
   });
-  config = parseConfig(text, join(root, 'config.yaml'), {});
+  const path = join(root, 'config.yaml');
+  await writeFile(path, text);
+  env = { THAW_CONFIG: path };
+  config = parseConfig(text, path, {});
   store = new FolderStore({ kind: 'folder', path: join(root, 'store'), prefix: '' });
 });
 afterAll(async () => {
@@ -347,4 +360,95 @@ test('a row of backup_pitr_snapshots is answered as its own function does, and r
     valid: false,
     error: 'Snapshot not found',
   });
+});
+
+test('thaw snapshot validate tells people and programs, and changes nothing', async () => {
+  await client.query(`
+    create table teams (id int primary key);
+    create table people (id int primary key, team int references teams, name text);
+    insert into teams values (1), (2);
+    insert into people values (1, 1, 'ann'), (2, 2, 'bob')`);
+  await take(['people']);
+  await client.query('delete from people where id = 2; delete from teams where id = 2');
+  const run = (...flags: string[]) => thawHere(['snapshot', 'validate', 's', ...flags], env);
+  expect(await run('--quick')).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringContaining('Valid (no rows were read)'),
+  });
+  const whole = await run();
+  expect(whole.exitCode).toBe(3);
+  expect(whole.stdout.split('\n').slice(1)).toEqual([
+    '  ✗ public.people: rows with (id) = (2) break the foreign key people_team_fkey to public.teams',
+    'Invalid: 1 issue',
+    '',
+  ]);
+  const { exitCode, stdout } = await run('--json');
+  expect([exitCode, JSON.parse(stdout)]).toMatchObject([
+    3,
+    { valid: false, complete: true, issues: [{ code: 'RowRejected' }] },
+  ]);
+  const unknown = await thawHere(['snapshot', 'validate', 'nowhere', '--json'], env);
+  expect([unknown.exitCode, JSON.parse(unknown.stdout)]).toEqual([
+    3,
+    { valid: false, error: 'Snapshot not found' },
+  ]);
+  expect(stdout + whole.stdout).not.toContain('bob');
+  expect((await client.query('select from people')).rowCount).toBe(1);
+});
+
+test('thaw snapshot history tells of restores that run, and how others ended', async () => {
+  const run = (...flags: string[]) => thawHere(['snapshot', 'history', ...flags], env);
+  expect((await run()).stdout).toBe('No restores of snapshots.\n');
+  await ensureSchema(client);
+  const metadata = { database: 'db', strategy: 'overwrite', tenant: null } as const;
+  const begin = (restoreId: string, id: string) =>
+    beginHistory(
+      client,
+      { restoreId, metadata: { ...metadata, source: { kind: 'stored', id } }, by: 'ann', reason: 'why' },
+      null,
+    );
+  const progress = (step: string): HistoryProgress => ({
+    currentStep: step,
+    steps: [
+      {
+        ...{
+          table: 'public.people',
+          status: 'staging',
+          progress_pct: 20,
+          eta_seconds: 75,
+          rows_restored: null,
+        },
+        ...{ started_at: '2026-01-01T00:00:00.000Z', completed_at: null },
+      },
+    ],
+    ...{ keys: null, transactionIds: ['7'], errors: 0, error: null },
+  });
+  for (const id of ['one', 'two', 'three']) await begin(id, id === 'two' ? 'b' : 'a');
+  await completeHistory(client, 'one', progress('completed'), [
+    { schema: 'public', table: 'people', inserted: 1_000, updated: 234, deleted: 5, unchanged: 6 },
+  ]);
+  await failHistory(client, 'two', {
+    code: 'RowRejected',
+    error: 'rows\u001b break it',
+    hint: null,
+    object: null,
+    sqlstate: null,
+  });
+  await writeHistory(client, 'three', progress('staging'));
+  const { stdout, exitCode } = await run();
+  expect(exitCode).toBe(0);
+  expect(stdout.split('\n').map((line) => line.replaceAll(/ {2,}/g, ' | '))).toEqual([
+    'RESTORE | SNAPSHOT | STARTED | STATUS | TOOK | ROWS | BY | REASON',
+    expect.stringMatching(/^three \| a \| .*Z \| in_progress \| - \| - \| ann \| why$/),
+    expect.stringMatching(/^two \| b \| .*Z \| failed \| 0 s \| 0 \| ann \| why$/),
+    expect.stringMatching(/^one \| a \| .*Z \| completed \| 0 s \| 1,234 \| ann \| why$/),
+    'three: staging',
+    ' | public.people | staging | 20 % | about 1 min 15 s left',
+    'two: RowRejected: rows\\u001b break it',
+    '',
+  ]);
+  const json = JSON.parse((await run('a', '--limit', '1', '--json')).stdout);
+  expect(json.restores).toMatchObject([
+    { restore_id: 'three', current_step: 'staging', transaction_ids: ['7'] },
+  ]);
 });

@@ -15,7 +15,7 @@ export function importDescribe(worker: BundleWorker): Activities['importDescribe
   return async (request) =>
     withBundleTools(worker, request, async ({ bundle, client, progress }) => {
       const selection = await selectModels(bundle, request);
-      const { restoreId, createModels, namespace } = request;
+      const { restoreId, createModels, namespace, undoable = false } = request;
       await ensureSchema(client);
       const altered = await findAltered(client, namespace, selection.models);
       const warnings = await whileHolding(worker, request, client, altered, (prove) =>
@@ -24,6 +24,7 @@ export function importDescribe(worker: BundleWorker): Activities['importDescribe
           namespace,
           createModels,
           withData: request.include.includes('data'),
+          undoable,
           held: new Set(altered),
           transact: (work) =>
             inFencedTransaction(client, restoreId, async () => {

@@ -95,6 +95,7 @@ async function importAll(
     namespace,
     createModels,
     withData: request.include.includes('data'),
+    undoable,
     held,
     transact: (work) => work(),
     onProgress: (models) => progress.enter('merge', `${models} models`),

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
 import { type BundleScope, type MadeModel, readMade, recordMade } from '../postgres/bundle-ledger.ts';
+import { recordMadeSchema, recordMadeTables } from '../postgres/made-objects.ts';
 import {
   addColumns,
   addForeignKey,
@@ -25,6 +26,8 @@ export interface DescribeOptions extends BundleScope {
   readonly createModels: boolean;
   /** Whether the restore is to bring their records, too. */
   readonly withData: boolean;
+  /** Writes down exactly what is made, so that it can be undone. */
+  readonly undoable: boolean;
   /** Models whose tables are taken, so that fields may be added to them; null: any may be, as it is rolled back. */
   readonly held: ReadonlySet<string> | null;
   /** Does something in a transaction of its own, or within the one that is open. */
@@ -69,7 +72,7 @@ export async function importDescribe(
   const made = (await readMade(client, options)).filter(({ fields }) => fields.length > 0);
   for (let from = 0; from < made.length; from += batchSize) {
     const batch = made.slice(from, from + batchSize);
-    const makeKeys = () => makeForeignKeys(client, options.namespace, batch, byName, warnings);
+    const makeKeys = () => makeForeignKeys(client, options, batch, byName, warnings);
     await options.transact(() => withLockTimeout(client, makeKeys));
   }
   return warnings;
@@ -104,7 +107,10 @@ async function makeModels(
   const names = models.map(({ name }) => name);
   await lockModels(client, namespace);
   const present = await readModels(client, namespace, names);
-  if (present === null && createModels) await createNamespace(client, namespace);
+  if (present === null && createModels) {
+    await createNamespace(client, namespace);
+    if (options.undoable) await recordMadeSchema(client, options);
+  }
   const drafts: ModelDraft[] = [];
   for (const model of models) {
     const columns = present?.get(model.name);
@@ -127,6 +133,12 @@ async function makeModels(
     }),
   );
   await recordMade(client, options, made, options.withData);
+  if (!options.undoable) return;
+  await recordMadeTables(
+    client,
+    options,
+    made.map(({ model, created, fields }) => ({ table: model, columns: created ? null : fields })),
+  );
 }
 
 /** A model with the fields that it lacks. */
@@ -231,11 +243,12 @@ function patternOf(
 /** Makes those of fields that were made and have none: an earlier attempt may have made some. */
 async function makeForeignKeys(
   client: pg.Client,
-  namespace: string,
+  options: DescribeOptions,
   made: readonly MadeModel[],
   described: ReadonlyMap<string, DescribedModel>,
   warnings: DescribeWarning[],
 ): Promise<void> {
+  const { namespace } = options;
   const tables = made.map(({ model }) => model);
   const referring = await readReferringColumns(client, namespace, tables);
   const keys = made.flatMap(({ model, fields }) =>
@@ -255,6 +268,15 @@ async function makeForeignKeys(
       warnings.push({ model: key.table, message });
     },
   });
+  if (!options.undoable) return;
+  await recordMadeTables(
+    client,
+    options,
+    tables.flatMap((table) => {
+      const columns = keys.filter((key) => key.table === table).map(({ column }) => column);
+      return columns.length === 0 ? [] : [{ table, columns }];
+    }),
+  );
 }
 
 /** Another restore may fill it: the next attempt takes it, or is told who holds it. */

@@ -294,6 +294,28 @@ create table thaw.bundle_models (
   primary key (restore_id, schema_name, model)
 );
 
+-- What imports of bundles that can be undone have made besides records. Written with it, exact enough to tell whether
+-- it is still so.
+create table thaw.made_objects (
+  restore_id text not null,
+  -- the table; 0 for a schema
+  target_oid oid not null,
+  kind text not null check (kind in ('schema', 'table', 'column', 'index', 'constraint')),
+  schema_name text not null,
+  table_name text,
+  name text not null,
+  definition jsonb not null,
+  -- what rows that were there got in a column, as text; known unless it was another value for each
+  initial text,
+  has_initial boolean not null default true,
+  -- why an undo has left it
+  left_why text,
+  -- when an undo has taken it away
+  taken_at timestamptz,
+  made_at timestamptz not null default now(),
+  primary key (restore_id, target_oid, kind, name)
+);
+
 -- Which file of a bundle was restored into which model. Its rows commit together with the records.
 create table thaw.bundle_files (
   restore_id text not null,

@@ -24,6 +24,7 @@ function options(restoreId: string, namespace: string, rest: Partial<DescribeOpt
     namespace,
     createModels: true,
     withData: true,
+    undoable: false,
     held: null,
     transact: (work) => inTransaction(client, work),
     onProgress: () => {},

@@ -41,6 +41,7 @@ export async function loadBundle(client: pg.Client, load: BundleLoad): Promise<D
     ...scope,
     createModels: true,
     withData: load.withData ?? true,
+    undoable,
     held: null,
     transact: (work) => inTransaction(client, work),
     onProgress: () => {},

@@ -5,6 +5,7 @@ import { selectModels } from '../src/bundle/selection.ts';
 import type { Activities } from '../src/contract/activities.ts';
 import { inFencedTransaction } from '../src/postgres/bundle-fence.ts';
 import { type MadeModel, readMade } from '../src/postgres/bundle-ledger.ts';
+import { recordUndoableImport } from '../src/postgres/made-objects.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
 import { type BundleWorker, withBundleTools, writeLog } from './bundle-tools.ts';
 import { whileHolding } from './hold-models.ts';
@@ -17,6 +18,7 @@ export function importDescribe(worker: BundleWorker): Activities['importDescribe
       const selection = await selectModels(bundle, request);
       const { restoreId, createModels, namespace, undoable = false } = request;
       await ensureSchema(client);
+      if (undoable) await recordUndoableImport(client, request);
       const altered = await findAltered(client, namespace, selection.models);
       const warnings = await whileHolding(worker, request, client, altered, (prove) =>
         makeModels(client, selection.models, {

@@ -14,6 +14,7 @@ import {
   readDecidedFiles,
   readMade,
 } from '../src/postgres/bundle-ledger.ts';
+import { recordUndoableImport } from '../src/postgres/made-objects.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
 import { emptyBundleTally, sumBundleTallies } from '../src/restore/bundle-tally.ts';
 import { type BundleTools, type BundleWorker, tallyOf, withBundleTools, writeLog } from './bundle-tools.ts';
@@ -59,6 +60,7 @@ async function inOneTransaction(
   await beginFenced(client, restoreId);
   try {
     await whole.prove();
+    if (request.undoable) await recordUndoableImport(client, request);
     await importAll(worker, request, tools, whole);
     const made = await readMade(client, request);
     const decided = await readDecidedFiles(client, request);

@@ -3,8 +3,8 @@ import type { UndoActivities, UndoHeartbeat } from '../src/contract/undo-request
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { databaseError } from '../src/postgres/sqlstate.ts';
 import { endSessions } from '../src/postgres/targets.ts';
-import { undoneRestore } from '../src/undo/recorded-undo.ts';
 import { undoTables } from '../src/undo/undo-restore.ts';
+import { undoneRestore } from '../src/undo/undone-restore.ts';
 import { withHeartbeats } from './heartbeat.ts';
 
 /** Takes back what a restore did to its tables. */

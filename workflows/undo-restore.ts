@@ -138,11 +138,11 @@ class Undo implements PlannedRun {
       ...{ isCancelled: this.cancelled, error: this.#error },
     };
     // One that was refused changes nothing, and nothing is written down of it.
-    if (this.#plan === null) return undoOutcome(end, [], Date.now());
+    if (this.#plan === null) return undoOutcome(end, [], null, Date.now());
     try {
       return await recordUndo(end);
     } catch (error) {
-      return undoOutcome({ ...end, error: end.error ?? toTableError(error) }, [], Date.now());
+      return undoOutcome({ ...end, error: end.error ?? toTableError(error) }, [], null, Date.now());
     }
   }
 

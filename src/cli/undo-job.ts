@@ -4,18 +4,26 @@ import { findDatabase } from '../config/database-config.ts';
 import { fingerprint } from '../config/fingerprint.ts';
 import type { TableError } from '../contract/outcome.ts';
 import { ThawError } from '../contract/thaw-error.ts';
-import type { UndoEnd, UndoExtent, UndoFailure, UndoOutcome, UndoRequest } from '../contract/undo-request.ts';
+import type {
+  TakenObjects,
+  UndoEnd,
+  UndoExtent,
+  UndoFailure,
+  UndoOutcome,
+  UndoRequest,
+} from '../contract/undo-request.ts';
 import { withDatabase } from '../postgres/connect-database.ts';
-import type { StoredRestore } from '../postgres/restores.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
+import { readTakenObjects } from '../postgres/taken-objects.ts';
 import { readLastUndo, type StoredUndo } from '../postgres/undo-records.ts';
 import { formatCount } from '../restore/format.ts';
 import { extentOf, isUndone, reportUndo } from '../undo/kept-changes.ts';
 import { beginUndo, endUndo } from '../undo/recorded-undo.ts';
 import { undoTables } from '../undo/undo-restore.ts';
+import type { UndoneRestore } from '../undo/undone-restore.ts';
 import { confirmByName } from './confirm.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
-import { findRestore, type RestoreSearch } from './find-restore.ts';
+import { findUndone, type RestoreSearch } from './find-restore.ts';
 import type { TemporalFlags } from './flags.ts';
 import { followRestore } from './follow.ts';
 import { Interrupt } from './interrupt.ts';
@@ -44,13 +52,14 @@ const shownKeys = { text: 20, json: 10_000 };
  */
 export async function runUndo(job: UndoJob): Promise<ExitCode> {
   const { flags, env, printer, restoreId, yes, json } = job;
-  const restore = await findRestore(job);
+  const restore = await findUndone(job);
   const interrupt = new Interrupt();
   try {
     const inDatabase = withClient(job, restore);
     const extents = await inDatabase((client) => extentOf(client, restore));
-    const isDone = isUndone(extents);
-    if (!yes && !isDone && !(await confirmByName(restoreId, extentLines(extents)))) {
+    const made = await inDatabase((client) => readTakenObjects(client, restoreId, 0));
+    const isDone = isUndone(extents) && (made?.left ?? 0) === 0;
+    if (!yes && !isDone && !(await confirmByName(restoreId, [...extentLines(extents), ...madeLines(made)]))) {
       printer.aside('Not confirmed: nothing was done.');
       return exitCodes.failed;
     }
@@ -68,10 +77,11 @@ export async function runUndo(job: UndoJob): Promise<ExitCode> {
     }
     const keys = json ? shownKeys.json : shownKeys.text;
     const tables = await inDatabase((client) => reportUndo(client, restoreId, failures, keys));
-    const { database } = restore.request;
-    if (json) printer.line(JSON.stringify({ restoreId, database, tables }));
-    else for (const line of undoneLines(tables)) printer.line(line);
-    return exitCodeOf(tables);
+    const { database } = restore;
+    const taken = await inDatabase((client) => readTakenObjects(client, restoreId, keys));
+    if (json) printer.line(JSON.stringify({ restoreId, database, tables, made: taken }));
+    else for (const line of undoneLines(tables, taken)) printer.line(line);
+    return exitCodeOf(tables, taken);
   } finally {
     interrupt.release();
   }
@@ -82,7 +92,7 @@ type InDatabase = <Result>(work: (client: pg.Client) => Promise<Result>) => Prom
 /** Undoes it in this process. @returns null where it was interrupted */
 async function undoHere(
   job: UndoJob,
-  restore: StoredRestore,
+  restore: UndoneRestore,
   inDatabase: InDatabase,
   { signal }: Interrupt,
 ): Promise<UndoOutcome | null> {
@@ -114,7 +124,7 @@ async function undoHere(
 /** The workers of the cluster undo it; this command follows. @returns null where it does so no more */
 async function undoInCluster(
   job: UndoJob,
-  restore: StoredRestore,
+  restore: UndoneRestore,
   place: TemporalPlace,
   last: StoredUndo | null,
   interrupt: Interrupt,
@@ -143,9 +153,8 @@ async function undoInCluster(
 
 function requestOf(
   { config, env, disableTriggers, reason }: UndoJob,
-  { request }: StoredRestore,
+  { restoreId: undoes, database }: UndoneRestore,
 ): UndoRequest {
-  const { restoreId: undoes, database } = request;
   return {
     ...{ restoreId: newRestoreId(), undoes, database, fingerprint: fingerprint(config, database) },
     ...{ disableTriggers, by: env.USER || 'unknown', reason },
@@ -166,9 +175,9 @@ function tableErrorOf(raw: unknown, object: string): TableError {
 }
 
 /** An interrupt lets the transaction end that is under way, and the tables go: so it breaks no connection. */
-function withClient({ config, env }: UndoJob, { request }: StoredRestore): InDatabase {
-  const session = { applicationName: `thaw/undo-${request.restoreId}` };
-  return (work) => withDatabase(findDatabase(config, request.database), env, session, work);
+function withClient({ config, env }: UndoJob, restore: UndoneRestore): InDatabase {
+  const session = { applicationName: `thaw/undo-${restore.restoreId}` };
+  return (work) => withDatabase(findDatabase(config, restore.database), env, session, work);
 }
 
 function extentLines(extents: readonly UndoExtent[]): string[] {
@@ -176,6 +185,13 @@ function extentLines(extents: readonly UndoExtent[]): string[] {
     ({ target, inserted, overwritten }) =>
       `${target}: ${formatCount(inserted)} rows are deleted, and ${formatCount(overwritten)} get what they had.`,
   );
+}
+
+function madeLines(made: TakenObjects | null): string[] {
+  if (made === null || made.left === 0) return [];
+  return [
+    `${formatCount(made.left)} models and fields are taken away, if they are unchanged and empty then.`,
+  ];
 }
 
 function lastText({ undoId, by, finishedAt }: StoredUndo): string {

@@ -3,9 +3,9 @@ import { connectDatabase } from '../postgres/connect-database.ts';
 import { listRestores, readRestore, type StoredRestore } from '../postgres/restores.ts';
 
 /** What the target databases know of restores, and which of them could not be asked. */
-export interface RecordedRestores {
+export interface RecordedRestores<Restore = StoredRestore> {
   /** The newest first. */
-  readonly restores: readonly StoredRestore[];
+  readonly restores: readonly Restore[];
   readonly unanswered: readonly { readonly database: string; readonly error: unknown }[];
 }
 
@@ -21,7 +21,7 @@ export async function findRecordedRestore(
   restoreId: string,
   database: string | null,
 ): Promise<RecordedRestores> {
-  return ask(config, env, database, async (client) => {
+  return askDatabases(config, env, database, async (client) => {
     const restore = await readRestore(client, restoreId);
     return restore === null ? [] : [restore];
   });
@@ -34,19 +34,20 @@ export async function listRecordedRestores(
   database: string | null,
   limit: number,
 ): Promise<RecordedRestores> {
-  const found = await ask(config, env, database, (client) => listRestores(client, limit));
+  const found = await askDatabases(config, env, database, (client) => listRestores(client, limit));
   const newestFirst = [...found.restores].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   return { ...found, restores: newestFirst };
 }
 
 type Client = Awaited<ReturnType<typeof connectDatabase>>;
 
-async function ask(
+/** Asks the configured databases for restores; `only` one of them, or null: all. */
+export async function askDatabases<Restore>(
   config: ThawConfig,
   env: NodeJS.ProcessEnv,
   only: string | null,
-  question: (client: Client) => Promise<StoredRestore[]>,
-): Promise<RecordedRestores> {
+  question: (client: Client) => Promise<Restore[]>,
+): Promise<RecordedRestores<Restore>> {
   const databases = config.databases.filter(({ name }) => only === null || name === only);
   const answers = await Promise.allSettled(databases.map((database) => askDatabase(database, env, question)));
   return {
@@ -59,11 +60,11 @@ async function ask(
   };
 }
 
-async function askDatabase(
+async function askDatabase<Restore>(
   database: DatabaseConfig,
   env: NodeJS.ProcessEnv,
-  question: (client: Client) => Promise<StoredRestore[]>,
-): Promise<StoredRestore[]> {
+  question: (client: Client) => Promise<Restore[]>,
+): Promise<Restore[]> {
   const client = await connectDatabase(database, env, { applicationName: 'thaw/status' });
   try {
     return await question(client);

@@ -68,6 +68,25 @@ export interface UndoneTable<Left extends LeftCount = LeftCount> extends UndoneR
   readonly error: TableError | null;
 }
 
+/** Something that a restore has made, and that an undo has left. */
+export interface LeftObject {
+  /** `schema`, `schema.table` or `schema.table.column` */
+  readonly object: string;
+  readonly why: string;
+}
+
+/** What came of the models and fields that a restore has made. */
+export interface TakenObjects {
+  /** Models that were taken away. */
+  readonly models: number;
+  /** Fields, of models that were there before. */
+  readonly fields: number;
+  /** Of both, and of the schema. */
+  readonly left: number;
+  /** The first of them. */
+  readonly examples: readonly LeftObject[];
+}
+
 /** A table that could not be undone, or not to its end. */
 export interface UndoFailure {
   /** `schema.table` */
@@ -97,6 +116,8 @@ export interface UndoOutcome {
   /** `completed_with_failures`: rows were left, or tables could not be undone. */
   readonly state: 'completed' | 'completed_with_failures' | 'failed' | 'cancelled';
   readonly tables: readonly UndoneTable[];
+  /** Null where the restore has made nothing. */
+  readonly made: TakenObjects | null;
   /** Why it could not begin or go on; null otherwise. */
   readonly error: TableError | null;
   readonly seconds: number;

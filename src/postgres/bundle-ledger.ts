@@ -144,6 +144,14 @@ export async function readDecidedFiles(
   return rows;
 }
 
+/** Has the files of a restore count as restored no more. */
+export async function forgetFiles(client: pg.Client, restoreId: string): Promise<void> {
+  await client.query(
+    "update thaw.bundle_files set state = 'undone' where restore_id = $1 and state = 'restored'",
+    [restoreId],
+  );
+}
+
 /** Adds up what a restore has decided of the files of its bundle. */
 export async function sumDecidedFiles(client: pg.Client, scope: BundleScope): Promise<BundleTally> {
   const { rows } = await client.query<BundleTally>(

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { readKept } from './kept.ts';
 
 /** What of a table can be compared with what it was. */
 export interface ObjectFact {
@@ -27,6 +28,32 @@ export interface MadeTable {
 export interface MadeScope {
   readonly restoreId: string;
   readonly namespace: string;
+}
+
+/** Writes down that an import can be undone, before it does anything. */
+export async function recordUndoableImport(
+  client: pg.Client,
+  { restoreId, namespace, database }: MadeScope & { readonly database: string },
+): Promise<void> {
+  await client.query(
+    `insert into thaw.undoable_imports (restore_id, database, schema_name) values ($1, $2, $3)
+     on conflict do nothing`,
+    [restoreId, database, namespace],
+  );
+}
+
+/** Reads an import that can be undone; null where the database has none of that id. */
+export async function readUndoableImport(
+  client: pg.Client,
+  restoreId: string,
+): Promise<{ readonly database: string } | null> {
+  const [found] = await readKept<{ readonly database: string }>(
+    client,
+    'thaw.undoable_imports',
+    'select database from thaw.undoable_imports where restore_id = $1',
+    [restoreId],
+  );
+  return found ?? null;
 }
 
 /** Writes down that a restore has made its schema, in the transaction that made it. */

@@ -151,6 +151,8 @@ create table thaw.undos (
   state text not null,
   -- by table: rows deleted and brought back, those that were left with some of their keys, errors
   tables jsonb not null default '[]',
+  -- of an import: models and fields that were taken away, and some of those that were left
+  made jsonb,
   started_at timestamptz not null default now(),
   finished_at timestamptz
 );
@@ -292,6 +294,14 @@ create table thaw.bundle_models (
   with_data boolean not null,
   made_at timestamptz not null default now(),
   primary key (restore_id, schema_name, model)
+);
+
+-- Imports of bundles that can be undone.
+create table thaw.undoable_imports (
+  restore_id text primary key,
+  database text not null,
+  schema_name text not null,
+  begun_at timestamptz not null default now()
 );
 
 -- What imports of bundles that can be undone have made besides records. Written with it, exact enough to tell whether

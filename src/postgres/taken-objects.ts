@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { LeftObject } from '../contract/undo-request.ts';
+import type { TakenObjects } from '../contract/undo-request.ts';
 import { qualifiedName, quoteIdentifier } from './identifier.ts';
 import { type ObjectFact, readFacts, schemaDefinition } from './made-objects.ts';
 
@@ -136,7 +136,9 @@ async function findImages(
   );
   const [other] = rows;
   if (other === undefined) return null;
-  return other.restoreId === restoreId ? 'records of it were left' : `restore ${other.restoreId} can still be undone`;
+  return other.restoreId === restoreId
+    ? 'records of it were left'
+    : `restore ${other.restoreId} can still be undone`;
 }
 
 async function findContent(
@@ -242,22 +244,12 @@ export async function dropMadeSchema(client: pg.Client, restoreId: string): Prom
   return null;
 }
 
-/** What of that which a restore has made is taken away, and what is left. */
-export interface TakenObjects {
-  readonly models: number;
-  /** Of models that were there before. */
-  readonly fields: number;
-  readonly left: number;
-  /** Some of what is left. */
-  readonly examples: readonly LeftObject[];
-}
-
-/** Counts what of that which a restore has made is taken away. @param limit of what is left by name */
+/** Counts what of that which a restore has made is taken away; null where there was nothing. @param limit of what is left by name */
 export async function readTakenObjects(
   client: pg.Client,
   restoreId: string,
   limit: number,
-): Promise<TakenObjects> {
+): Promise<TakenObjects | null> {
   const { rows } = await client.query<TakenObjects>(
     `with own as (
        select *, exists (
@@ -272,10 +264,9 @@ export async function readTakenObjects(
        (select count(*) from things where kind = 'column' and taken_at is not null) as fields,
        (select count(*) from kept) as left,
        (select coalesce(json_agg(json_build_object('object', object, 'why', coalesce(left_why, 'not tried')) order by object), '[]')
-        from (select * from kept order by object limit $2) as some) as examples`,
+        from (select * from kept order by object limit $2) as first) as examples`,
     [restoreId, limit],
   );
   const [taken] = rows;
-  if (taken === undefined) throw new TypeError('Counts are one row.');
-  return taken;
+  return taken === undefined || taken.models + taken.fields + taken.left === 0 ? null : taken;
 }

@@ -29,14 +29,14 @@ export async function beginUndoRecord(client: pg.Client, request: UndoRequest): 
 /** Writes how an undo has ended. */
 export async function endUndoRecord(
   client: pg.Client,
-  { restoreId, state }: UndoOutcome,
+  { restoreId, state, made }: UndoOutcome,
   tables: readonly UndoneTable<LeftRows>[],
 ): Promise<void> {
   await writeKept(
     client,
     object,
-    'update thaw.undos set state = $2, tables = $3, finished_at = now() where undo_id = $1',
-    [restoreId, state, JSON.stringify(tables)],
+    'update thaw.undos set state = $2, tables = $3, made = $4, finished_at = now() where undo_id = $1',
+    [restoreId, state, JSON.stringify(tables), made === null ? null : JSON.stringify(made)],
   );
 }
 

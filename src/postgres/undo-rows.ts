@@ -14,6 +14,8 @@ export interface UndoTable extends UndoneRows {
   readonly key: readonly string[];
   /** Quoted, with their types. */
   readonly columns: readonly string[];
+  /** There are rows of it that are not undone. */
+  readonly isLeft: boolean;
 }
 
 /** Rows that were left for one reason, with some of their keys. */
@@ -51,8 +53,10 @@ export interface Reference {
 export async function readUndoTables(client: pg.Client, restoreId: string): Promise<UndoTable[]> {
   const { rows } = await client.query<UndoTable>(
     `select target_oid as oid, schema_name as schema, table_name as "table", key_columns as key, columns,
-       deleted, brought_back as "broughtBack", gone
-     from thaw.undo_tables where restore_id = $1
+       deleted, brought_back as "broughtBack", gone, exists (
+         select from thaw.undo_rows as row
+         where row.restore_id = own.restore_id and row.target_oid = own.target_oid) as "isLeft"
+     from thaw.undo_tables as own where restore_id = $1
      order by schema_name, table_name`,
     [restoreId],
   );
@@ -115,7 +119,8 @@ export async function analyzeUndoRows(client: pg.Client): Promise<void> {
 export async function forgetArchives(client: pg.Client, restoreId: string, oid: number): Promise<void> {
   await client.query(
     `update thaw.archives set state = 'undone'
-     where restore_id = $1 and target_oid = $2 and state = 'restored'`,
+     where restore_id = $1 and target_oid = coalesce(pg_partition_root($2::oid::regclass)::oid, $2)
+       and state = 'restored'`,
     [restoreId, oid],
   );
 }

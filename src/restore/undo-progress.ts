@@ -1,5 +1,6 @@
 import type { RestoreProgress } from '../contract/progress.ts';
 import type {
+  TakenObjects,
   UndoEnd,
   UndoHeartbeat,
   UndoneRows,
@@ -21,13 +22,15 @@ const shownTables = 50;
 export function undoOutcome(
   { request, startedAt, isCancelled, error }: UndoEnd,
   tables: readonly UndoneTable[],
+  made: TakenObjects | null,
   now: number,
 ): UndoOutcome {
   const { restoreId, undoes, database } = request;
-  const isWhole = tables.every((table) => table.left.length === 0 && table.error === null);
+  const isWhole =
+    tables.every((table) => table.left.length === 0 && table.error === null) && (made?.left ?? 0) === 0;
   const ended = isWhole ? 'completed' : 'completed_with_failures';
   return {
-    ...{ restoreId, undoes, database, tables, error },
+    ...{ restoreId, undoes, database, tables, made, error },
     state: isCancelled ? 'cancelled' : error !== null ? 'failed' : ended,
     seconds: (now - Date.parse(startedAt)) / 1000,
   };

@@ -1,7 +1,6 @@
 import type pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { UndoExtent, UndoFailure, UndoneTable } from '../contract/undo-request.ts';
-import type { StoredRestore } from '../postgres/restores.ts';
 import { ensureSchema } from '../postgres/schema.ts';
 import {
   countUndoRows,
@@ -10,13 +9,16 @@ import {
   readUndoTables,
   type UndoTable,
 } from '../postgres/undo-rows.ts';
+import type { UndoneRestore } from './undone-restore.ts';
 
 /** The tables of which a restore has kept changes. @throws ThawError `InputInvalid` where it was not to keep any */
-export async function keptTables(client: pg.Client, { request }: StoredRestore): Promise<UndoTable[]> {
-  const { restoreId, options } = request;
+export async function keptTables(
+  client: pg.Client,
+  { restoreId, undoable }: UndoneRestore,
+): Promise<UndoTable[]> {
   await ensureSchema(client);
   const tables = await readUndoTables(client, restoreId);
-  if (tables.length > 0 || options.undoable) return tables;
+  if (tables.length > 0 || undoable) return tables;
   throw new ThawError('InputInvalid', `restore ${restoreId} has kept nothing that it could be undone by.`, {
     object: restoreId,
     hint: 'Only a restore with --undoable (over the API "undoable": true) can be undone.',
@@ -24,10 +26,10 @@ export async function keptTables(client: pg.Client, { request }: StoredRestore):
 }
 
 /** Tells what there is to be undone. @throws ThawError like {@link keptTables} */
-export async function extentOf(client: pg.Client, restore: StoredRestore): Promise<UndoExtent[]> {
+export async function extentOf(client: pg.Client, restore: UndoneRestore): Promise<UndoExtent[]> {
   const extents: UndoExtent[] = [];
   for (const { oid, schema, table, deleted, broughtBack, gone } of await keptTables(client, restore)) {
-    const counts = await countUndoRows(client, restore.request.restoreId, oid);
+    const counts = await countUndoRows(client, restore.restoreId, oid);
     extents.push({ target: `${schema}.${table}`, ...counts, undone: deleted + broughtBack + gone });
   }
   return extents;

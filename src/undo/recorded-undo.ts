@@ -1,15 +1,17 @@
 import type pg from 'pg';
-import { isEnded } from '../contract/progress.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { UndoEnd, UndoExtent, UndoOutcome, UndoRequest } from '../contract/undo-request.ts';
-import { readRestore, type StoredRestore } from '../postgres/restores.ts';
+import { readTakenObjects } from '../postgres/taken-objects.ts';
 import { holdsTargets } from '../postgres/targets.ts';
 import { beginUndoRecord, endUndoRecord } from '../postgres/undo-records.ts';
 import { undoOutcome } from '../restore/undo-progress.ts';
 import { extentOf, reportUndo } from './kept-changes.ts';
+import { undoneRestore } from './undone-restore.ts';
 
 /** Keys that are written down of rows left for one reason; `thaw.undo_rows` has all of them. */
 const recordedKeys = 100;
+/** Models and fields that are told of those that were left. */
+const recordedObjects = 100;
 
 /**
  * Begins an undo: sees that it can be done, and writes down who asks for it.
@@ -20,20 +22,9 @@ const recordedKeys = 100;
 export async function beginUndo(client: pg.Client, request: UndoRequest): Promise<UndoExtent[]> {
   const restore = await undoneRestore(client, request.undoes);
   const extents = await extentOf(client, restore);
-  if (!isEnded(restore.state) && (await holdsTargets(client, request.undoes)))
-    throw stillRuns(request.undoes);
+  if (!restore.isEnded && (await holdsTargets(client, request.undoes))) throw stillRuns(request.undoes);
   await beginUndoRecord(client, request);
   return extents;
-}
-
-/** Reads a restore that is to be undone. @throws ThawError `InputInvalid` where the database does not know it */
-export async function undoneRestore(client: pg.Client, restoreId: string): Promise<StoredRestore> {
-  const restore = await readRestore(client, restoreId);
-  if (restore !== null) return restore;
-  throw new ThawError('InputInvalid', `no restore ${restoreId} is known`, {
-    object: restoreId,
-    hint: 'See `thaw status` without an id for the latest ones.',
-  });
 }
 
 /** Ends an undo: tells what came of it, and writes that down with some keys of the rows that were left. */
@@ -44,7 +35,8 @@ export async function endUndo(client: pg.Client, end: UndoEnd): Promise<UndoOutc
     ...table,
     left: left.map(({ why, rows }) => ({ why, rows })),
   }));
-  const outcome = undoOutcome(end, tables, Date.now());
+  const made = await readTakenObjects(client, request.undoes, recordedObjects);
+  const outcome = undoOutcome(end, tables, made, Date.now());
   await endUndoRecord(client, outcome, listed);
   return outcome;
 }

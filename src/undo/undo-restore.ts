@@ -3,28 +3,32 @@ import type { HeldTarget } from '../contract/activities.ts';
 import type { TableError } from '../contract/outcome.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { UndoFailure, UndoHeartbeat, UndoneRows } from '../contract/undo-request.ts';
+import { forgetFiles } from '../postgres/bundle-ledger.ts';
 import { readTarget, type TargetTable } from '../postgres/catalog.ts';
 import { readForeignKeys, type TableName } from '../postgres/foreign-keys.ts';
-import type { StoredRestore } from '../postgres/restores.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
 import { holdTarget, releaseTarget, renewLease, type Taker, takeTarget } from '../postgres/targets.ts';
 import {
+  endUndo,
   forgetArchives,
   lockUndo,
+  readUndoTables,
   type Sweep,
   type UndoScope,
   type UndoTable,
 } from '../postgres/undo-rows.ts';
 import { parentsFirst } from '../restore/parents-first.ts';
 import { keptTables } from './kept-changes.ts';
+import { takeAwayModels } from './undo-models.ts';
 import { scopeOf, undoTable } from './undo-table.ts';
 import { undoTogether } from './undo-together.ts';
+import type { UndoneRestore } from './undone-restore.ts';
 
 /** One undo of a restore. */
 export interface RestoreUndo {
   /** Its own id. */
   readonly undoId: string;
-  readonly restore: StoredRestore;
+  readonly restore: UndoneRestore;
   /** Triggers of the tables do not fire, whether or not they did for the restore. */
   readonly disableTriggers: boolean;
   readonly signal: AbortSignal;
@@ -34,7 +38,7 @@ export interface RestoreUndo {
 
 /**
  * Undoes a restore: what it inserted is deleted, what it overwrote comes back, and what was changed since is
- * left and marked. It may be broken off at any moment and asked for again.
+ * left and marked. Then the models and fields go that it has made. It may be broken off at any moment and asked for again.
  *
  * @param client in no transaction
  * @returns the tables that could not be undone, or not to their end
@@ -42,7 +46,7 @@ export interface RestoreUndo {
  * goes on; errors of the moment
  */
 export async function undoTables(client: pg.Client, undo: RestoreUndo): Promise<UndoFailure[]> {
-  const { restoreId } = undo.restore.request;
+  const { restoreId, isBundle } = undo.restore;
   const tables = await keptTables(client, undo.restore);
   if (!(await lockUndo(client, restoreId))) {
     throw new ThawError('TargetBusy', `restore ${restoreId} is being undone already.`, {
@@ -50,14 +54,17 @@ export async function undoTables(client: pg.Client, undo: RestoreUndo): Promise<
       hint: 'Wait until that has ended: give the same command then to see what came of it.',
     });
   }
+  // A bundle that is asked for from now on brings again what is no longer there.
+  if (isBundle) await forgetFiles(client, restoreId);
   const work = new Undo(client, undo, tables);
   try {
     await work.take(tables);
     await work.run();
-    return work.failures;
   } finally {
     await work.release();
   }
+  if (isBundle) await takeAwayModels(client, { restoreId, taker: work.taker, signal: undo.signal });
+  return work.failures;
 }
 
 /** Well within the lease. */
@@ -74,7 +81,7 @@ class Undo {
   readonly #client: pg.Client;
   readonly #undo: RestoreUndo;
   readonly #restoreId: string;
-  readonly #taker: Taker;
+  readonly taker: Taker;
   /** By `schema.table`. */
   readonly #errors = new Map<string, TableError>();
   readonly #tables: HeldTable[] = [];
@@ -86,17 +93,24 @@ class Undo {
   constructor(client: pg.Client, undo: RestoreUndo, kept: readonly UndoTable[]) {
     this.#client = client;
     this.#undo = undo;
-    this.#restoreId = undo.restore.request.restoreId;
+    this.#restoreId = undo.restore.restoreId;
     // Another undo of this restore may take its tables over: the lock was had, so this one has ended.
-    this.#taker = { restoreId: undo.undoId, workflow: `undo-${this.#restoreId}` };
+    this.taker = { restoreId: undo.undoId, workflow: `undo-${this.#restoreId}` };
     this.#done = new Map(kept.map((table) => [nameOf(table), table]));
   }
 
   /** Takes the tables that are there still, and has their archives count as restored no more. */
   async take(tables: readonly UndoTable[]): Promise<void> {
-    const disableTriggers = this.#undo.disableTriggers || this.#undo.restore.request.options.disableTriggers;
+    const disableTriggers = this.#undo.disableTriggers || this.#undo.restore.disableTriggers;
     for (const kept of tables) {
       const { oid, schema, table } = kept;
+      // A restore that is asked for from now on brings again what is no longer there.
+      await forgetArchives(this.#client, this.#restoreId, oid);
+      // Whatever has become of the table.
+      if (!kept.isLeft) {
+        await endUndo(this.#client, this.#restoreId, oid);
+        continue;
+      }
       const found = await this.#about(kept, () => readTarget(this.#client, schema, table));
       if (found === null) continue;
       if (found.oid !== oid) {
@@ -105,7 +119,7 @@ class Undo {
       }
       const target = { ...found, triggersDisabled: disableTriggers };
       const name = { oid: target.rootOid, schema, table, ordered: target.hasUnique };
-      const held = await this.#about(kept, () => takeTarget(this.#client, this.#taker, name));
+      const held = await this.#about(kept, () => takeTarget(this.#client, this.taker, name));
       if (held === null) continue;
       this.#tables.push({ kept, target, held });
     }
@@ -146,25 +160,26 @@ class Undo {
 
   async #undoTogether(tables: readonly HeldTable[]): Promise<number> {
     const restoreId = this.#restoreId;
+    const sound = tables.filter(({ kept }) => !this.#errors.has(nameOf(kept)));
     const scopes: UndoScope[] = [];
-    for (const { kept, target } of tables) {
-      if (!this.#errors.has(nameOf(kept)))
-        scopes.push(await scopeOf(this.#client, { restoreId, target, kept }));
+    for (const { kept, target } of sound) {
+      scopes.push(await scopeOf(this.#client, { restoreId, target, kept }));
     }
-    const prove = async () => {
-      for (const { held } of tables) {
-        await holdTarget(this.#client, { restoreId: this.#taker.restoreId, target: held });
+    const undone = await undoTogether(this.#client, scopes, async () => {
+      for (const { held } of sound) {
+        await holdTarget(this.#client, { restoreId: this.taker.restoreId, target: held });
       }
-    };
-    return undoTogether(this.#client, scopes, prove);
+    });
+    if (undone === 0) return 0;
+    for (const table of await readUndoTables(this.#client, restoreId)) this.#done.set(nameOf(table), table);
+    this.#tellProgress();
+    return undone;
   }
 
   async #undoTable(kept: UndoTable, target: TargetTable, held: HeldTarget, sweep: Sweep): Promise<number> {
     const restoreId = this.#restoreId;
     const { signal } = this.#undo;
-    // A restore that is asked for from now on brings again what is no longer there.
-    await forgetArchives(this.#client, restoreId, target.rootOid);
-    const claim = { restoreId: this.#taker.restoreId, target: held };
+    const claim = { restoreId: this.taker.restoreId, target: held };
     const prove = () => holdTarget(this.#client, claim);
     const onProgress = async (rows: UndoneRows) => {
       this.#add(kept, rows);
@@ -176,7 +191,7 @@ class Undo {
   /** Keeps all tables, also those whose turn comes later. */
   async #renew(): Promise<void> {
     if (Date.now() - this.#renewedAt < renewEveryMs) return;
-    for (const { held } of this.#tables) await renewLease(this.#client, this.#taker.restoreId, held);
+    for (const { held } of this.#tables) await renewLease(this.#client, this.taker.restoreId, held);
     this.#renewedAt = Date.now();
   }
 
@@ -204,7 +219,7 @@ class Undo {
   async release(): Promise<void> {
     for (const { held } of this.#tables) {
       // Where the connection is lost, it is free once its lease has run out.
-      await releaseTarget(this.#client, this.#taker.restoreId, held).catch(() => {});
+      await releaseTarget(this.#client, this.taker.restoreId, held).catch(() => {});
     }
   }
 

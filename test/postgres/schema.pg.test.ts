@@ -31,6 +31,7 @@ const all = [
   'dropped_indexes',
   'dump_proofs',
   'dump_restores',
+  'made_objects',
   'rejected_rows',
   'restores',
   'schema_version',
@@ -40,6 +41,7 @@ const all = [
   'targets',
   'undo_rows',
   'undo_tables',
+  'undoable_imports',
   'undos',
   'watermarks',
 ];

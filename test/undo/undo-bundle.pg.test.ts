@@ -1,10 +1,12 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type BundleStrategy, bundleStrategies } from '../../src/contract/run-request.ts';
-import type { StoredRestore } from '../../src/postgres/restores.ts';
+import { readFacts, recordUndoableImport } from '../../src/postgres/made-objects.ts';
 import { ensureSchema } from '../../src/postgres/schema.ts';
+import { readTakenObjects } from '../../src/postgres/taken-objects.ts';
 import { reportUndo } from '../../src/undo/kept-changes.ts';
 import { undoTables } from '../../src/undo/undo-restore.ts';
+import { undoneRestore } from '../../src/undo/undone-restore.ts';
 import { loadBundle } from '../bundle/load-bundle.ts';
 import { openSession, type Session } from '../postgres/session.ts';
 
@@ -50,21 +52,29 @@ type Files = Readonly<Record<string, readonly object[]>>;
 /** Imports a bundle that can be undone. @returns id of the restore */
 async function imported(strategy: BundleStrategy, files: Files, describe = yaml): Promise<string> {
   const restoreId = `run-${namespace}-${Math.random()}`;
+  await recordUndoableImport(client, { restoreId, namespace, database: 'any' });
   await loadBundle(client, { restoreId, namespace, strategy, describe, files, undoable: true });
   return restoreId;
 }
 
+/** Undoes it, and tells what was left. */
 async function undo(restoreId: string) {
-  const restore = { request: { restoreId, options: { undoable: true } } } as unknown as StoredRestore;
+  const restore = await undoneRestore(client, restoreId);
   const { signal } = new AbortController();
   const failures = await undoTables(client, { undoId: 'undo', restore, disableTriggers: false, signal });
-  return reportUndo(client, restoreId, failures, 10);
+  expect(failures).toEqual([]);
+  const tables = await reportUndo(client, restoreId, failures, 10);
+  const made = await readTakenObjects(client, restoreId, 10);
+  return {
+    rows: tables.flatMap(({ target, left }) => left.map(({ why, keys }) => [target, why, keys.flat()])),
+    made: made?.examples.map(({ object, why }) => [object, why]) ?? [],
+  };
 }
 
-/** All rows of the models. */
+/** All rows of the models, and all that they are made of. */
 async function content(): Promise<Record<string, string[]>> {
   const { rows: tables } = await client.query<{ name: string }>(
-    'select relname as name from pg_class where relnamespace = $1::regnamespace and relkind = $2 order by 1',
+    'select relname as name from pg_class where relnamespace = to_regnamespace($1) and relkind = $2 order by 1',
     [namespace, 'r'],
   );
   const found: Record<string, string[]> = {};
@@ -74,7 +84,18 @@ async function content(): Promise<Record<string, string[]>> {
     );
     found[name] = rows.map(({ row }) => row);
   }
-  return found;
+  const { rows } = await client.query<{ oid: number }>(
+    'select oid from pg_class where relnamespace = (select oid from pg_namespace where nspname = $1) and relkind = $2',
+    [namespace, 'r'],
+  );
+  const made: string[] = [];
+  // Of which number a column is, is nobody's business.
+  for (const { kind, name, definition } of await readFacts(
+    client,
+    rows.map(({ oid }) => oid),
+  ))
+    made.push(`${kind} ${name} ${JSON.stringify({ ...definition, number: 0 })}`);
+  return { ...found, made: made.sort() };
 }
 
 const there: Files = {
@@ -101,24 +122,79 @@ const sent: Files = {
   ],
 };
 
-test.each(bundleStrategies)('what an import with %s did to rows is undone', async (strategy) => {
+const more = `${yaml}
+    nick: { type: text, unique: true, index: true }
+    since: { type: date, default_value: '2020-01-01', required: true }
+    role: { type: uuid, relationship_type: referenced, related_model: roles }
+roles:
+  fields:
+    name: { type: text, enum_values: [a, b] }
+    owner: { type: uuid, relationship_type: referenced, related_model: users }
+`;
+
+test.each(bundleStrategies)('what an import with %s did is undone', async (strategy) => {
   await loadBundle(client, {
-    restoreId: `first-${namespace}`,
-    namespace,
-    strategy: 'upsert',
-    describe: yaml,
-    files: there,
+    ...{ restoreId: `first-${namespace}`, namespace, strategy: 'upsert' },
+    ...{ describe: yaml, files: there },
   });
   const before = await content();
   const isNew = strategy === 'error';
-  const files = isNew ? { teams: sent.teams?.slice(1) ?? [], users: sent.users?.slice(2) ?? [] } : sent;
-  const restoreId = await imported(strategy, files);
-  if (strategy !== 'merge') expect(await content()).not.toEqual(before);
+  const [first, second, third] = sent.users ?? [];
+  const files: Files = {
+    ...(isNew
+      ? { teams: sent.teams?.slice(1) ?? [], users: [{ ...second, team: id(3) }, third ?? {}] }
+      : { ...sent, users: [{ ...first, nick: 'n', since: '2024-02-02' }, second ?? {}, third ?? {}] }),
+    roles: [{ id: id(31), name: 'a', owner: id(13) }],
+  };
+  const restoreId = await imported(strategy, files, more);
+  expect(await content()).not.toEqual(before);
 
-  const tables = await undo(restoreId);
+  expect(await undo(restoreId)).toEqual({ rows: [], made: [] });
 
-  expect(tables.flatMap(({ left }) => left)).toEqual([]);
   expect(await content()).toEqual(before);
-  expect((await undo(restoreId)).flatMap(({ left }) => left)).toEqual([]);
+  expect(await undo(restoreId)).toEqual({ rows: [], made: [] });
   expect(await content()).toEqual(before);
+});
+
+test('models that refer to each other, and their schema, go as they came', async () => {
+  const restoreId = await imported('upsert', there, more);
+  expect(await undo(restoreId)).toEqual({ rows: [], made: [] });
+  expect(await client.query('select to_regnamespace($1) as found', [namespace])).toMatchObject({
+    rows: [{ found: null }],
+  });
+});
+
+test('what was changed since is left and told, rows, fields and models', async () => {
+  await loadBundle(client, {
+    ...{ restoreId: `first-${namespace}`, namespace, strategy: 'upsert' },
+    ...{ describe: yaml, files: there },
+  });
+  const restoreId = await imported('upsert', { users: [{ id: id(13), name: 'now', nick: 'n' }] }, more);
+  await client.query(`
+    create view ${namespace}.seen as select since from ${namespace}.users;
+    alter table ${namespace}.users alter nick set default 'x';
+    insert into ${namespace}.roles (name) values ('a')`);
+
+  expect(await undo(restoreId)).toEqual({
+    rows: [],
+    made: [
+      [`${namespace}.roles`, 'it has records'],
+      [`${namespace}.users.nick`, 'column nick was changed, or came or went'],
+      [`${namespace}.users.since`, `view ${namespace}.seen depends on it`],
+    ],
+  });
+  const { rows: users } = await client.query(`select name, nick from ${namespace}.users where id = $1`, [
+    id(13),
+  ]);
+  expect(users).toEqual([{ name: 'alone', nick: null }]);
+
+  await client.query(`
+    drop view ${namespace}.seen;
+    alter table ${namespace}.users alter nick drop default;
+    delete from ${namespace}.roles;
+    update ${namespace}.users set since = '2021-01-01' where id = '${id(13)}'`);
+  expect(await undo(restoreId)).toEqual({
+    rows: [],
+    made: [[`${namespace}.users.since`, 'it has values']],
+  });
 });

@@ -42,7 +42,7 @@ beforeEach(async () => {
   const recordUndo = async (end: UndoEnd): Promise<UndoOutcome> => {
     recorded.push(end);
     const table = { target: 'public.orders', deleted: 6, broughtBack: 4, gone: 0, left: [], error: null };
-    return undoOutcome(end, [table], Date.now());
+    return undoOutcome(end, [table], null, Date.now());
   };
   it = await startWorkflowTest(testTemporal().address, 100, { planUndo, undoRestore, recordUndo });
   undos = new UndoClient(it.client, it.taskQueue);

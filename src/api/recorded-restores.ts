@@ -8,7 +8,7 @@ import type { UndoExtent } from '../contract/undo-request.ts';
 import { withDatabase } from '../postgres/connect-database.ts';
 import type { StoredDumpRestore } from '../postgres/dump-records.ts';
 import { extentOf } from '../undo/kept-changes.ts';
-import { undoneRestore } from '../undo/recorded-undo.ts';
+import { undoneRestore } from '../undo/undone-restore.ts';
 import { ApiError } from './api-error.ts';
 import type { RecordedRestore } from './sources/archives-run.ts';
 

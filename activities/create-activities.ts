@@ -4,6 +4,7 @@ import type { ThawContext } from '../src/load/thaw-context.ts';
 import { backUpDatabase } from './back-up-database.ts';
 import { cancelWorkflow } from './cancel-workflow.ts';
 import { checkBase } from './check-base.ts';
+import { checkSnapshot } from './check-snapshot.ts';
 import { chooseDump } from './choose-dump.ts';
 import { copyStageMerge } from './copy-stage-merge.ts';
 import { createTables } from './create-tables.ts';
@@ -17,6 +18,7 @@ import { fetchBundle } from './fetch-bundle.ts';
 import { fetchWal } from './fetch-wal.ts';
 import { finishBundle } from './finish-bundle.ts';
 import { finishCluster } from './finish-cluster.ts';
+import { finishSnapshot } from './finish-snapshot.ts';
 import { finishTable } from './finish-table.ts';
 import { importDescribe } from './import-describe.ts';
 import { importModels } from './import-models.ts';
@@ -24,6 +26,7 @@ import { importWhole } from './import-whole.ts';
 import { inspectBundle } from './inspect-bundle.ts';
 import { listArchives } from './list-archives.ts';
 import { loadDump } from './load-dump.ts';
+import { mergeSnapshot } from './merge-snapshot.ts';
 import { migrateSchema } from './migrate-schema.ts';
 import { nameHolder } from './name-holder.ts';
 import { notifyDrill } from './notify-drill.ts';
@@ -39,10 +42,13 @@ import { recordDump } from './record-dump.ts';
 import { recordExtract } from './record-extract.ts';
 import { recordRestore } from './record-restore.ts';
 import { recordRun } from './record-run.ts';
+import { recordSnapshot } from './record-snapshot.ts';
 import { recordUndo } from './record-undo.ts';
 import { recoverCluster } from './recover-cluster.ts';
 import { renewLease } from './renew-lease.ts';
+import { renewSnapshot } from './renew-snapshot.ts';
 import { runHook } from './run-hook.ts';
+import { stageSnapshot } from './stage-snapshot.ts';
 import { surveyDatabase } from './survey-database.ts';
 import { swapDatabase } from './swap-database.ts';
 import { tallyLedger } from './tally-ledger.ts';
@@ -128,5 +134,11 @@ export function createActivities(
     writeSnapshot: writeSnapshot(thaw),
     discardSnapshot: discardSnapshot(thaw),
     expireSnapshots: expireSnapshots(thaw),
+    checkSnapshot: checkSnapshot(thaw, searchAttributes),
+    stageSnapshot: stageSnapshot(thaw),
+    mergeSnapshot: mergeSnapshot(thaw),
+    renewSnapshot: renewSnapshot(thaw),
+    finishSnapshot: finishSnapshot(thaw),
+    recordSnapshot: recordSnapshot(thaw),
   };
 }

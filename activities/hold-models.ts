@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import type { BundleRequest } from '../src/contract/run-request.ts';
 import { inFencedTransaction } from '../src/postgres/bundle-fence.ts';
-import { holdModels, releaseModels, takeModels } from '../src/postgres/bundle-targets.ts';
+import { takeModels } from '../src/postgres/bundle-targets.ts';
+import { holdTargets, releaseTargets } from '../src/postgres/held-targets.ts';
 import type { BundleWorker } from './bundle-tools.ts';
 import { temporalName } from './temporal-name.ts';
 
@@ -29,11 +30,11 @@ export async function whileHolding<T>(
   const { signal } = new AbortController();
   const release = () =>
     thaw.withConnection(request, `thaw/${restoreId}/release`, signal, (other) =>
-      releaseModels(other, restoreId, held),
+      releaseTargets(other, restoreId, held),
     );
   try {
     const result = await work((oids) =>
-      holdModels(client, restoreId, oids === undefined ? held : held.filter(({ oid }) => oids.has(oid))),
+      holdTargets(client, restoreId, oids === undefined ? held : held.filter(({ oid }) => oids.has(oid))),
     );
     await release();
     return result;

@@ -14,6 +14,7 @@ export { restoreArchive, restorePack } from './restore-archive.ts';
 export { restoreBundle } from './restore-bundle.ts';
 export { restoreDump } from './restore-dump.ts';
 export { restorePitr } from './restore-pitr.ts';
+export { restoreSnapshot } from './restore-snapshot.ts';
 export { restoreSystem } from './restore-system.ts';
 export { restoreTable } from './restore-table.ts';
 export { undoRestore } from './undo-restore.ts';

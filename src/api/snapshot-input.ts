@@ -1,11 +1,15 @@
 import { z } from '@hono/zod-openapi';
 import { type FieldNaming, fieldError, must, parseInput } from '../client/restore-input.ts';
 import { databaseOf } from '../client/restore-request.ts';
-import { snapshotDefaults, toSnapshotRequest } from '../client/snapshot-request.ts';
+import { toSnapshotRequest } from '../client/snapshot-request.ts';
 import { parseBytes } from '../config/byte-size.ts';
 import { parseSeconds } from '../config/duration.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
-import type { CreateSnapshotRequest, SnapshotTableName } from '../contract/snapshot.ts';
+import {
+  type CreateSnapshotRequest,
+  type SnapshotTableName,
+  snapshotDefaults,
+} from '../contract/snapshot.ts';
 import type { Caller } from './caller.ts';
 import { demandOwnSchema, tableOfText, tenantPartOf } from './tenant-part.ts';
 

@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseTenant, snapshotDefaults } from '../client/snapshot-request.ts';
+import { parseTenant } from '../client/snapshot-request.ts';
 import { parseBytes } from '../config/byte-size.ts';
 import { parseSeconds } from '../config/duration.ts';
 import { configPath } from '../config/environment.ts';
 import { loadConfig } from '../config/load-config.ts';
-import { type SnapshotType, snapshotTypes } from '../contract/snapshot.ts';
+import { type SnapshotType, snapshotDefaults, snapshotTypes } from '../contract/snapshot.ts';
 import { chosenDatabase } from './chosen-database.ts';
 import type { CommandContext } from './context.ts';
 import {

@@ -4,6 +4,7 @@ import { addSnapshotDiffCommand } from './command-snapshot-diff.ts';
 import { addSnapshotHistoryCommand } from './command-snapshot-history.ts';
 import { addSnapshotOrderCommand } from './command-snapshot-order.ts';
 import { addSnapshotPreviewCommand } from './command-snapshot-preview.ts';
+import { addSnapshotRestoreCommand } from './command-snapshot-restore.ts';
 import { addStoredSnapshotCommands } from './command-snapshot-stored.ts';
 import { addSnapshotValidateCommand } from './command-snapshot-validate.ts';
 import type { CommandContext } from './context.ts';
@@ -14,6 +15,7 @@ Examples:
     thaw snapshot list                        those that were taken
     thaw snapshot validate 20260104-052021-abc123   whether it can be restored
     thaw snapshot preview 20260104-052021-abc123    what a restore of one would do
+    thaw snapshot restore 20260104-052021-abc123    brings its tables back
     thaw snapshot order --schema sales        in which order tables are restored
 `;
 
@@ -30,5 +32,6 @@ export function addSnapshotCommand(program: Command, context: CommandContext): v
   addSnapshotPreviewCommand(snapshot, context);
   addSnapshotDiffCommand(snapshot, context);
   addSnapshotHistoryCommand(snapshot, context);
+  addSnapshotRestoreCommand(snapshot, context);
   addSnapshotOrderCommand(snapshot, context);
 }

@@ -29,6 +29,11 @@ const validationCodes: ReadonlySet<ErrorCode> = new Set([
   'SchemaIncompatible',
 ]);
 
+/** Whether an error says that what is restored, and not the way to it, is to blame. */
+export function isAboutSource(code: ErrorCode): boolean {
+  return validationCodes.has(code);
+}
+
 /** How `thaw restore` ends after a restore that ended so. */
 export function exitCodeOf(outcome: RestoreOutcome): ExitCode {
   if (outcome.state === 'cancelled') return exitCodes.interrupted;

@@ -1,11 +1,13 @@
 import type { DumpProgress } from '../contract/dump-activities.ts';
 import type { PitrProgress } from '../contract/pitr.ts';
 import { type Extent, isEnded, type RestoreProgress } from '../contract/progress.ts';
+import type { SnapshotProgress } from '../contract/snapshot-restore.ts';
 import type { SystemProgress } from '../contract/system-activities.ts';
 import type { UndoProgress } from '../contract/undo-request.ts';
 import { isDumpProgress } from '../restore/dump-progress.ts';
 import { formatBytes, formatCount } from '../restore/format.ts';
 import { isPitrProgress } from '../restore/pitr-progress.ts';
+import { isSnapshotProgress, snapshotShare } from '../restore/snapshot-progress.ts';
 import { isSystemProgress } from '../restore/system-progress.ts';
 import { isUndoProgress, undoExtent } from '../restore/undo-progress.ts';
 
@@ -16,6 +18,7 @@ export function progressLine(progress: RestoreProgress): string {
   if (isSystemProgress(progress)) return systemLine(progress);
   if (isPitrProgress(progress)) return pitrLine(progress);
   if (isUndoProgress(progress)) return undoLine(progress);
+  if (isSnapshotProgress(progress)) return snapshotLine(progress);
   if (progress.state === 'queued' || progress.state === 'planning') return progress.state;
   // A drill of a dump has no archives; the restore that it begins tells how far it is.
   if ('restoring' in progress && progress.archives.total === 0) return progress.state;
@@ -72,6 +75,20 @@ function pitrLine({ state, reason, pitrStep, into, bytes, now }: PitrProgress): 
   ].join('  ');
 }
 
+/** `running  stage  3/7 tables  public.orders 42 %  ETA 12 s`. */
+function snapshotLine({ state, reason, snapshotStep, steps }: SnapshotProgress): string {
+  const isDone = (status: string) => status === (snapshotStep === 'merge' ? 'merged' : 'staged');
+  const current = steps.find(({ status }) => status === 'staging' || status === 'merging');
+  const isCounted = snapshotStep === 'stage' || snapshotStep === 'merge';
+  return [
+    state.replaceAll('_', ' ') + (reason === null ? '' : ` (${reason})`),
+    ...(isEnded(state) ? [] : [snapshotStep]),
+    ...(isCounted ? [`${steps.filter(({ status }) => isDone(status)).length}/${steps.length} tables`] : []),
+    ...(current === undefined ? [] : [`${current.table} ${current.progress_pct} %`]),
+    ...(current?.eta_seconds == null ? [] : [`ETA ${formatSeconds(current.eta_seconds)}`]),
+  ].join('  ');
+}
+
 /** `running  412,000 of 1,035,000 rows  61,200 deleted  350,800 brought back`. */
 function undoLine(progress: UndoProgress): string {
   const { state, reason, undoing } = progress;
@@ -91,6 +108,7 @@ function undoLine(progress: UndoProgress): string {
 
 /** How much of a restore is done, from 0 to 1, by bytes or, of an undo, rows; 0 while nobody knows how much there is. */
 export function doneShare(progress: RestoreProgress): number {
+  if (isSnapshotProgress(progress)) return snapshotShare(progress);
   const { bytes, archives } = progress;
   const { done, total } = isUndoProgress(progress) ? undoExtent(progress) : bytes.total ? bytes : archives;
   return total === null || total === 0 ? 0 : Math.min(done / total, 1);

@@ -5,6 +5,7 @@ import { DrillClient } from '../client/drill-client.ts';
 import { DumpClient } from '../client/dump-client.ts';
 import { PitrClient } from '../client/pitr-client.ts';
 import { RestoreClient } from '../client/restore-client.ts';
+import { SnapshotRestoreClient } from '../client/snapshot-restore-client.ts';
 import { SystemClient } from '../client/system-client.ts';
 import { temporalSettings } from '../client/temporal-connection.ts';
 import { UndoClient } from '../client/undo-client.ts';
@@ -133,6 +134,14 @@ export function recoveriesOf(temporal: Temporal, taskQueue: string = defaultTask
 /** What starts undos and asks after them. */
 export function undosOf(temporal: Temporal, taskQueue: string = defaultTaskQueue): UndoClient {
   return new UndoClient(temporal.client, taskQueue);
+}
+
+/** The same of snapshots. */
+export function snapshotRestoresOf(
+  temporal: Temporal,
+  taskQueue: string = defaultTaskQueue,
+): SnapshotRestoreClient {
+  return new SnapshotRestoreClient(temporal.client, taskQueue);
 }
 
 /** The task queue that workers of a cluster listen on. */

@@ -12,9 +12,6 @@ export type SnapshotInput = Pick<
   readonly name: string | null;
 };
 
-/** The defaults of a snapshot. A part is read by one session, so it is no larger than a few seconds' work. */
-export const snapshotDefaults = { readers: 4, partBytes: 128 * 1024 * 1024 } as const;
-
 /**
  * The request to take a snapshot.
  *

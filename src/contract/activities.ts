@@ -9,6 +9,7 @@ import type { PitrActivities } from './pitr.ts';
 import type { RestoreState } from './progress.ts';
 import type { RestoreOptions, RestoreRequest, TableRequest } from './restore-request.ts';
 import type { SnapshotActivities } from './snapshot.ts';
+import type { SnapshotRestoreActivities } from './snapshot-restore.ts';
 import type { SystemActivities } from './system-activities.ts';
 import type { UndoActivities } from './undo-request.ts';
 import type { WatermarkPosition, WatermarkUpdates } from './watermark.ts';
@@ -222,6 +223,7 @@ export interface Activities
     ExtractActivities,
     PitrActivities,
     SnapshotActivities,
+    SnapshotRestoreActivities,
     SystemActivities,
     UndoActivities {
   /** Makes the tables that are not there from their archived schemas, as far as it can; `prepareTable` tells why not. */

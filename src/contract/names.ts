@@ -21,6 +21,7 @@ export const workflowTypes = {
   restoreSystem: 'restoreSystem',
   restorePitr: 'restorePitr',
   createSnapshot: 'createSnapshot',
+  restoreSnapshot: 'restoreSnapshot',
   undoRestore: 'undoRestore',
 } as const;
 

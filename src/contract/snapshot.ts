@@ -131,6 +131,9 @@ export interface CreateSnapshotRequest {
   readonly heartbeatSeconds?: number;
 }
 
+/** The defaults of a snapshot. A part is read by one session, so it is no larger than a few seconds' work. */
+export const snapshotDefaults = { readers: 4, partBytes: 128 * 1024 * 1024 } as const;
+
 /** A snapshot that was taken: what is told of it without its tables' columns. */
 export interface SnapshotSummary {
   readonly id: string;
@@ -181,6 +184,8 @@ export interface SnapshotRequest {
   readonly schemaStrategy: SchemaStrategy;
   /** Brings the tables to a time behind the snapshot; null: to its own. @default null */
   readonly pointInTime?: PointInTime | null;
+  /** Also a snapshot that was restored before. @default false */
+  readonly again: boolean;
   /** Takes a snapshot of what is there first. @default true */
   readonly preSnapshot: boolean;
   readonly reason: string;
@@ -209,19 +214,26 @@ export interface SnapshotTableResult extends SnapshotTableName {
   readonly unchanged: number;
 }
 
-/** The end of a restore of a snapshot. */
+/** The end of a restore of a snapshot: also what `thaw.snapshot_restores` keeps and what `--json` prints. */
 export interface SnapshotOutcome {
   readonly restoreId: string;
-  readonly status: 'completed' | 'failed' | 'cancelled';
+  readonly state: 'completed' | 'failed' | 'cancelled';
+  /** `databases[].name` */
+  readonly database: string;
   readonly source: SnapshotSource;
   readonly strategy: SnapshotStrategy;
   /** Taken before, which undoes the restore; null for none. */
   readonly preSnapshotId: string | null;
+  /** What was committed; of a restore that failed or was cancelled, none. */
   readonly tables: readonly SnapshotTableResult[];
+  /** The transaction that committed them; null where none did. */
+  readonly transactionId: string | null;
+  readonly notices: readonly string[];
   readonly error: TableError | null;
   /** ISO 8601 */
   readonly startedAt: string;
   readonly endedAt: string;
+  readonly seconds: number;
 }
 
 /** The activities of snapshots, by the names that the UI shows. */

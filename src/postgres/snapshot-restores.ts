@@ -1,6 +1,14 @@
 import type pg from 'pg';
-import type { SnapshotSource } from '../contract/snapshot.ts';
-import { readKept } from './kept.ts';
+import type { RestoreState } from '../contract/progress.ts';
+import type {
+  SnapshotOutcome,
+  SnapshotRequest,
+  SnapshotSource,
+  SnapshotTableResult,
+} from '../contract/snapshot.ts';
+import type { MergedSnapshot } from '../contract/snapshot-restore.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+import { isoTime, readKept, writeKept } from './kept.ts';
 
 /** What tells a snapshot from any other, as restores of it are recorded. */
 export interface SourceName {
@@ -13,6 +21,23 @@ export interface SourceName {
   readonly version: string | null;
 }
 
+/** What `thaw.snapshot_restores` keeps of a restore: it answers without a worker, and after Temporal's retention. */
+export interface StoredSnapshotRestore {
+  readonly request: SnapshotRequest;
+  readonly state: RestoreState;
+  /** Null until the restore has ended. */
+  readonly outcome: SnapshotOutcome | null;
+  readonly preSnapshotId: string | null;
+  /** Times are ISO 8601. Null: its rows were not committed. */
+  readonly mergedAt: string | null;
+  /** Null: what it did was not taken back. */
+  readonly undoneAt: string | null;
+  readonly startedAt: string;
+  readonly endedAt: string | null;
+}
+
+const object = 'thaw.snapshot_restores';
+
 /** Whether a snapshot was restored into this database, and that was not undone since. */
 export async function wasRestored(
   client: pg.Client,
@@ -20,7 +45,7 @@ export async function wasRestored(
 ): Promise<boolean> {
   const rows = await readKept<{ one: number }>(
     client,
-    'thaw.snapshot_restores',
+    object,
     `select 1 as one from thaw.snapshot_restores
      where source_kind = $1 and source_place = $2 and source_id = $3 and source_version is not distinct from $4
        and merged_at is not null and undone_at is null
@@ -28,4 +53,133 @@ export async function wasRestored(
     [kind, place, id, version],
   );
   return rows.length > 0;
+}
+
+/** Writes down that a restore begins; one of its id that was begun before goes on under it. */
+export async function beginSnapshotRestore(
+  client: pg.Client,
+  request: SnapshotRequest,
+  source: SourceName,
+  preSnapshotId: string | null,
+): Promise<void> {
+  await writeKept(
+    client,
+    object,
+    `insert into thaw.snapshot_restores
+       (restore_id, source_kind, source_place, source_id, source_version, request, state, pre_snapshot_id)
+     values ($1, $2, $3, $4, $5, $6, 'running', $7)
+     on conflict (restore_id) do update
+     set source_place = excluded.source_place, source_version = excluded.source_version, state = excluded.state,
+       outcome = null, pre_snapshot_id = excluded.pre_snapshot_id, updated_at = now(), ended_at = null`,
+    [
+      request.restoreId,
+      ...[source.kind, source.place, source.id, source.version],
+      JSON.stringify(request),
+      preSnapshotId,
+    ],
+  );
+}
+
+/**
+ * Writes down, in the transaction that merges, what it does.
+ *
+ * @returns the id of the transaction, and the place of the source
+ * @throws ThawError `SerializationFailure` where another attempt has done it
+ */
+export async function writeMerged(
+  client: pg.Client,
+  restoreId: string,
+  tables: readonly SnapshotTableResult[],
+): Promise<{ readonly transactionId: string; readonly place: string }> {
+  const { rows } = await client.query<{ transactionId: string; place: string }>(
+    `update thaw.snapshot_restores
+     set merged_at = now(), merged = $2, transaction_id = txid_current()::text, updated_at = now()
+     where restore_id = $1 and merged_at is null
+     returning transaction_id as "transactionId", source_place as place`,
+    [restoreId, JSON.stringify(tables)],
+  );
+  const [written] = rows;
+  if (written !== undefined) return written;
+  throw new ThawError(
+    'SerializationFailure',
+    `Another attempt at restore ${restoreId} has merged its rows.`,
+    {
+      object: restoreId,
+      stage: 'commit',
+    },
+  );
+}
+
+/** What a restore has committed; null: nothing yet. */
+export async function readMerged(client: pg.Client, restoreId: string): Promise<MergedSnapshot | null> {
+  const [merged] = await readKept<MergedSnapshot>(
+    client,
+    object,
+    `select merged as tables, transaction_id as "transactionId", '[]'::jsonb as notices
+     from thaw.snapshot_restores where restore_id = $1 and merged_at is not null`,
+    [restoreId],
+  );
+  return merged ?? null;
+}
+
+/** Writes state and outcome of a restore. One that could not begin is written as a whole. */
+export async function writeSnapshotRestore(
+  client: pg.Client,
+  {
+    request,
+    state,
+    outcome,
+  }: Pick<StoredSnapshotRestore, 'state' | 'outcome'> & { readonly request: SnapshotRequest },
+): Promise<void> {
+  const { source, restoreId } = request;
+  await writeKept(
+    client,
+    object,
+    `insert into thaw.snapshot_restores
+       (restore_id, source_kind, source_place, source_id, request, state, outcome, ended_at)
+     values ($1, $2, '', $3, $4, $5, $6, case when $6::jsonb is not null then now() end)
+     on conflict (restore_id) do update
+     set state = excluded.state, outcome = excluded.outcome, updated_at = now(), ended_at = excluded.ended_at`,
+    [
+      restoreId,
+      source.kind,
+      source.kind === 'object' ? source.key : source.id,
+      JSON.stringify(request),
+      state,
+      outcome === null ? null : JSON.stringify(outcome),
+    ],
+  );
+}
+
+/** Reads a restore; null when this database has none of that id. */
+export async function readSnapshotRestore(
+  client: pg.Client,
+  restoreId: string,
+): Promise<StoredSnapshotRestore | null> {
+  const [restore] = await query(client, 'where restore_id = $1', [restoreId]);
+  return restore ?? null;
+}
+
+/** Reads the latest restores, the newest first. */
+export async function listSnapshotRestores(
+  client: pg.Client,
+  limit: number,
+): Promise<StoredSnapshotRestore[]> {
+  return query(client, 'order by started_at desc, restore_id desc limit $1', [limit]);
+}
+
+function query(
+  client: pg.Client,
+  rest: string,
+  values: readonly unknown[],
+): Promise<StoredSnapshotRestore[]> {
+  return readKept<StoredSnapshotRestore>(
+    client,
+    object,
+    `select request, state, outcome, pre_snapshot_id as "preSnapshotId", ${isoTime('merged_at')} as "mergedAt",
+       ${isoTime('undone_at')} as "undoneAt", ${isoTime('started_at')} as "startedAt",
+       ${isoTime('ended_at')} as "endedAt"
+     from thaw.snapshot_restores ${rest}`,
+    values,
+  );
 }

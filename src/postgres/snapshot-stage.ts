@@ -48,6 +48,18 @@ export async function analyzeSnapshotStage(
   for (const target of targets) await client.query(`analyze ${qualifiedName(schema, stageName(target))}`);
 }
 
+/** How many rows a stage has. @throws what PostgreSQL answers, raw */
+export async function countStaged(
+  client: pg.Client,
+  schema: string,
+  target: Pick<TargetTable, 'oid'>,
+): Promise<number> {
+  const { rows } = await client.query<{ count: number }>(
+    `select count(*) as count from ${qualifiedName(schema, stageName(target))}`,
+  );
+  return rows[0]?.count ?? 0;
+}
+
 /** Removes the stage of a restore, if there is one. @throws what PostgreSQL answers, raw */
 export async function dropSnapshotStage(client: pg.Client, schema: string): Promise<void> {
   await client.query(`drop schema if exists ${quoteIdentifier(schema)} cascade`);

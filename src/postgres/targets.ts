@@ -3,7 +3,7 @@ import type { HeldTarget } from '../contract/activities.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 
 /** How long a target counts as held without any sign of life: no session, no commit, no renewal. */
-const lease = '5 minutes';
+export const lease = '5 minutes';
 
 /** Who takes a target. */
 export interface Taker {
@@ -242,10 +242,11 @@ async function readHolders(client: pg.Client, targets: readonly TargetName[]): P
   const { rows } = await client.query<Holder & { readonly oid: number }>(
     `select target_oid as oid, restore_id as "restoreId", holder_workflow as workflow, epoch,
        released_at is not null as released, lease_until > now() as leased,
-       -- those of a bundle are not of one table
+       -- those of a bundle or a snapshot are not of one table
        (select count(*) from pg_stat_activity
         where (starts_with(application_name, 'thaw/' || restore_id || '/' || target_oid || '.')
-            or starts_with(application_name, 'thaw/' || restore_id || '/bundle/'))
+            or starts_with(application_name, 'thaw/' || restore_id || '/bundle/')
+            or starts_with(application_name, 'thaw/' || restore_id || '/snapshot/'))
           and datname = current_database()) as sessions
      from thaw.targets where target_oid = any($1::oid[])`,
     [targets.map(({ oid }) => oid)],

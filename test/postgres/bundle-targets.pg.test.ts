@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { holdModels, releaseModels, takeModels } from '../../src/postgres/bundle-targets.ts';
+import { takeModels } from '../../src/postgres/bundle-targets.ts';
+import { holdTargets, releaseTargets } from '../../src/postgres/held-targets.ts';
 import { ensureSchema } from '../../src/postgres/schema.ts';
 import { takeTarget } from '../../src/postgres/targets.ts';
 import { inTransaction } from '../../src/postgres/transaction.ts';
@@ -42,13 +43,13 @@ test('all tables of a bundle are taken as long as its session lives, partitions 
     inTransaction(client, () => takeModels(client, other, 'public', ['a', 'c'])),
   ).rejects.toMatchObject({ code: 'TargetBusy', message: 'public.a: restore r1 holds the table.' });
   expect(await takeTarget(client, other, c)).toMatchObject({ epoch: 1 });
-  await inTransaction(own, () => holdModels(own, 'r1', held));
+  await inTransaction(own, () => holdTargets(own, 'r1', held));
 
-  await releaseModels(own, 'r1', held.slice(0, 1));
+  await releaseTargets(own, 'r1', held.slice(0, 1));
   expect(await takeTarget(client, other, a)).toMatchObject({ epoch: 2 });
-  await expect(holdModels(own, 'r1', held)).rejects.toMatchObject({ code: 'TargetBusy' });
+  await expect(holdTargets(own, 'r1', held)).rejects.toMatchObject({ code: 'TargetBusy' });
   // What another has by now stays its own.
-  await releaseModels(own, 'r1', held);
+  await releaseTargets(own, 'r1', held);
   const { rows } = await client.query(
     'select restore_id from thaw.targets where released_at is null order by target_oid',
   );

@@ -22,6 +22,7 @@ import type { ExtractActivities } from '../../src/contract/extract-request.ts';
 import type { ArchiveFailure } from '../../src/contract/outcome.ts';
 import type { PitrActivities } from '../../src/contract/pitr.ts';
 import type { SnapshotActivities } from '../../src/contract/snapshot.ts';
+import type { SnapshotRestoreActivities } from '../../src/contract/snapshot-restore.ts';
 import type { SystemActivities } from '../../src/contract/system-activities.ts';
 import type { UndoActivities } from '../../src/contract/undo-request.ts';
 import { addTallies, emptyTally } from '../../src/restore/tally.ts';
@@ -79,6 +80,7 @@ export class FakeDatabase {
     | keyof PitrActivities
     | keyof UndoActivities
     | keyof SnapshotActivities
+    | keyof SnapshotRestoreActivities
   > {
     return {
       createTables: async () => {},

@@ -25,7 +25,12 @@ export function partMetadataName(part: string): string {
   return part.replace(/\.jsonl\.gz$/, '.metadata.json');
 }
 
-/** Where the marked differences of a restore lie until it ends; no snapshot has such an id. */
-export function selectionKey(prefix: string, restoreId: string): string {
-  return `${snapshotsFolder(prefix)}.selections/${encodeName(restoreId)}.jsonl`;
+/** Where the marked differences of a restore lie until it ends. @param name the id of the restore, or their digest */
+export function selectionKey(prefix: string, name: string): string {
+  return `${selectionsFolder(prefix)}${encodeName(name)}.jsonl`;
+}
+
+/** The folder of all of them, with `/` at its end; no snapshot has such an id. */
+export function selectionsFolder(prefix: string): string {
+  return `${snapshotsFolder(prefix)}.selections/`;
 }

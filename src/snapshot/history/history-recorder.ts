@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { SnapshotTableName, SnapshotTableResult } from '../../contract/snapshot.ts';
-import type { HandledKeys, HistoryError } from '../../contract/snapshot-history.ts';
+import type { HandledKeys, HistoryError, HistoryStep } from '../../contract/snapshot-history.ts';
 import type { ThawError } from '../../contract/thaw-error.ts';
 import { disconnect } from '../../postgres/connection.ts';
 import {
@@ -73,6 +73,11 @@ export class HistoryRecorder {
       await disconnect(client);
       throw error;
     }
+  }
+
+  /** How far each table is. */
+  get steps(): readonly HistoryStep[] {
+    return this.#steps.toJSON();
   }
 
   /** Names the tables, in the order in which they are merged. */

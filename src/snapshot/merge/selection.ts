@@ -37,15 +37,16 @@ export async function inspectSelection(chunks: AsyncIterable<Uint8Array>): Promi
 /**
  * Puts the marked ones of a file of differences where the worker of a restore reads them.
  *
+ * @param name the id of the restore, or what tells these differences from any others
  * @returns where they lie: for `SnapshotRequest.selection`
  * @throws ThawError `InputInvalid`, and those of the store
  */
 export async function storeSelection(
   { store, prefix }: SnapshotPlace,
-  restoreId: string,
+  name: string,
   chunks: AsyncIterable<Uint8Array>,
 ): Promise<string> {
-  const key = selectionKey(prefix, restoreId);
+  const key = selectionKey(prefix, name);
   const { header, marked } = await openMarked(chunks);
   await store.writeStream(key, linesOf(header, marked), 'application/x-ndjson');
   return key;

@@ -1,0 +1,31 @@
+import { Context } from '@temporalio/activity';
+import type { Activities } from '../src/contract/activities.ts';
+import type { ThawContext } from '../src/load/thaw-context.ts';
+import { ensureSchema } from '../src/postgres/schema.ts';
+import { endSessions } from '../src/postgres/targets.ts';
+import { planSnapshotRestore } from '../src/snapshot/restore/plan-restore.ts';
+import { withHeartbeats } from './heartbeat.ts';
+import { connector, inSession, placeOf, snapshotSessions } from './snapshot-tools.ts';
+import { temporalName } from './temporal-name.ts';
+
+/**
+ * Opens a snapshot, sees that it can be restored, and takes its tables.
+ *
+ * @param searchAttributes whether they are registered
+ */
+export function checkSnapshot(thaw: ThawContext, searchAttributes: boolean): Activities['checkSnapshot'] {
+  return async (request) => {
+    const { cancellationSignal: signal } = Context.current();
+    const workflow = await temporalName();
+    const site = { place: placeOf(thaw), connect: connector(thaw, request, 'read', signal), signal };
+    return withHeartbeats(
+      () => 'checking',
+      () =>
+        inSession(thaw, request, 'check', signal, async (client) => {
+          await ensureSchema(client);
+          await endSessions(client, snapshotSessions(request));
+          return { ...(await planSnapshotRestore(client, request, site, workflow)), searchAttributes };
+        }),
+    );
+  };
+}

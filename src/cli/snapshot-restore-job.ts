@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import type { Logger } from 'pino';
+import { type SnapshotRestoreInput, toSnapshotRestore } from '../client/snapshot-restore-request.ts';
+import type { ThawConfig } from '../config/thaw-config.ts';
+import type { SnapshotOutcome, SnapshotRequest } from '../contract/snapshot.ts';
+import { tellSource } from '../restore/snapshot-progress.ts';
+import { storeSelection } from '../snapshot/merge/selection.ts';
+import { openStore } from '../store/open-store.ts';
+import { confirmByName } from './confirm.ts';
+import { runDurableJob } from './durable-job.ts';
+import { type ExitCode, exitCodes } from './exit-code.ts';
+import type { TemporalFlags } from './flags.ts';
+import type { Printer } from './printer.ts';
+import { selectionChunks } from './selection-file.ts';
+import type { SnapshotChoice } from './snapshot-choice.ts';
+import { snapshotExitCode, snapshotOutcomeLines } from './snapshot-restore-lines.ts';
+import { snapshotRestoresOf } from './temporal.ts';
+
+/** One `thaw snapshot restore`. */
+export interface SnapshotRestoreJob {
+  readonly config: ThawConfig;
+  readonly choice: SnapshotChoice;
+  readonly how: Pick<SnapshotRestoreInput, 'ifUnchanged' | 'again' | 'preSnapshot' | 'reason' | 'by'>;
+  /** Asks nothing. */
+  readonly isSure: boolean;
+  readonly flags: TemporalFlags & {
+    readonly json?: boolean;
+    readonly detach?: boolean;
+    readonly taskQueue?: string;
+  };
+  readonly env: NodeJS.ProcessEnv;
+  readonly printer: Printer;
+  readonly logger: Logger;
+}
+
+/** Restores a snapshot, once that is confirmed, and tells how it goes and how it ended. */
+export async function restoreSnapshot(job: SnapshotRestoreJob): Promise<ExitCode> {
+  const { config, choice, how, flags, printer } = job;
+  const { database, selection, ...rest } = choice;
+  const input = { ...rest, ...how, database: database.name };
+  toSnapshotRestore(config, { ...input, selection: selection?.path ?? null }, '', 0);
+  if (!job.isSure && !(await confirmByName(database.name, consequencesOf(job)))) {
+    printer.aside('Not confirmed: nothing was done.');
+    return exitCodes.failed;
+  }
+  const key = selection === null ? null : await storeFile(job, selection.path);
+  return runDurableJob<SnapshotRequest, SnapshotOutcome>({
+    ...job,
+    request: (restoreId, heartbeatSeconds) =>
+      toSnapshotRestore(config, { ...input, selection: key }, restoreId, heartbeatSeconds),
+    client: snapshotRestoresOf,
+    clear: async () => {},
+    notes: [],
+    again: 'is begun again, as Temporal has lost it',
+    cancelling: 'the tables stay as they are.',
+    tellEnd: (outcome) => {
+      if (flags.json === true) printer.line(JSON.stringify(outcome));
+      else for (const line of snapshotOutcomeLines(outcome)) printer.line(line);
+      return snapshotExitCode(outcome);
+    },
+  });
+}
+
+/** What is done, as it is told to who confirms it. */
+function consequencesOf({ choice, how }: SnapshotRestoreJob): string[] {
+  const { database, source, tables, tenant, strategy } = choice;
+  const { host, port, name } = database;
+  const names = tables?.map(({ schema, table }) => `${schema}.${table}`);
+  const what = names === undefined ? 'All its tables' : names.join(', ');
+  const where = tenant === null ? '' : `, where ${tenant.column} is ${tenant.value},`;
+  const becomes = {
+    overwrite: 'become what it holds; what was changed in them since is lost',
+    merge: 'get what it has newer, and rows that they do not have',
+    selective: 'get the differences that were marked',
+  }[strategy];
+  return [
+    `${tellSource(source)} is restored into ${name} on ${host}:${port}.`,
+    `${what}${where} ${becomes}.`,
+    how.preSnapshot
+      ? 'A snapshot of what is there is taken first.'
+      : 'No snapshot of what is there is taken first: this cannot be undone.',
+  ];
+}
+
+/** Brings a file of marked differences where workers read it, under a name that tells it from any other. */
+async function storeFile({ config, env }: SnapshotRestoreJob, path: string): Promise<string> {
+  const digest = createHash('sha256');
+  for await (const chunk of selectionChunks(path)) digest.update(chunk);
+  const store = openStore(config.store, env);
+  try {
+    const place = { store, prefix: config.store.prefix };
+    return await storeSelection(place, digest.digest('hex'), selectionChunks(path));
+  } finally {
+    store.close();
+  }
+}

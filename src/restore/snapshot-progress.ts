@@ -1,0 +1,119 @@
+import type { RestoreProgress } from '../contract/progress.ts';
+import type { SnapshotRequest, SnapshotSource, SnapshotStep } from '../contract/snapshot.ts';
+import type {
+  MergedSnapshot,
+  PlannedSnapshotTable,
+  SnapshotProgress,
+  SnapshotRestoreStep,
+} from '../contract/snapshot-restore.ts';
+import { clip } from './clip.ts';
+import { formatCount } from './format.ts';
+import { type RestoreHead, sumProgress } from './progress.ts';
+import { emptyTally } from './tally.ts';
+
+/** How far a restore of a snapshot is, as its workflow knows it. */
+export type SnapshotStanding = Pick<
+  SnapshotProgress,
+  'snapshotStep' | 'steps' | 'keys' | 'locks' | 'preSnapshotId' | 'notices' | 'outcome'
+>;
+
+/** The progress of a restore of a snapshot, in the form that all restores have: its tables stand for archives. */
+export function snapshotProgress(
+  { restoreId, database, source, strategy }: SnapshotRequest,
+  head: Omit<RestoreHead, 'restoreId' | 'database'>,
+  standing: SnapshotStanding,
+  merged: MergedSnapshot | null,
+  now: number,
+): SnapshotProgress {
+  const { steps } = standing;
+  const tables = merged?.tables ?? [];
+  const add = (of: (table: (typeof tables)[number]) => number) =>
+    tables.reduce((all, table) => all + of(table), 0);
+  return {
+    ...sumProgress({ ...head, restoreId, database }, [], now),
+    archives: { done: tables.length, total: steps.length === 0 ? null : steps.length },
+    bytes: { done: 0, total: null },
+    tally: {
+      ...emptyTally,
+      archives: { ...emptyTally.archives, restored: tables.length },
+      rows: {
+        ...emptyTally.rows,
+        inserted: add(({ inserted }) => inserted),
+        updated: add(({ updated }) => updated),
+        skipped: add(({ unchanged }) => unchanged),
+      },
+    },
+    ...{ source, strategy },
+    ...standing,
+  };
+}
+
+/** Whether a progress is that of a restore of a snapshot. */
+export function isSnapshotProgress(progress: RestoreProgress): progress is SnapshotProgress {
+  return 'snapshotStep' in progress;
+}
+
+/** How far each table is, by what is done with all of them; activities tell more of their own. */
+export function tableSteps(
+  tables: readonly PlannedSnapshotTable[],
+  step: SnapshotRestoreStep,
+  end: 'completed' | 'failed' | null,
+): SnapshotStep[] {
+  const isStaged = step === 'merge' || step === 'finish';
+  const status = end ?? (isStaged ? 'staged' : 'pending');
+  const progress_pct = { completed: 100, failed: 0, staged: 50, pending: 0 }[status];
+  return tables.map(({ schema, table }) => ({
+    table: `${schema}.${table}`,
+    ...{ status, progress_pct, eta_seconds: status === 'completed' ? 0 : null },
+  }));
+}
+
+/** From 0 to 1. */
+export function snapshotShare({ steps }: SnapshotProgress): number {
+  const sum = steps.reduce((all, { progress_pct }) => all + progress_pct, 0);
+  return steps.length === 0 ? 0 : sum / steps.length / 100;
+}
+
+/** A source as people say it. */
+export function tellSource(source: SnapshotSource): string {
+  if (source.kind === 'object') return source.key;
+  return source.kind === 'stored' ? `snapshot ${source.id}` : `row ${source.id} of backup_pitr_snapshots`;
+}
+
+/** What the Temporal UI shows of a restore of a snapshot, in Markdown. */
+export function describeSnapshot(progress: SnapshotProgress): string {
+  const { state, database, source, strategy, snapshotStep, steps, keys, locks, outcome, reason } = progress;
+  const { inserted, updated } = progress.tally.rows;
+  const waiting = locks.filter(({ lock }) => lock === 'access exclusive');
+  const error = outcome?.error ?? null;
+  return [
+    `**${state}** \`${database}\` to ${line(tellSource(source))} (${strategy})${reason === null ? '' : ` (${line(reason)})`}: ${snapshotStep}`,
+    ...(progress.preSnapshotId === null ? [] : ['', `Taken before: snapshot \`${progress.preSnapshotId}\``]),
+    ...(error === null ? [] : ['', `**${error.code}** ${line(error.message)}`]),
+    ...(outcome?.state === 'completed'
+      ? ['', `Inserted ${formatCount(inserted)}, updated ${formatCount(updated)} rows`]
+      : []),
+    '',
+    ...steps.slice(0, shownLines).map(({ table, status }) => `* \`${line(table)}\`: ${status}`),
+    ...more(steps.length, 'tables'),
+    ...keys
+      .slice(0, shownLines)
+      .map(({ name, table, hold }) => `* foreign key \`${line(name)}\` of \`${line(table)}\`: ${hold}`),
+    ...more(keys.length, 'foreign keys'),
+    ...waiting
+      .slice(0, shownLines)
+      .map(({ table, why }) => `* readers of \`${line(table)}\` wait: ${line(why)}`),
+    ...progress.notices.slice(0, shownLines).flatMap((notice) => ['', line(notice)]),
+  ].join('\n');
+}
+
+/** Current details stay below 16 KB. */
+const shownLines = 15;
+
+function more(count: number, what: string): string[] {
+  return count > shownLines ? [`* and ${formatCount(count - shownLines)} more ${what}`] : [];
+}
+
+function line(text: string): string {
+  return clip(text.replaceAll(/\s+/g, ' '), 200);
+}

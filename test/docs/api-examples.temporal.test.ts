@@ -76,12 +76,21 @@ async function snapshotTaken(): Promise<void> {
   await expect.poll(status, { timeout: 40_000, interval: 100 }).toBe('completed');
 }
 
+/** Leaves a run that can be taken back. */
+async function restoreUndoably(): Promise<void> {
+  const options = { database: site.thaw.database.name, table: 'audit_logs', ignore_watermark: true };
+  const { json } = await send(api, '/api/restores', post({ ...options, undoable: true }));
+  known.RUN_ID = String(json.data.run_id);
+  await runIn(api, known.RUN_ID, ['completed']);
+}
+
 /** Brings about what the text before an example takes for granted. */
 async function prepare(line: string): Promise<void> {
   if (/\/api\/restores(\/|$| )/.test(line)) await lastRunEnded();
   if (line.includes('/download')) await lastRunEnded('extract_runs');
   if (line.includes('/swap-back')) await replaceChecked();
   if (line.includes('$SNAPSHOT_ID')) await snapshotTaken();
+  if (line.includes('/undo')) await restoreUndoably();
   if (!line.includes('/pause')) return;
   await lastRunEnded();
   await site.thaw.pg.query('truncate public.audit_logs');

@@ -28,10 +28,9 @@ export async function deleteSurplus(
  *
  * @throws what PostgreSQL answers, raw
  */
-export async function updateChanged(
-  client: pg.Client,
-  { staged: { target, stage, columns }, table, fixed }: Differences,
-): Promise<void> {
+export async function updateChanged(client: pg.Client, differences: Differences): Promise<void> {
+  const { staged, fixed } = differences;
+  const { target, columns } = staged;
   const set = columns
     .filter(({ name }) => !fixed.has(name))
     .map(({ name }) => quoteIdentifier(name))
@@ -39,37 +38,58 @@ export async function updateChanged(
   if (set.length === 0) return;
   await client.query(
     `update ${rowsOf(target)} as live set ${set.join(', ')}
-     from ${table} as change join ${qualifiedName(stage.schema, stage.table)} as staged on staged.ctid = change.staged
+     from ${stagedChanges(differences)}
      where ${here} and change.kind = 'update' and not change.moves`,
   );
 }
 
 /**
- * Inserts what the target does not have, and what {@link deleteSurplus} took away to that end.
+ * Inserts what the target does not have.
  *
+ * @param isWhole the target has nothing of the snapshot
  * @throws what PostgreSQL answers, raw
  */
 export async function insertMissing(
   client: pg.Client,
-  { staged: { target, stage, columns }, table, kept }: Differences,
+  differences: Differences,
+  isWhole: boolean,
+): Promise<void> {
+  const { stage } = differences.staged;
+  const from = isWhole
+    ? `${qualifiedName(stage.schema, stage.table)} as staged`
+    : `${stagedChanges(differences)} where change.kind = 'insert'`;
+  await insertRows(client, differences, [], [], from);
+}
+
+/**
+ * Inserts what {@link deleteSurplus} took away to that end.
+ *
+ * @throws what PostgreSQL answers, raw
+ */
+export async function insertMoved(client: pg.Client, differences: Differences): Promise<void> {
+  const more = differences.kept.map(({ name }) => quoteIdentifier(name));
+  const values = more.map((_, index) => `change.kept_${index}`);
+  await insertRows(client, differences, more, values, `${stagedChanges(differences)} where change.moves`);
+}
+
+async function insertRows(
+  client: pg.Client,
+  { staged: { target, columns } }: Differences,
+  more: readonly string[],
+  values: readonly string[],
+  from: string,
 ): Promise<void> {
   const names = columns.map(({ name }) => quoteIdentifier(name));
-  const insert = async (more: readonly string[], values: readonly string[], which: string) => {
-    await client.query(
-      `insert into ${qualifiedName(target.schema, target.table)} (${[...names, ...more].join(', ')})
-         overriding system value
-       select ${[...names.map((name) => `staged.${name}`), ...values].join(', ')}
-       from ${table} as change join ${qualifiedName(stage.schema, stage.table)} as staged on staged.ctid = change.staged
-       where ${which}`,
-    );
-  };
-  await insert([], [], `change.kind = 'insert'`);
-  const more = kept.map(({ name }) => quoteIdentifier(name));
-  await insert(
-    more,
-    more.map((_, index) => `change.kept_${index}`),
-    'change.moves',
+  await client.query(
+    `insert into ${qualifiedName(target.schema, target.table)} (${[...names, ...more].join(', ')})
+       overriding system value
+     select ${[...names.map((name) => `staged.${name}`), ...values].join(', ')} from ${from}`,
   );
+}
+
+/** Differences with their rows in the stage. */
+function stagedChanges({ staged: { stage }, table }: Differences): string {
+  return `${table} as change join ${qualifiedName(stage.schema, stage.table)} as staged on staged.ctid = change.staged`;
 }
 
 /** What joins of whole tables may take of memory before they use the disk. */

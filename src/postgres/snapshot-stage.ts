@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { TargetColumn, TargetTable } from './catalog.ts';
 import { qualifiedName, quoteIdentifier } from './identifier.ts';
+import { isPlain } from './keys.ts';
 
 /** The schema that holds the stage of a restore. */
 export function stageSchema(restoreId: string): string {
@@ -45,7 +46,13 @@ export async function analyzeSnapshotStage(
   schema: string,
   targets: readonly TargetTable[],
 ): Promise<void> {
-  for (const target of targets) await client.query(`analyze ${qualifiedName(schema, stageName(target))}`);
+  for (const target of targets) {
+    // Rows are found by their key, where they have one.
+    const names = new Set(stageColumns(target).map(({ name }) => name));
+    const key = target.keys.filter(isPlain).find(({ columns }) => columns.every((name) => names.has(name)));
+    const columns = key === undefined ? '' : `(${key.columns.map(quoteIdentifier).join(', ')})`;
+    await client.query(`analyze ${qualifiedName(schema, stageName(target))} ${columns}`);
+  }
 }
 
 /** How many rows a stage has. @throws what PostgreSQL answers, raw */

@@ -32,23 +32,27 @@ export async function findChanges(
   onComparing?: (table: TargetTable) => void,
 ): Promise<FoundDifferences[]> {
   const lists: Differences[] = [];
-  const totals: number[] = [];
+  const counts: SnapshotTableResult[] = [];
   for (const [place, staged] of tables.entries()) {
     onComparing?.(staged.target);
     await aboutObject(tableName(staged.target), async () => {
       await checkStaged(client, staged);
       const differences = await findDifferences(client, staged, place);
       lists.push(differences);
-      totals.push(changedRows(await countDifferences(client, differences)));
+      counts.push(await countDifferences(client, differences));
     });
   }
   if (chosen !== null) await chooseDifferences(client, lists, chosen);
   const found: FoundDifferences[] = [];
   for (const [place, differences] of lists.entries()) {
-    const changes = await aboutObject(tableName(differences.staged.target), () =>
-      countDifferences(client, differences),
-    );
-    found.push({ differences, changes, remaining: (totals[place] ?? 0) - changedRows(changes) });
+    const all = counts[place];
+    const changes =
+      chosen === null && all !== undefined
+        ? all
+        : await aboutObject(tableName(differences.staged.target), () =>
+            countDifferences(client, differences),
+          );
+    found.push({ differences, changes, remaining: changedRows(all ?? changes) - changedRows(changes) });
   }
   return found;
 }

@@ -10,6 +10,7 @@ import { countRemaining, type Differences, type StagedTable } from '../../postgr
 import {
   deleteSurplus,
   insertMissing,
+  insertMoved,
   isUntouched,
   updateChanged,
   widenJoins,
@@ -78,13 +79,14 @@ export async function mergeTables(
         found.map(({ changes }) => changes),
       )
     : null;
-  for (const { differences } of [...found].reverse()) {
+  for (const { differences, changes } of [...found].reverse()) {
+    // A row that is updated may have to go first as well.
+    if (changes.deleted + changes.updated === 0) continue;
     await withTable(client, differences, () => deleteSurplus(client, differences));
   }
   for (const one of found) {
     await withTable(client, one.differences, async () => {
-      await updateChanged(client, one.differences);
-      await insertMissing(client, one.differences);
+      await write(client, one);
       await checkLateKeysAtOnce(client, one.differences.staged.target);
       await verify(client, one);
     });
@@ -94,6 +96,16 @@ export async function mergeTables(
   if (keys !== null) await putBackForeignKeys(client, keys);
   for (const release of releases) await aboutObject(all, release);
   return found.map(({ changes }) => changes);
+}
+
+/** Brings the rows that the snapshot has, once those that it has not are away. */
+async function write(client: pg.Client, { differences, changes }: FoundDifferences): Promise<void> {
+  const { inserted, updated, unchanged } = changes;
+  if (updated > 0) {
+    await updateChanged(client, differences);
+    await insertMoved(client, differences);
+  }
+  if (inserted > 0) await insertMissing(client, differences, updated + unchanged === 0);
 }
 
 /** Does one step with a table, which leaves nothing where it fails. */

@@ -6,6 +6,7 @@ import { stageSchema } from '../src/postgres/snapshot-stage.ts';
 import { endSessions } from '../src/postgres/targets.ts';
 import { formatCount } from '../src/restore/format.ts';
 import { nameOf } from '../src/snapshot/order/table-order.ts';
+import { replayLines } from '../src/snapshot/replay/replay-lines.ts';
 import { chooseTables } from '../src/snapshot/restore/choose-tables.ts';
 import { openSnapshot } from '../src/snapshot/restore/open-snapshot.ts';
 import { type StagedSnapshotTable, stageSnapshot as stage } from '../src/snapshot/restore/stage-snapshot.ts';
@@ -37,7 +38,7 @@ export function stageSnapshot(thaw: ThawContext): Activities['stageSnapshot'] {
         ...{ schema: stageSchema(request.restoreId), connections, connect, signal },
         exact: request.schemaStrategy === 'strict',
         pointInTime: request.pointInTime ?? null,
-        onReplayed: (report) => notices.push(...report.notices),
+        onReplayed: (report) => notices.push(...replayLines(report)),
         onRows: (source, rows) => history.rows(names.get(source) ?? source, rows),
       });
       history.staged();

@@ -3,6 +3,7 @@ import { configPath } from '../config/environment.ts';
 import { loadConfig } from '../config/load-config.ts';
 import type { CommandContext } from './context.ts';
 import { withConfig } from './flags.ts';
+import { snapshotName } from './point-in-time-flags.ts';
 import { type ChoiceFlags, readChoice, withChoice } from './snapshot-choice.ts';
 import { writeSnapshotDiff } from './snapshot-diff-job.ts';
 
@@ -36,9 +37,10 @@ export function addSnapshotDiffCommand(snapshot: Command, { env, printer, end }:
     )
     .requiredOption('--out <file>', 'where to; - is standard output')
     .addHelpText('after', examples)
-    .action(async (id: string, { config: path, out, ...flags }: DiffFlags) => {
+    .action(async (id: string | undefined, { config: path, out, ...flags }: DiffFlags) => {
       const config = await loadConfig(configPath(path, env).value, env);
-      const choice = await readChoice(config, id, flags);
+      const name = await snapshotName({ env, printer }, config, id, flags);
+      const choice = await readChoice(config, name, flags);
       end(await writeSnapshotDiff({ config, choice, env, printer, out: out === '-' ? null : out }));
     });
 }

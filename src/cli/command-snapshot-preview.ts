@@ -3,6 +3,7 @@ import { configPath } from '../config/environment.ts';
 import { loadConfig } from '../config/load-config.ts';
 import type { CommandContext } from './context.ts';
 import { wholeNumber, withConfig } from './flags.ts';
+import { snapshotName } from './point-in-time-flags.ts';
 import { type ChoiceFlags, readChoice, withChoice } from './snapshot-choice.ts';
 import { printSnapshotPreview } from './snapshot-preview-job.ts';
 
@@ -19,6 +20,7 @@ Examples:
     thaw snapshot preview 20260104-052021-abc123 --table orders --values --samples 20
     thaw snapshot preview 20260104-052021-abc123 --strategy merge --newer-by updated_at
     thaw snapshot preview 20260104-052021-abc123 --strategy selective --selection diff.jsonl
+    thaw snapshot preview --to 2026-01-31T12:00:00Z --table orders
     thaw snapshot preview 20260104-052021-abc123 --json | jq -r .ifUnchanged
 
 Tells to the row what a restore would insert, update and delete, and what it would lock. It copies the snapshot into
@@ -33,16 +35,19 @@ export function addSnapshotPreviewCommand(snapshot: Command, { env, printer, end
     .description('Tells what a restore of a snapshot would do to each table, and changes nothing.')
     .option('--json', 'print one JSON object and nothing else')
     .addHelpText('after', examples)
-    .action(async (id: string, { config: path, samples, values, json, ...flags }: PreviewFlags) => {
-      const config = await loadConfig(configPath(path, env).value, env);
-      const choice = await readChoice(config, id, flags);
-      end(
-        await printSnapshotPreview({
-          ...{ config, choice, env, printer, samples },
-          ...{ values: values === true, json: json === true },
-        }),
-      );
-    });
+    .action(
+      async (id: string | undefined, { config: path, samples, values, json, ...flags }: PreviewFlags) => {
+        const config = await loadConfig(configPath(path, env).value, env);
+        const name = await snapshotName({ env, printer }, config, id, flags);
+        const choice = await readChoice(config, name, flags);
+        end(
+          await printSnapshotPreview({
+            ...{ config, choice, env, printer, samples },
+            ...{ values: values === true, json: json === true },
+          }),
+        );
+      },
+    );
 }
 
 /** Adds the flags that say what a preview shows. */

@@ -11,6 +11,7 @@ import {
   withTemporal,
 } from './flags.ts';
 import { createLogger } from './logger.ts';
+import { snapshotName } from './point-in-time-flags.ts';
 import { type ChoiceFlags, readChoice, withChoice } from './snapshot-choice.ts';
 import { restoreSnapshot } from './snapshot-restore-job.ts';
 
@@ -39,6 +40,8 @@ Examples:
     thaw snapshot restore 20260104-052021-abc123 --strategy merge --newer-by updated_at
   What was marked in a diff:
     thaw snapshot restore 20260104-052021-abc123 --strategy selective --selection diff.jsonl
+  Tables as they were at a time, by the newest snapshot before it and the log of changes since:
+    thaw snapshot restore --to 2026-01-31T12:00:00Z --table orders --table customers
   A row of the table backup_pitr_snapshots, or a backup of the source system in the store:
     thaw snapshot restore a81c6f0e-3f1d-4c55-9a44-0b2f5a1f0c11
     thaw snapshot restore 6d1f0d5c-0000-4000-8000-000000000001/nightly-backup.json
@@ -70,9 +73,10 @@ export function addSnapshotRestoreCommand(snapshot: Command, { env, printer, end
   withTemporal(command);
   withLog(command, 'warning')
     .addHelpText('after', examples)
-    .action(async (id: string, flags: RestoreFlags) => {
+    .action(async (id: string | undefined, flags: RestoreFlags) => {
       const config = await loadConfig(configPath(flags.config, env).value, env);
-      const choice = await readChoice(config, id, flags);
+      const name = await snapshotName({ env, printer }, config, id, flags);
+      const choice = await readChoice(config, name, flags);
       const how = {
         ...{ ifUnchanged: flags.ifUnchanged ?? null, again: flags.again === true },
         ...{ preSnapshot: flags.preSnapshot, reason: flags.reason ?? '', by: env.USER || 'unknown' },

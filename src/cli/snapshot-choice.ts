@@ -4,15 +4,17 @@ import { parseSource, sourceText } from '../client/snapshot-source.ts';
 import type { DatabaseConfig, ThawConfig } from '../config/thaw-config.ts';
 import { type SchemaStrategy, schemaStrategies } from '../contract/restore-request.ts';
 import { type SnapshotRequest, type SnapshotStrategy, snapshotStrategies } from '../contract/snapshot.ts';
+import type { PointInTime } from '../contract/snapshot-replay.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { inspectSelection, type SelectionSummary } from '../snapshot/merge/selection.ts';
 import { chosenDatabase } from './chosen-database.ts';
 import { collect, word } from './flags.ts';
+import { type PointInTimeFlags, readPointInTime, withPointInTime } from './point-in-time-flags.ts';
 import { selectionChunks } from './selection-file.ts';
 import { readName } from './snapshot-order-job.ts';
 
 /** Flags that say what of a snapshot is restored, and how. */
-export interface ChoiceFlags {
+export interface ChoiceFlags extends PointInTimeFlags {
   readonly database?: string;
   readonly table?: readonly string[];
   readonly where?: string;
@@ -26,6 +28,8 @@ export interface ChoiceFlags {
 export interface SnapshotChoice
   extends Pick<SnapshotRequest, 'source' | 'tables' | 'strategy' | 'newerBy' | 'tenant' | 'schemaStrategy'> {
   readonly database: DatabaseConfig;
+  /** Null: the moment of the snapshot. */
+  readonly pointInTime: PointInTime | null;
   /** Path of a file of marked differences, and what is marked in it; null where none is taken. */
   readonly selection: (SelectionSummary & { readonly path: string }) | null;
 }
@@ -37,7 +41,10 @@ export function withChoice(
 ): Command {
   const isSelective = strategies.includes('selective');
   command
-    .argument('<snapshot>', 'its id, a UUID of backup_pitr_snapshots, or the key of a …-backup.json')
+    .argument(
+      '[snapshot]',
+      'its id, a UUID of backup_pitr_snapshots, or the key of a …-backup.json; not needed with --to',
+    )
     .option('--database <name>', 'database of the tables (default: the only one)')
     .option(
       '--table <[schema.]name>',
@@ -56,6 +63,7 @@ export function withChoice(
         .argParser(word(schemaStrategies))
         .default('strict' satisfies SchemaStrategy),
     );
+  withPointInTime(command);
   return isSelective
     ? command.option('--selection <file>', 'with selective: what `thaw snapshot diff` wrote, marked')
     : command;
@@ -81,6 +89,7 @@ export async function readChoice(
   const choice = {
     ...{ source, database, strategy, newerBy: flags.newerBy ?? null },
     schemaStrategy: flags.schemaMigrationStrategy,
+    pointInTime: readPointInTime(flags),
   };
   if (path === undefined) return { ...choice, tables, tenant: asked, selection: null };
   const selection = await inspectSelection(selectionChunks(path));

@@ -53,8 +53,17 @@ const waits = {
 
 /** The same for programs. */
 export function snapshotPreviewJson(choice: SnapshotChoice, preview: SnapshotPreview) {
-  const { source, database, strategy, newerBy, tenant } = choice;
-  return { dryRun: true, source, database: database.name, strategy, newerBy, tenant, ...preview };
+  const { source, database, strategy, newerBy, tenant, pointInTime } = choice;
+  return {
+    dryRun: true,
+    source,
+    database: database.name,
+    strategy,
+    newerBy,
+    tenant,
+    pointInTime,
+    ...preview,
+  };
 }
 
 function countLines(tables: readonly SnapshotTableResult[]): string[] {

@@ -5,6 +5,7 @@ import type { ThawConfig } from '../config/thaw-config.ts';
 import type { SnapshotOutcome, SnapshotRequest } from '../contract/snapshot.ts';
 import { tellSource } from '../restore/snapshot-progress.ts';
 import { storeSelection } from '../snapshot/merge/selection.ts';
+import { nameOf } from '../snapshot/order/table-order.ts';
 import { openStore } from '../store/open-store.ts';
 import { confirmByName } from './confirm.ts';
 import { runDurableJob } from './durable-job.ts';
@@ -63,9 +64,9 @@ export async function restoreSnapshot(job: SnapshotRestoreJob): Promise<ExitCode
 
 /** What is done, as it is told to who confirms it. */
 function consequencesOf({ choice, how }: SnapshotRestoreJob): string[] {
-  const { database, source, tables, tenant, strategy } = choice;
+  const { database, source, tables, tenant, strategy, pointInTime } = choice;
   const { host, port, name } = database;
-  const names = tables?.map(({ schema, table }) => `${schema}.${table}`);
+  const names = tables?.map(nameOf);
   const what = names === undefined ? 'All its tables' : names.join(', ');
   const where = tenant === null ? '' : `, where ${tenant.column} is ${tenant.value},`;
   const becomes = {
@@ -75,6 +76,9 @@ function consequencesOf({ choice, how }: SnapshotRestoreJob): string[] {
   }[strategy];
   return [
     `${tellSource(source)} is restored into ${name} on ${host}:${port}.`,
+    ...(pointInTime === null
+      ? []
+      : [`The changes in ${nameOf(pointInTime.log)} up to ${pointInTime.to} are replayed over it.`]),
     `${what}${where} ${becomes}.`,
     how.preSnapshot
       ? 'A snapshot of what is there is taken first.'

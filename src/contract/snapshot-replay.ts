@@ -32,7 +32,7 @@ export interface PointInTime {
 }
 
 /** What a replay did. */
-export interface ReplayReport {
+export interface ReplayReport extends Pick<PointInTime, 'to' | 'log'> {
   /** In the order of the tables. */
   readonly tables: readonly ReplayedTable[];
   /** Some of each table; none unless they were accepted. */

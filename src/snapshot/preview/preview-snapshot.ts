@@ -1,9 +1,11 @@
 import type pg from 'pg';
 import type { SnapshotSource } from '../../contract/snapshot.ts';
 import type { SnapshotPreview } from '../../contract/snapshot-preview.ts';
+import type { PointInTime } from '../../contract/snapshot-replay.ts';
 import { lockTimeout } from '../../postgres/transaction.ts';
 import type { SnapshotPlace } from '../container/stored-snapshots.ts';
 import { type DiffOptions, diffTables, type PreviewOptions, previewTables } from '../merge/preview-tables.ts';
+import { replayLines } from '../replay/replay-lines.ts';
 import { chooseTables, type TableChoice } from '../restore/choose-tables.ts';
 import { describeLeftOut } from '../restore/left-out.ts';
 import { type OpenedSnapshot, openSnapshot } from '../restore/open-snapshot.ts';
@@ -18,6 +20,8 @@ export interface PreviewJob extends StageSite, TableChoice {
   readonly exact: boolean;
   /** Called for rows as they are staged. */
   onRows?(rows: number): void;
+  /** The time that the snapshot is brought forward to; null: its own. @default null */
+  readonly pointInTime?: PointInTime | null;
 }
 
 /** Connections that a preview stages on at the same time. */
@@ -33,9 +37,9 @@ export async function previewSnapshot(
   job: PreviewJob,
   options: PreviewOptions = {},
 ): Promise<SnapshotPreview> {
-  return withStaged(job, async (client, tables, snapshot) => ({
+  return withStaged(job, async (client, tables, { snapshot, notices }) => ({
     ...(await previewTables(client, tables, options)),
-    notices: [...unfit(snapshot), ...describeLeftOut(tables)],
+    notices: [...unfit(snapshot, job), ...notices, ...describeLeftOut(tables)],
   }));
 }
 
@@ -48,33 +52,43 @@ export async function diffSnapshot(job: PreviewJob, options: DiffOptions): Promi
   await withStaged(job, (client, tables) => diffTables(client, tables, options));
 }
 
+/** What is staged, and what was told while it was. */
+interface Staged {
+  readonly snapshot: OpenedSnapshot;
+  readonly notices: readonly string[];
+}
+
 async function withStaged<Result>(
   job: PreviewJob,
-  work: (
-    client: pg.Client,
-    tables: readonly StagedSnapshotTable[],
-    snapshot: OpenedSnapshot,
-  ) => Promise<Result>,
+  work: (client: pg.Client, tables: readonly StagedSnapshotTable[], staged: Staged) => Promise<Result>,
 ): Promise<Result> {
-  const { place, source, exact, signal } = job;
+  const { place, source, exact, signal, pointInTime = null } = job;
   return withPreviewStage(job, async ({ client, schema, connect }) => {
     // Whoever locks a table must not hold the preview up for ever.
     await client.query(`set lock_timeout = '${lockTimeout}'`);
     const snapshot = await openSnapshot(source, { place, connect, signal }, client);
     const chosen = await chooseTables(client, snapshot, job);
     const onRows = (_: string, rows: number) => job.onRows?.(rows);
+    const notices: string[] = [];
     const staged = await stageSnapshot(snapshot, chosen, {
       ...{ schema, connections, connect, exact, signal, onRows },
+      pointInTime,
+      onReplayed: (report) => notices.push(...replayLines(report)),
     });
-    return work(client, staged, snapshot);
+    return work(client, staged, { snapshot, notices });
   });
 }
 
 /** Why a restore would refuse a snapshot that can be looked at all the same. */
-function unfit({ expiresAt, rolledBack }: OpenedSnapshot): string[] {
+function unfit(
+  { expiresAt, rolledBack }: OpenedSnapshot,
+  { pointInTime = null }: Pick<PreviewJob, 'pointInTime'>,
+): string[] {
   const isExpired = expiresAt !== null && Date.parse(expiresAt) <= Date.now();
   return [
     ...(isExpired ? [`The snapshot expired at ${expiresAt}: it is not restored any more.`] : []),
-    ...(rolledBack ? ['The snapshot was restored before: it is restored again only with --again.'] : []),
+    ...(rolledBack && pointInTime === null
+      ? ['The snapshot was restored before: it is restored again only with --again.']
+      : []),
   ];
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { SnapshotSource, SnapshotTableName, TenantPart } from '../../contract/snapshot.ts';
+import type { SnapshotSource, SnapshotTableName, SnapshotType, TenantPart } from '../../contract/snapshot.ts';
 import { ThawError } from '../../contract/thaw-error.ts';
 import { listBases } from '../../postgres/stored-bases.ts';
 import { listSnapshots, type SnapshotPlace } from '../container/stored-snapshots.ts';
@@ -24,64 +24,71 @@ export interface ChosenBase {
 }
 
 /**
- * The newest snapshot in the store from which tables can be brought forward to a time: not later than it, not expired,
- * with all of the tables, of all rows or those of the tenant. Where no tables are named, those that were taken before
- * restores are passed over: they hold what these were about to change.
+ * The newest snapshot from which tables can be brought forward to a time: of those in the store, and for a tenant of
+ * the source system of those in `backup_pitr_snapshots`. It is not later than the time, not expired, has all of the
+ * tables, and all rows or those of the tenant. Where no tables are named, those that were taken before restores are
+ * passed over, as they have but the tables of these.
  *
- * @throws ThawError `ArchiveNotFound` where there is none; those of the store
+ * @throws ThawError `ArchiveNotFound` where there is none; those of the store and the database
  */
-export async function chooseStoredBase(
+export async function chooseBase(
   place: SnapshotPlace,
-  { database, tables, tenant, to }: BaseChoice,
+  client: pg.Client,
+  choice: BaseChoice,
 ): Promise<ChosenBase> {
-  const { snapshots } = await listSnapshots(place);
-  const base = snapshots.find((snapshot) => {
-    const held = new Set(snapshot.tables.map(nameOf));
-    return (
-      snapshot.database === database &&
-      Date.parse(snapshot.createdAt) <= Date.parse(to) &&
-      (snapshot.expiresAt === null || Date.parse(snapshot.expiresAt) > Date.now()) &&
-      (snapshot.tenant === null || isSame(snapshot.tenant, tenant)) &&
-      (tables === null ? snapshot.type !== 'pre_restore' : tables.every((table) => held.has(nameOf(table))))
-    );
-  });
-  if (base === undefined) throw noBase(to, tables, '`thaw snapshot list` shows what there is');
-  return { source: { kind: 'stored', id: base.id }, createdAt: base.createdAt };
+  const stored = await storedBase(place, choice);
+  const row = await rowBase(client, choice);
+  // Of two of one moment, the one that tells which transactions it saw.
+  const isRowNewer = row !== null && (stored === null || isBefore(stored.createdAt, row.createdAt));
+  const base = isRowNewer ? row : stored;
+  if (base === null) throw noBase(choice);
+  return base;
 }
 
-/**
- * The same of those in `backup_pitr_snapshots`, of the tenant.
- *
- * @throws ThawError `InputInvalid` without a tenant, `ArchiveNotFound`; what the database refuses
- */
-export async function chooseTableBase(
-  client: pg.Client,
-  { tables, tenant, to }: BaseChoice,
-): Promise<ChosenBase> {
-  if (tenant?.column !== 'tenant_id') {
-    throw new ThawError('InputInvalid', 'Nothing says of which tenant the snapshot has to be.', {
-      object: '--where',
-      hint: 'Snapshots in backup_pitr_snapshots are of one tenant each: give --where tenant_id=…, or an id.',
-    });
-  }
-  const wanted = new Set(tables?.map(nameOf));
-  for (const base of await listBases(client, tenant.value, to)) {
-    const held = new Set(base.tables.map(nameOf));
-    if (tables === null ? base.type === 'pre_restore' : ![...wanted].every((name) => held.has(name)))
-      continue;
-    return { source: { kind: 'table', id: base.id }, createdAt: base.createdAt };
-  }
-  throw noBase(to, tables, 'select id, created_at, affected_tables from backup_pitr_snapshots');
+async function storedBase(
+  place: SnapshotPlace,
+  { database, tables, tenant, to }: BaseChoice,
+): Promise<ChosenBase | null> {
+  const { snapshots } = await listSnapshots(place);
+  const base = snapshots.find(
+    (snapshot) =>
+      snapshot.database === database &&
+      !isBefore(to, snapshot.createdAt) &&
+      (snapshot.expiresAt === null || Date.parse(snapshot.expiresAt) > Date.now()) &&
+      (snapshot.tenant === null || isSame(snapshot.tenant, tenant)) &&
+      fits(snapshot, tables),
+  );
+  return base === undefined ? null : { source: { kind: 'stored', id: base.id }, createdAt: base.createdAt };
+}
+
+async function rowBase(client: pg.Client, { tables, tenant, to }: BaseChoice): Promise<ChosenBase | null> {
+  if (tenant?.column !== 'tenant_id') return null;
+  const base = (await listBases(client, tenant.value, to)).find((one) => fits(one, tables));
+  return base === undefined ? null : { source: { kind: 'table', id: base.id }, createdAt: base.createdAt };
+}
+
+function fits(
+  base: { readonly type: SnapshotType; readonly tables: readonly SnapshotTableName[] },
+  tables: readonly SnapshotTableName[] | null,
+): boolean {
+  if (tables === null) return base.type !== 'pre_restore';
+  const held = new Set(base.tables.map(nameOf));
+  return tables.every((table) => held.has(nameOf(table)));
 }
 
 function isSame(one: TenantPart, other: TenantPart | null): boolean {
   return one.column === other?.column && one.value === other.value;
 }
 
-function noBase(to: string, tables: readonly SnapshotTableName[] | null, look: string): ThawError {
+/** To the millisecond. */
+function isBefore(one: string, other: string): boolean {
+  return Date.parse(one) < Date.parse(other);
+}
+
+function noBase({ to, tables }: BaseChoice): ThawError {
   const what = tables === null ? '' : ` with ${tables.map(nameOf).join(', ')}`;
   return new ThawError('ArchiveNotFound', `There is no usable snapshot${what} from before ${to}.`, {
     object: '--to',
-    hint: `A snapshot has to be older than the time, not expired, and hold these tables and rows: ${look}.`,
+    hint: 'It has to be older than the time, not expired, and hold these tables and rows: `thaw snapshot list` shows what there is.',
   });
 }

@@ -29,6 +29,7 @@ import { databaseError } from '../../postgres/sqlstate.ts';
 import { inTransaction } from '../../postgres/transaction.ts';
 import type { StagedRows } from '../stage/stage-table.ts';
 import { checkWindow } from './check-window.ts';
+import { faultLine } from './replay-lines.ts';
 
 /** Contradictions of a log that are told one by one, of each table. */
 const toldFaults = 10;
@@ -92,7 +93,10 @@ export async function replayLog<Table extends ReplayTable>(
           faults.push(...done.faults);
         }
         if (faults.length > 0 && !options.acceptFaults) throw contradicts(log, changes, faults);
-        return { staged: replayed, report: { tables: changes, faults, notices } };
+        return {
+          staged: replayed,
+          report: { to: options.to, log: options.log, tables: changes, faults, notices },
+        };
       },
       // Every table by the log as it is at one moment.
       () => client.query('begin isolation level repeatable read'),
@@ -193,20 +197,6 @@ function merged(
 /** `schema.table` */
 function nameOf({ schema, table }: SnapshotTableName): string {
   return `${schema}.${table}`;
-}
-
-/** What a fault means, for people. */
-const meanings: Readonly<Record<FaultyChange['fault'], string>> = {
-  missing: 'changes a row that is not there',
-  present: 'inserts a row that is there',
-  differs: 'changes a row that was not what it says',
-  incomplete: 'inserts a row without all of its columns',
-  unordered: 'is one of several of one instant, and nothing tells which came first',
-};
-
-/** What a contradiction says, for people. */
-export function faultLine({ schema, table, fault, record, operation, changedAt }: FaultyChange): string {
-  return `${schema}.${table}, record ${record}: the ${operation} of ${changedAt} ${meanings[fault]}`;
 }
 
 function contradicts(

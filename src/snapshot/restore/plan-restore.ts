@@ -96,11 +96,13 @@ async function refuseUnfit(
   client: pg.Client,
   snapshot: OpenedSnapshot,
   chosen: readonly ChosenTable[],
-  { again, schemaStrategy, source }: SnapshotRequest,
+  { again, schemaStrategy, source, pointInTime }: SnapshotRequest,
 ): Promise<readonly string[]> {
   const { issues, notices } = await checkSnapshot(client, snapshot, {
     tables: chosen.map(({ opened }) => opened),
-    ...{ exact: schemaStrategy === 'strict', again },
+    exact: schemaStrategy === 'strict',
+    // As a base it is as good as before.
+    again: again || (pointInTime ?? null) !== null,
   });
   const [first] = issues;
   if (first === undefined) return notices;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { toPointInTime } from '../../../src/client/point-in-time.ts';
 import type { SnapshotManifest, SnapshotTable } from '../../../src/contract/snapshot.ts';
 import { digestOfParts, manifestText } from '../../../src/snapshot/container/manifest.ts';
-import { chooseStoredBase, chooseTableBase } from '../../../src/snapshot/replay/choose-base.ts';
+import { type BaseChoice, chooseBase } from '../../../src/snapshot/replay/choose-base.ts';
 import { FolderStore } from '../../../src/store/folder-store.ts';
 import { mine, openPitrSite, other, type PitrSite } from '../../postgres/pitr-site.ts';
 
@@ -19,7 +19,12 @@ const table = (name: string): SnapshotTable => ({
 });
 const tenant = { column: 'tenant_id', value: mine };
 const things = [{ schema: 'public', table: 'things' }];
-const choice = { database: 'shop', tables: things, tenant: null, to: '2026-01-05T12:00:00.000001Z' };
+const choice: BaseChoice = {
+  database: 'shop',
+  tables: things,
+  tenant: null,
+  to: '2026-01-05T12:00:00.000001Z',
+};
 
 async function write(id: string, day: number, more: Partial<SnapshotManifest> = {}): Promise<void> {
   const manifest: SnapshotManifest = {
@@ -34,6 +39,9 @@ async function write(id: string, day: number, more: Partial<SnapshotManifest> = 
     'application/json',
   );
 }
+
+const choose = (more: Partial<BaseChoice> = {}) =>
+  chooseBase({ store, prefix: 'P' }, site.client, { ...choice, ...more });
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'thaw-base-'));
@@ -60,20 +68,15 @@ test.for([
   ['of the tenant', { tenant, to: '2026-01-03T12:00:00Z' }, 'theirs'],
   ['for another tenant', { tenant: { ...tenant, value: other }, to: '2026-01-03T12:00:00Z' }, 'second'],
 ] as const)('the newest snapshot that fits is chosen: %s', async ([, more, id]) => {
-  const base = await chooseStoredBase({ store, prefix: 'P' }, { ...choice, ...more });
+  const base = await choose(more);
   expect(base.source).toEqual({ kind: 'stored', id });
 });
 
 test('where none fits, that is an error', async () => {
-  const place = { store, prefix: 'P' };
-  await expect(chooseStoredBase(place, { ...choice, to: '2026-01-01T11:59:59Z' })).rejects.toMatchObject({
+  await expect(choose({ to: '2026-01-01T11:59:59Z' })).rejects.toMatchObject({
     code: 'ArchiveNotFound',
     message: 'There is no usable snapshot with public.things from before 2026-01-01T11:59:59Z.',
   });
-  await expect(chooseTableBase(site.client, { ...choice, tenant })).rejects.toMatchObject({
-    code: 'ArchiveNotFound',
-  });
-  await expect(chooseTableBase(site.client, choice)).rejects.toMatchObject({ code: 'InputInvalid' });
 });
 
 test('rows of backup_pitr_snapshots are chosen likewise', async () => {
@@ -89,16 +92,24 @@ test('rows of backup_pitr_snapshots are chosen likewise', async () => {
   await site.snapshot({ things: [] }, at(3, { tenant_id: other }));
   await site.snapshot({ things: [] }, at(4, { status: 'archived' }));
   await site.snapshot({ things: [] }, at(6));
-  const choose = (more = {}) => chooseTableBase(site.client, { ...choice, tenant, ...more });
-  expect(await choose()).toEqual({
+  const days = { tenant, to: '2026-01-02T12:00:00.123456Z' };
+  expect(await choose(days)).toEqual({
     source: { kind: 'table', id: two },
     createdAt: '2026-01-02T12:00:00.123456Z',
   });
-  expect((await choose({ tables: [{ schema: 'sales', table: 'parts' }] })).source).toEqual({
+  // Of one moment to the millisecond, and of those that are newer, the one in the store.
+  expect((await choose({ tenant, to: '2026-01-03T12:00:00Z' })).source).toEqual({
+    kind: 'stored',
+    id: 'theirs',
+  });
+  expect((await choose({ ...days, tables: [{ schema: 'sales', table: 'parts' }] })).source).toEqual({
     kind: 'table',
     id: one,
   });
-  expect((await choose({ to: '2026-01-02T12:00:00.123455Z' })).source).toEqual({ kind: 'table', id: one });
+  expect((await choose({ tenant, to: '2026-01-02T12:00:00Z' })).source).toEqual({
+    kind: 'stored',
+    id: 'second',
+  });
 });
 
 test('a time has a zone, and what belongs to it means nothing without it', () => {

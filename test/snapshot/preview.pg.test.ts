@@ -15,6 +15,7 @@ import { takeSnapshot } from '../../src/snapshot/write/take-snapshot.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { thawHere } from '../cli/thaw-here.ts';
 import { openSession, type Session } from '../postgres/session.ts';
+import { recipe } from './replay/recipe.ts';
 
 let session: Session;
 let client: pg.Client;
@@ -239,6 +240,38 @@ test.for([
   const { exitCode, stderr } = await run('preview', 's', ...args);
   expect(stderr).toContain(message);
   expect(exitCode).toBeGreaterThan(0);
+  expect(await stages()).toEqual([]);
+});
+
+test('brings the newest snapshot before a time forward to it, by the log of changes', async () => {
+  await client.query(`alter table orders disable trigger fires; ${recipe(['public.orders'])}`);
+  await take('base', ['orders']);
+  await client.query('update orders set total = 12 where id = 1; delete from orders where id = 2');
+  const { rows } = await client.query<{ at: string }>(
+    `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at`,
+  );
+  const to = rows[0]?.at ?? '';
+  await client.query('update orders set total = 0; insert into orders values (20, 1, 20)');
+  await take('later', ['orders']);
+  const { exitCode, lines, stderr } = await run('preview', '--to', to, '--table', 'orders', '--values');
+  expect(stderr).toMatch(/^Base: snapshot base of 2.*\n$/);
+  expect(exitCode).toBe(0);
+  expect(lines[0]).toBe(`PREVIEW: overwrite of ${session.config.database} with snapshot base`);
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      'public.orders       0       2       1          0',
+      '  delete id="20": id="20" customer="1" total="20.00"',
+      '  update id="1": total "0.00" -> "12.00"',
+      `Note: Replayed up to ${to}: 2 changes of public.backup_transaction_logs`,
+      'Note: public.orders: 0 INSERT, 1 UPDATE, 1 DELETE',
+    ]),
+  );
+  const early = await run('preview', '--to', '2026-01-01T00:00:00Z');
+  expect(early.stderr).toContain('There is no usable snapshot from before 2026-01-01T00:00:00Z.');
+  expect((await run('preview')).stderr).toContain('Nothing says which snapshot.');
+  expect((await run('preview', 's', '--log', 'log')).stderr).toContain(
+    '--log: it means nothing without --to.',
+  );
   expect(await stages()).toEqual([]);
 });
 

@@ -4,6 +4,7 @@ import { ensureSchema } from '../../../src/postgres/schema.ts';
 import { openSession, type Session } from '../../postgres/session.ts';
 import { rowsOf } from '../merge/merge-site.ts';
 import { type Base, logSql, logTable, type ReplayedSite, replayTo, takeBase } from './log-site.ts';
+import { recipe } from './recipe.ts';
 
 let session: Session;
 let client: pg.Client;
@@ -258,6 +259,31 @@ test('the window lies between the snapshot and now, where the log is complete', 
   await expect(replayed(base)).rejects.toMatchObject({
     message: expect.stringContaining('is complete since 2999-01-01T00:00:00.000000Z only'),
   });
+});
+
+test('triggers of the documentation write such a log: truncated tables and rows that move to another tenant too', async () => {
+  await client.query(`drop table backup_transaction_logs, things;
+    create table things (id int primary key, tenant_id uuid, name text, at tstzrange);
+    insert into things values (1, '${tenant}', 'a', '[2026-01-01,)'), (2, '${other}', 'b', null), (3, null, 'c', null);
+    ${recipe(['public.things'])}`);
+  const base = await takeBase(client, ['things']);
+  await client.query(`set datestyle = 'German'; set timezone = 'Asia/Tokyo';
+    update things set tenant_id = '${tenant}', at = '(,2026-02-03 04:05:06+00]' where id = 2;
+    update things set tenant_id = '${other}' where id = 1; update things set name = 'd' where id = 3;
+    set datestyle = 'ISO, YMD'; set timezone = 'UTC'`);
+  const between = await now();
+  await client.query(
+    'create table kept as table things; truncate things; insert into things (id) values (4)',
+  );
+  const { notices } = await replayTo(client, ['things'], base, between);
+  expect(notices).toEqual([]);
+  expect(await staged()).toEqual(await rowsOf(client, 'kept'));
+  await replayed(base);
+  expect(await staged()).toEqual(['(4,,,)']);
+  // Of one tenant alone, as a snapshot of its rows would have it.
+  await client.query(`delete from base.things where tenant_id is distinct from '${other}'`);
+  await replayTo(client, ['things'], base, between, { tenant: { column: 'tenant_id', value: other } });
+  expect(await staged()).toEqual(await rowsOf(client, `(select * from kept where tenant_id = '${other}')`));
 });
 
 test('a restore of a snapshot ends what a log can say of its tables', async () => {

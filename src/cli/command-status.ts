@@ -5,6 +5,7 @@ import {
   listRecordedRestores,
   type RecordedRestores,
 } from '../client/recorded-restore.ts';
+import { findRecordedSnapshot, listRecordedSnapshots } from '../client/recorded-snapshot.ts';
 import { findDatabase } from '../config/database-config.ts';
 import { withDotenv } from '../config/dotenv.ts';
 import { environmentServices } from '../config/environment-services.ts';
@@ -15,11 +16,14 @@ import type { DumpOutcome } from '../contract/dump-activities.ts';
 import type { RestoreOutcome } from '../contract/outcome.ts';
 import type { PitrOutcome } from '../contract/pitr.ts';
 import type { RestoreProgress } from '../contract/progress.ts';
+import type { SnapshotOutcome } from '../contract/snapshot.ts';
 import type { SystemOutcome } from '../contract/system-activities.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { UndoOutcome } from '../contract/undo-request.ts';
 import type { StoredDumpRestore } from '../postgres/dump-records.ts';
 import type { StoredRestore } from '../postgres/restores.ts';
+import type { StoredSnapshotRestore } from '../postgres/snapshot-restores.ts';
+import { isSnapshotProgress } from '../restore/snapshot-progress.ts';
 import { isSystemProgress } from '../restore/system-progress.ts';
 import type { CommandContext } from './context.ts';
 import { drillLines } from './drill-lines.ts';
@@ -29,6 +33,7 @@ import type { Followed } from './follow.ts';
 import { pitrLines } from './pitr-lines.ts';
 import type { Printer } from './printer.ts';
 import { progressLine } from './progress-line.ts';
+import { snapshotProgressLines, snapshotRecordLines, snapshotStatusLines } from './snapshot-restore-lines.ts';
 import { recordLines, statusLines } from './status-lines.ts';
 import { systemProgressLines, systemStatusLines } from './system-lines.ts';
 import {
@@ -37,6 +42,7 @@ import {
   findTemporal,
   recoveriesOf,
   restoresOf,
+  snapshotRestoresOf,
   systemsOf,
   type Temporal,
   undosOf,
@@ -82,12 +88,14 @@ async function list(flags: StatusFlags, { env, printer }: CommandContext): Promi
   const only = onlyDatabase(config, flags);
   const found = await listRecordedRestores(config, env, only, listed);
   const dumps = await listRecordedDumps(config, env, only, listed);
+  const snapshots = await listRecordedSnapshots(config, env, only, listed);
   for (const each of [found, dumps]) sayUnanswered(each, printer);
   if (flags.json === true) {
-    printer.line(JSON.stringify({ restores: found.restores, dumps: dumps.restores }));
+    const [restores, ofDumps, ofSnapshots] = [found, dumps, snapshots].map((each) => each.restores);
+    printer.line(JSON.stringify({ restores, dumps: ofDumps, snapshots: ofSnapshots }));
     return;
   }
-  const lines = [...dumpRecordLines(dumps.restores)];
+  const lines = [...dumpRecordLines(dumps.restores), ...snapshotRecordLines(snapshots.restores)];
   if (found.restores.length > 0 || lines.length === 0) lines.unshift(...recordLines(found.restores));
   for (const line of lines) printer.line(line);
 }
@@ -100,17 +108,18 @@ async function show(restoreId: string, flags: StatusFlags, context: CommandConte
   else for (const line of linesOf(status)) printer.line(line);
 }
 
-/** What is known of a restore of archives or of a dump, running or ended. */
-type Status =
-  | RestoreProgress
+/** How a restore of any kind has ended. */
+type Outcome =
   | RestoreOutcome
-  | StoredRestore
   | DumpOutcome
-  | StoredDumpRestore
   | DrillReport
   | SystemOutcome
   | PitrOutcome
+  | SnapshotOutcome
   | UndoOutcome;
+
+/** What is known of a restore of any kind, running or ended. */
+type Status = RestoreProgress | Outcome | StoredRestore | StoredDumpRestore | StoredSnapshotRestore;
 
 function linesOf(status: Status): string[] {
   if ('drillId' in status) return drillLines(status);
@@ -118,8 +127,10 @@ function linesOf(status: Status): string[] {
   if ('passedOver' in status) return dumpStatusLines(status);
   if ('recovered' in status) return pitrLines(status);
   if ('undoes' in status && 'seconds' in status) return undoLines(status);
+  if ('transactionId' in status) return snapshotStatusLines(status);
   if ('seconds' in status) return statusLines(status);
   if (!('request' in status)) return runningLines(status);
+  if ('strategy' in status.request) return snapshotRecordLines([status as StoredSnapshotRestore]);
   return 'service' in status.request
     ? dumpRecordLines([status as StoredDumpRestore])
     : recordLines([status as StoredRestore]);
@@ -130,16 +141,7 @@ async function askTemporal(
   restoreId: string,
   flags: StatusFlags,
   { env }: CommandContext,
-): Promise<
-  | RestoreProgress
-  | RestoreOutcome
-  | DumpOutcome
-  | DrillReport
-  | SystemOutcome
-  | PitrOutcome
-  | UndoOutcome
-  | null
-> {
+): Promise<RestoreProgress | Outcome | null> {
   const temporal = await findTemporal(flags, env);
   if (temporal === null) return null;
   try {
@@ -155,16 +157,15 @@ async function askTemporal(
 }
 
 /** What tells of a restore, by what it restores. */
-async function kindOf(
-  restoreId: string,
-  temporal: Temporal,
-): Promise<Followed<RestoreOutcome | DumpOutcome | DrillReport | SystemOutcome | PitrOutcome | UndoOutcome>> {
+async function kindOf(restoreId: string, temporal: Temporal): Promise<Followed<Outcome>> {
   const [dumps, systems, drills] = [dumpsOf(temporal), systemsOf(temporal), drillsOf(temporal)];
   if (await dumps.isDump(restoreId)) return dumps;
   if (await systems.isSystem(restoreId)) return systems;
   if (await drills.isDrill(restoreId)) return drills;
   const [recoveries, undos] = [recoveriesOf(temporal), undosOf(temporal)];
   if (await undos.isUndo(restoreId)) return undos;
+  const snapshots = snapshotRestoresOf(temporal);
+  if (await snapshots.isSnapshot(restoreId)) return snapshots;
   return (await recoveries.isPitr(restoreId)) ? recoveries : restoresOf(temporal);
 }
 
@@ -182,7 +183,8 @@ async function askDatabases(
   const only = onlyDatabase(config, flags);
   const found = await findRecordedRestore(config, env, restoreId, only);
   const dumps = await findRecordedDump(config, env, restoreId, only);
-  const restore = found.restores[0] ?? dumps.restores[0];
+  const snapshots = await findRecordedSnapshot(config, env, restoreId, only);
+  const restore = found.restores[0] ?? dumps.restores[0] ?? snapshots.restores[0];
   if (restore !== undefined) return restore.outcome ?? restore;
   for (const each of [found, dumps]) sayUnanswered(each, printer);
   throw unknown('See `thaw status` without an id for the latest ones.');
@@ -193,6 +195,7 @@ function runningLines(status: RestoreProgress): string[] {
   return [
     `Restore ${status.restoreId} of ${status.database}`,
     progressLine(status),
+    ...(isSnapshotProgress(status) ? snapshotProgressLines(status) : []),
     ...status.tables.map(
       (table) => `  ${table.target}: ${table.state}, in flight: ${table.inFlight.join(', ') || 'none'}`,
     ),

@@ -8,6 +8,7 @@ import { followRestore } from './follow.ts';
 import { Interrupt } from './interrupt.ts';
 import { pitrExitCode, pitrLines } from './pitr-lines.ts';
 import { progressView } from './progress-view.ts';
+import { snapshotExitCode, snapshotOutcomeLines } from './snapshot-restore-lines.ts';
 import { summaryLines } from './summary.ts';
 import { systemLines } from './system-lines.ts';
 import {
@@ -16,6 +17,7 @@ import {
   recoveriesOf,
   requireTemporal,
   restoresOf,
+  snapshotRestoresOf,
   systemsOf,
   undosOf,
 } from './temporal.ts';
@@ -98,6 +100,13 @@ async function watch(
       if (outcome === null) return exitCodes.interrupted;
       tell(outcome, undoLines(outcome));
       return undoExitCode(outcome);
+    }
+    const snapshots = snapshotRestoresOf(temporal);
+    if (await snapshots.isSnapshot(restoreId)) {
+      const outcome = await followRestore(snapshots, restoreId, follow);
+      if (outcome === null) return exitCodes.interrupted;
+      tell(outcome, snapshotOutcomeLines(outcome));
+      return snapshotExitCode(outcome);
     }
     const outcome = await followRestore(restoresOf(temporal), restoreId, follow);
     if (outcome === null) return exitCodes.interrupted;

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../contract/error-code.ts';
 import type { SnapshotOutcome } from '../contract/snapshot.ts';
+import type { SnapshotProgress } from '../contract/snapshot-restore.ts';
 import type { StoredSnapshotRestore } from '../postgres/snapshot-restores.ts';
 import { columns } from '../restore/columns.ts';
 import { formatCount, formatCounted } from '../restore/format.ts';
@@ -34,6 +35,21 @@ export function snapshotOutcomeLines(outcome: SnapshotOutcome): string[] {
 export function snapshotStatusLines(outcome: SnapshotOutcome): string[] {
   const { restoreId, source, database } = outcome;
   return [`Restore ${restoreId} of ${database} to ${tellSource(source)}`, ...snapshotOutcomeLines(outcome)];
+}
+
+/** How a restore of a snapshot goes, table by table, and what it holds. */
+export function snapshotProgressLines({ steps, keys, locks, preSnapshotId }: SnapshotProgress): string[] {
+  return [
+    ...(preSnapshotId === null ? [] : [`  taken before: snapshot ${preSnapshotId}`]),
+    ...steps.map(({ table, status, progress_pct, eta_seconds }) => {
+      const eta = eta_seconds === null || status === 'completed' ? '' : `, ETA ${formatSeconds(eta_seconds)}`;
+      return `  ${table}: ${status}, ${progress_pct} %${eta}`;
+    }),
+    ...keys.map(
+      ({ name, table, hold }) => `  foreign key ${name} of ${table}: ${hold} while rows are merged`,
+    ),
+    ...locks.map(({ table, lock, why }) => `  lock ${lock} on ${table}: ${why}`),
+  ];
 }
 
 /** A line for each restore of a snapshot. */

@@ -3,7 +3,7 @@ import { type SetName, sets } from './generate.ts';
 
 /** What to measure. */
 export interface BenchOptions {
-  readonly set: SetName;
+  readonly set: SetName | 'snapshots';
   /** Measured rounds; one more before them warms everything up. */
   readonly rounds: number;
   /** `--lanes` of the restores; each is a contestant of its own. */
@@ -16,13 +16,18 @@ export interface BenchOptions {
   readonly folder: string;
 }
 
+/** What to measure of archives. */
+export type ArchiveBenchOptions = BenchOptions & { readonly set: SetName };
+
 /** What `--help` prints. */
 export const usage = `npm run bench -- [options]
 
-Measures restoring archives against psql \\copy of the same rows from a ready CSV.
+Measures restoring archives against psql \\copy of the same rows from a ready CSV, or taking and restoring a
+snapshot of 20 tables against pg_dump and pg_restore.
 
-  --set scale|big    1,035 archives of 1,000 rows, or 100 of 10,000 (default: scale)
-  --rounds N         measured rounds (default: 5)
+  --set scale|big|snapshots
+                     1,035 archives of 1,000 rows, or 100 of 10,000, or a snapshot of a million rows (default: scale)
+  --rounds N         measured rounds (default: 5; of snapshots without one to warm up)
   --lanes N[,N…]     concurrent loads of the restores (default: 4)
   --objects DIR      restore this tree of objects; it holds the rows of the set
   --profile DIR      write a CPU profile of each measured thaw restore, and print where the time went
@@ -59,8 +64,8 @@ export function parseOptions(args: readonly string[]): BenchOptions | null {
   };
 }
 
-function setName(value: string): SetName {
-  const names = Object.keys(sets) as SetName[];
+function setName(value: string): BenchOptions['set'] {
+  const names = [...(Object.keys(sets) as SetName[]), 'snapshots' as const];
   const found = names.find((name) => name === value);
   if (found === undefined) throw new RangeError(`--set must be one of ${names.join(', ')}`);
   return found;

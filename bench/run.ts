@@ -4,11 +4,12 @@ import { tryLock } from '../src/stack/lock.ts';
 import { stopOnSignals, stopSignal } from './command.ts';
 import type { Contestant } from './contestant.ts';
 import { archiveCount, rowCount, sets } from './generate.ts';
-import { type BenchOptions, parseOptions, usage } from './options.ts';
+import { type ArchiveBenchOptions, parseOptions, usage } from './options.ts';
 import { profileTable } from './profile.ts';
 import { psqlCopy, psqlVersion } from './psql.ts';
 import { type Measurement, machine, markdownTable } from './report.ts';
 import { type BenchServers, type ServerCpu, serverCpu, startServers } from './servers.ts';
+import { benchSnapshots } from './snapshots.ts';
 import { type Checksum, Target } from './target.ts';
 import { clusterRestore, standaloneRestore, startWorker, thawSetup } from './thaw.ts';
 
@@ -18,11 +19,12 @@ else {
   stopOnSignals();
   // Ctrl-C also ends a `tee` behind the pipe; the servers must be stopped all the same.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
-  await bench(options);
+  if (options.set === 'snapshots') await benchSnapshots(options, { print, log });
+  else await bench({ ...options, set: options.set });
 }
 
 /** Measures all contestants in turns and prints the report; progress goes to standard error. */
-async function bench(options: BenchOptions): Promise<void> {
+async function bench(options: ArchiveBenchOptions): Promise<void> {
   const host = machine();
   const psql = await psqlVersion();
   mkdirSync(options.folder, { recursive: true });
@@ -48,7 +50,11 @@ async function bench(options: BenchOptions): Promise<void> {
   }
 }
 
-async function measureAll(options: BenchOptions, servers: BenchServers, target: Target): Promise<string> {
+async function measureAll(
+  options: ArchiveBenchOptions,
+  servers: BenchServers,
+  target: Target,
+): Promise<string> {
   const rows = rowCount(sets[options.set]);
   log('making the expected rows');
   const expected = await target.expected(rows);

@@ -8,7 +8,7 @@ import type { Put } from '../test/harness/archive-writer.ts';
 import { database, table } from './audit-log.ts';
 import { cpuSeconds } from './cpu.ts';
 import { generateSet, prefix, sets } from './generate.ts';
-import type { BenchOptions } from './options.ts';
+import type { ArchiveBenchOptions } from './options.ts';
 
 /** The servers of a benchmark, with the archives in the bucket and the CSV beside them. */
 export interface BenchServers {
@@ -29,7 +29,7 @@ export interface ServerCpu {
 
 /** Starts the servers with durable settings and sees that the set is there. */
 export async function startServers(
-  options: BenchOptions,
+  options: ArchiveBenchOptions,
   log: (line: string) => void,
 ): Promise<BenchServers> {
   const folder = path.resolve(options.folder);
@@ -80,7 +80,7 @@ export function serverCpu({ postgres, s3, temporal }: Stack): ServerCpu {
   };
 }
 
-async function provide(options: BenchOptions, csvFile: string, put: Put): Promise<void> {
+async function provide(options: ArchiveBenchOptions, csvFile: string, put: Put): Promise<void> {
   if (options.objects === null) return await generateSet(sets[options.set], put, csvFile);
   await generateSet(sets[options.set], async () => undefined, csvFile);
   const found = await readdir(options.objects, { recursive: true, withFileTypes: true });

@@ -13,7 +13,8 @@ import { prefix } from './generate.ts';
 import type { BenchServers } from './servers.ts';
 import type { Usage } from './usage.ts';
 
-const command = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
+/** The built command line. */
+export const command = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
 const usageHook = new URL('./usage.js', import.meta.url).href;
 
 /** How to run Thaw in the benchmark. */
@@ -24,7 +25,11 @@ export interface ThawSetup {
 }
 
 /** Writes the configuration that names the benchmark's servers, as a user would. */
-export function thawSetup(folder: string, servers: BenchServers): ThawSetup {
+export function thawSetup(
+  folder: string,
+  servers: Pick<BenchServers, 'stack' | 'bucket'>,
+  name = database,
+): ThawSetup {
   const { s3, postgres } = servers.stack;
   const configFile = path.join(folder, 'config.yaml');
   const config = {
@@ -32,7 +37,7 @@ export function thawSetup(folder: string, servers: BenchServers): ThawSetup {
     s3: { endpoint: s3.endpoint, bucket: servers.bucket, prefix, region: s3.region },
     databases: [
       {
-        name: database,
+        name,
         host: postgres.host,
         port: postgres.port,
         user: postgres.user,

@@ -3,6 +3,6 @@
 process.env.THAW_SOAK_SECONDS ??= '300';
 process.argv.push(
   ...['test/load/rounds.pg.test.ts', 'test/restore/turn.temporal.test.ts'],
-  'test/snapshot/exact/restored-schemas.property.pg.test.ts',
+  ...['test/snapshot/exact/restored-schemas.property.pg.test.ts', 'test/fault/killed-snapshot.fault.test.ts'],
 );
 await import('./test.mjs');

@@ -11,6 +11,7 @@ import type { ObjectStore } from '../../src/store/object-store.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
 import { rowsOf } from './merge/merge-site.ts';
+import { recipe } from './replay/recipe.ts';
 
 let thaw: TestThaw;
 let store: ObjectStore;
@@ -175,4 +176,40 @@ test('brings all tables back as they were, and keeps what was there', async () =
   // And back again.
   await restore({ source: { kind: 'stored', id: preSnapshotId ?? '' }, preSnapshot: false });
   expect(await contents()).toEqual(before);
+});
+
+test('brings tables to a time behind a snapshot, by the log of what changed in them', async () => {
+  await thaw.pg.query(recipe(['public.people', 'shop.orders']));
+  const source = { kind: 'stored', id: (await take()).id } as const;
+  await change();
+  const then = await contents();
+  const { rows } = await thaw.pg.query<{ at: string }>(
+    `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at`,
+  );
+  const to = rows[0]?.at ?? '';
+  await thaw.pg.query(`delete from shop.orders where id > 20; update people set boss = 2 where id > 30;
+    delete from shop.notes`);
+  const log = { schema: 'public', table: 'backup_transaction_logs' };
+  const pointInTime = { to, log, since: null, acceptFaults: false };
+  const logged = names.filter(({ table }) => table !== 'notes');
+  const outcome = await restore({ source, tables: logged, pointInTime });
+  expect(outcome).toMatchObject({
+    ...{ state: 'completed', error: null },
+    notices: [
+      `Replayed up to ${to}: 10 changes of public.backup_transaction_logs`,
+      'public.people: 2 INSERT, 2 UPDATE, 2 DELETE',
+      'shop.orders: 2 INSERT, 0 UPDATE, 2 DELETE',
+    ],
+  });
+  expect(await contents()).toEqual([then[0], then[1], []]);
+  expect(await leftovers()).toEqual(clean);
+  // No log has what the restore did; up to the time before it, the snapshot is a base as good as before.
+  const late = { ...pointInTime, to: new Date().toISOString() };
+  expect(await restore({ source, tables: logged, pointInTime: late })).toMatchObject({
+    state: 'failed',
+    error: { code: 'InputInvalid', message: expect.stringContaining('which no log has') },
+  });
+  expect(await restore({ source, tables: logged, pointInTime })).toMatchObject({ state: 'completed' });
+  expect(await leftovers()).toEqual(clean);
+  await thaw.pg.query('drop function log_change cascade');
 });

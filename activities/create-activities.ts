@@ -127,7 +127,7 @@ export function createActivities(
     finishCluster: finishCluster(thaw),
     discardCluster: discardCluster(thaw),
     planUndo: planUndo(thaw, searchAttributes),
-    undoRestore: undoRestore(thaw),
+    undoRestore: undoRestore(worker),
     recordUndo: recordUndo(thaw),
     writeExtract: writeExtract(thaw),
     recordExtract: recordExtract(control),

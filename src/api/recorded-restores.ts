@@ -7,7 +7,8 @@ import { ThawError } from '../contract/thaw-error.ts';
 import type { UndoExtent } from '../contract/undo-request.ts';
 import { withDatabase } from '../postgres/connect-database.ts';
 import type { StoredDumpRestore } from '../postgres/dump-records.ts';
-import { extentOf } from '../undo/kept-changes.ts';
+import { ensureSchema } from '../postgres/schema.ts';
+import { extentOf, standingOf, type UndoStanding } from '../undo/kept-changes.ts';
 import { undoneRestore } from '../undo/undone-restore.ts';
 import { ApiError } from './api-error.ts';
 import type { RecordedRestore } from './sources/archives-run.ts';
@@ -49,6 +50,19 @@ export async function undoExtentOf(
   return withDatabase(findDatabase(config, database), env, session, async (client) =>
     extentOf(client, await undoneRestore(client, restoreId)),
   );
+}
+
+/** Asks the target database how an import stands that can be undone. @throws ThawError `InputInvalid` where it is not known */
+export async function undoStandingOf(
+  { database, restoreId }: Pick<RestoreRequest, 'database' | 'restoreId'>,
+  config: ThawConfig,
+  env: NodeJS.ProcessEnv,
+): Promise<UndoStanding> {
+  const session = { applicationName: `thaw/${restoreId}/extent` };
+  return withDatabase(findDatabase(config, database), env, session, async (client) => {
+    await ensureSchema(client);
+    return standingOf(client, await undoneRestore(client, restoreId));
+  });
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Extent, RestoreProgress, RestoreState, TableProgress } from '../co
 import { isEnded } from '../contract/progress.ts';
 import type { RunRequest } from '../contract/run-request.ts';
 import type { SystemOutcome, SystemProgress } from '../contract/system-activities.ts';
-import type { UndoneTable } from '../contract/undo-request.ts';
+import type { TakenObjects, UndoneTable } from '../contract/undo-request.ts';
 import type { StoredRun } from '../control/runs.ts';
 import { archivesDone, emptyTally, isIncomplete } from '../restore/tally.ts';
 
@@ -47,6 +47,8 @@ export interface RunUndo {
   readonly undoes: string;
   /** `total`: rows that the restore had changed; null once it has ended. */
   readonly tables: readonly (UndoneTable & { readonly total: number | null })[];
+  /** Null before the end, and of a restore that has made nothing. */
+  readonly made: TakenObjects | null;
 }
 
 /** What a restore of a system tells besides. */

@@ -28,7 +28,7 @@ import { bundleSettings } from './bundle-settings.ts';
 import { ExtractRuns } from './extract-runs.ts';
 import { RateLimit, startsPerMinute } from './rate-limit.ts';
 import { Reconciler } from './reconciler.ts';
-import { findDump, findRecorded, undoExtentOf } from './recorded-restores.ts';
+import { findDump, findRecorded, undoExtentOf, undoStandingOf } from './recorded-restores.ts';
 import { removeExpired, removeOld } from './removal.ts';
 import { configuredRunKeep } from './run-keep.ts';
 import { SnapshotChoices } from './snapshot-choices.ts';
@@ -111,6 +111,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     preview: (request, how) => previewRestore(request, { config, env, ...how }),
     findRecorded: (restoreId) => findRecorded(config, env, restoreId),
     extentOf: (request) => undoExtentOf(request, config, env),
+    standingOf: (request) => undoStandingOf(request, config, env),
     dumps: new DumpClient(client, taskQueue),
     drills: new DrillClient(client, taskQueue),
     systems,

@@ -14,7 +14,7 @@ const route = createRoute({
   path: '/api/runs/{runId}/undo',
   summary: 'Takes back what a run did, by a run of its own',
   description:
-    'Of a restore of archives with "undoable": true: what it inserted is deleted, what it overwrote comes back, and rows that were changed since are left and counted. 409 while the run goes on, where it is undone already, and where it kept nothing.',
+    'Of a restore of archives with "undoable": true: what it inserted is deleted, what it overwrote comes back, and rows that were changed since are left and counted. Of an import of a bundle the fields and models that it made go, too, where they are unchanged and empty. 409 while the run goes on, where it is undone already, and where it kept nothing.',
   middleware: [limitBody] as const,
   request: {
     params: z.object({ runId: z.string().openapi({ param: { name: 'runId', in: 'path' } }) }),

@@ -12,6 +12,8 @@ import type {
   UndoOutcome,
   UndoRequest,
 } from '../contract/undo-request.ts';
+import { openControlDatabase } from '../control/control-database.ts';
+import { forgetInstalled } from '../control/installed-bundles.ts';
 import { withDatabase } from '../postgres/connect-database.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
 import { readTakenObjects } from '../postgres/taken-objects.ts';
@@ -104,6 +106,7 @@ async function undoHere(
       endUndo(client, { ...{ request, startedAt, failures: [], isCancelled: false, error: null }, ...how }),
     );
   await inDatabase((client) => beginUndo(client, request));
+  if (restore.isBundle) await forgetBundle(job);
   try {
     const failures = await inDatabase((client) =>
       undoTables(client, { undoId, restore, disableTriggers, signal }),
@@ -119,6 +122,16 @@ async function undoHere(
     job.printer.aside('Interrupted: what was undone stays so. Give the same command again to go on.');
     return null;
   }
+}
+
+/** Its run is known to the API alone, and so is what it installed. */
+async function forgetBundle({ env, printer, restoreId }: UndoJob): Promise<void> {
+  if (!env.THAW_DATABASE_URL) {
+    printer.aside('THAW_DATABASE_URL is not set: the bundle still counts as installed.');
+    return;
+  }
+  const control = openControlDatabase(env);
+  await control.use((client) => forgetInstalled(client, restoreId)).finally(() => control.close());
 }
 
 /** The workers of the cluster undo it; this command follows. @returns null where it does so no more */

@@ -172,7 +172,7 @@ create table thaw_api.installed_bundles (
   version text not null,
   run_id text not null,
   installed_at timestamptz not null default now(),
-  primary key (tenant, namespace, name)
+  primary key (tenant, namespace, name, run_id)
 );
 
 -- Until when the starts of a tenant are counted against those that it has in a minute.

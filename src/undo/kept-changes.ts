@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { UndoExtent, UndoFailure, UndoneTable } from '../contract/undo-request.ts';
 import { ensureSchema } from '../postgres/schema.ts';
+import { readTakenObjects } from '../postgres/taken-objects.ts';
 import {
   countUndoRows,
   type LeftRows,
@@ -33,6 +34,18 @@ export async function extentOf(client: pg.Client, restore: UndoneRestore): Promi
     extents.push({ target: `${schema}.${table}`, ...counts, undone: deleted + broughtBack + gone });
   }
   return extents;
+}
+
+/** How an import stands that can be undone. */
+export type UndoStanding = 'nothing changed' | 'undone' | 'to be undone';
+
+/** Tells whether there is anything to undo of an import, rows or what it has made. @throws ThawError like {@link keptTables} */
+export async function standingOf(client: pg.Client, restore: UndoneRestore): Promise<UndoStanding> {
+  const extents = await extentOf(client, restore);
+  const made = await readTakenObjects(client, restore.restoreId, 0);
+  const rows = extents.reduce((sum, { inserted, overwritten }) => sum + inserted + overwritten, 0);
+  if (rows > 0 || (made?.left ?? 0) > 0) return 'to be undone';
+  return made === null && extents.every(({ undone }) => undone === 0) ? 'nothing changed' : 'undone';
 }
 
 /** Whether nothing is left to undo of a restore that did change something. */

@@ -120,6 +120,7 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     systems: { progress: noAnswer, outcome: noAnswer },
     undos: { progress: noAnswer, outcome: noAnswer },
     extentOf: noAnswer,
+    standingOf: noAnswer,
     loadSystems: async () => [],
   });
   const store = new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' });

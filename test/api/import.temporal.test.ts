@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningApi, startApi } from '../../src/api/server.ts';
 import type { NewToken } from '../../src/auth/sign-token.ts';
 import { openTemporal } from '../../src/client/temporal-connection.ts';
+import { withManifest } from '../bundle/bundle-fixture.ts';
 import { makeZip } from '../bundle/zip-writer.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
 import { testAuthorization, tokenEnv } from '../harness/token.ts';
@@ -329,6 +330,71 @@ test('extract, change, import with replace: everything is as it was', async () =
     records_imported: 2,
   });
   expect(await titles('parent')).toEqual(['it\'s "mine" \\ ü']);
+});
+
+test('an import is taken back, models too, and counts neither as restored nor as installed then', async () => {
+  const parent = { ...dev, namespace: 'taken_back' };
+  const files = {
+    'describe.yaml': describeYaml,
+    'tasks.jsonl': `${JSON.stringify(task)}\n`,
+    'projects.jsonl': `${JSON.stringify(project)}\n`,
+  };
+  const base = await makeZip(withManifest(files, { name: 'base', package_version: '1.2.0' }));
+  const upload = new FormData();
+  upload.append('file', new Blob([Uint8Array.from(base)]), 'base.zip');
+  const { json } = await read(await ask('/api/uploads', { method: 'POST', body: upload }, parent));
+  const settings = {
+    ...{ name: 'base', source_type: 'upload', source_ref: json.data.id },
+    options: { undoable: true, incremental: true },
+  };
+  const saved = await read(await ask('/api/data/restores', post(settings), parent));
+  const install = async () => {
+    const run = await ask(`/api/restores/${saved.json.data.id}/run`, { method: 'POST' }, parent);
+    return completed(await read(run), parent);
+  };
+  const undo = async (id: unknown, token: Partial<NewToken> = parent) =>
+    read(await ask(`/api/runs/${id}/undo`, post({ reason: 'not wanted' }), token));
+
+  const first = await install();
+  expect(first).toMatchObject({ status: 'completed', records_imported: 2, models_created: 2 });
+  expect(await undo(first.id, { ...parent, access: 'read' })).toMatchObject({ status: 403 });
+  expect(await undo(first.id, dev)).toMatchObject({ status: 403 });
+  await thaw.pg.query("update taken_back.tasks set title = 'mine'");
+  const part = await undo(first.id);
+  expect(part.status).toBe(202);
+  expect(await completed({ ...part, status: 200 }, parent)).toMatchObject({
+    status: 'failed',
+    records_deleted: 0,
+  });
+  const told = await read(await ask(`/api/runs/${part.json.data.run_id}`, {}, parent));
+  expect(told.json.data.undo).toMatchObject({
+    tables: [
+      { target: 'taken_back.projects', left: [{ why: 'referenced', records: 1 }] },
+      { target: 'taken_back.tasks', left: [{ why: 'changed', records: 1 }] },
+    ],
+    made: { models: 0, left: 3 },
+  });
+
+  await thaw.pg.query('delete from taken_back.tasks');
+  expect(await completed({ ...(await undo(first.id)), status: 200 }, parent)).toMatchObject({
+    ...{ status: 'completed', records_deleted: 1, error: null },
+  });
+  const { rows } = await thaw.pg.query("select to_regnamespace('taken_back') as found");
+  expect(rows).toEqual([{ found: null }]);
+  expect(await undo(first.id)).toMatchObject({ status: 409, json: { error: 'The run is undone already.' } });
+
+  const needs = await makeZip(withManifest(files, { requires: { base: '^1.0.0' } }));
+  expect(await completed(await sent({}, parent, needs), parent)).toMatchObject({
+    status: 'failed',
+    error: expect.stringContaining('base'),
+  });
+  expect(await install()).toMatchObject({ status: 'completed', records_imported: 2, models_created: 2 });
+  const plain = await completed(await sent({}, parent, needs), parent);
+  expect(plain).toMatchObject({ status: 'completed', error: null });
+  expect(await undo(plain.id)).toMatchObject({
+    status: 409,
+    json: { error: expect.stringContaining('"undoable": true') },
+  });
 });
 
 test.each([

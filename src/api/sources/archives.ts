@@ -1,14 +1,7 @@
 import { archivesWorkflow } from '../../client/restore-client.ts';
-import {
-  asIs,
-  type FieldNaming,
-  fieldError,
-  parseInput,
-  parseRestoreInput,
-} from '../../client/restore-input.ts';
+import { asIs, type FieldNaming, fieldError, parseRestoreInput } from '../../client/restore-input.ts';
 import { toRestoreRequest } from '../../client/restore-request.ts';
 import { configuredTables, findDatabase } from '../../config/database-config.ts';
-import { fingerprint } from '../../config/fingerprint.ts';
 import type { ThawConfig } from '../../config/thaw-config.ts';
 import { isEnded } from '../../contract/progress.ts';
 import type { RestoreRequest } from '../../contract/restore-request.ts';
@@ -17,13 +10,12 @@ import type { UndoExtent } from '../../contract/undo-request.ts';
 import type { TablePreview } from '../../preview/restore-preview.ts';
 import { isUndone } from '../../undo/kept-changes.ts';
 import { demandAccess } from '../access.ts';
-import { ApiError } from '../api-error.ts';
 import type { Caller } from '../caller.ts';
 import { toPreviewJson } from '../preview-json.ts';
 import { changeOf, endLines } from '../run-change.ts';
-import { undoInput } from '../undo-input.ts';
 import { type ArchivesFollowing, observeArchives, recordedArchives } from './archives-run.ts';
 import type { PreviewHow, RunOwner, Source, SourceInput, SourceSettings } from './source.ts';
+import { nothingKept, undoneAlready, undoRun } from './undo-run.ts';
 
 /** What restores of archives need. */
 export interface ArchivesDependencies extends ArchivesFollowing {
@@ -74,33 +66,17 @@ export function archivesSource(dependencies: ArchivesDependencies): Source<Archi
 async function undoOf(
   { config, extentOf }: ArchivesDependencies,
   { archives }: ArchivesRequest,
-  { runId, caller }: RunOwner,
+  owner: RunOwner,
   input: unknown,
 ): Promise<RunRequest> {
-  const { reason, disable_triggers } = parseInput(undoInput, input);
-  demandSchema(caller, archives, config);
-  const { restoreId: undoes, database, options } = archives;
-  const extents = options.undoable ? await extentOf(archives) : [];
-  if (extents.length === 0) throw nothingKept(options);
-  if (isUndone(extents)) {
-    throw new ApiError('CONFLICT', 'The run is undone already.', {
-      hint: 'GET /api/data/restore_runs?source_type=undo lists the runs that did it.',
-    });
-  }
-  return {
-    sourceType: 'undo',
-    undo: {
-      ...{ restoreId: runId, undoes, database, fingerprint: fingerprint(config, database) },
-      ...{ disableTriggers: disable_triggers ?? false, by: caller.subject, reason: reason ?? null },
-    },
-  };
-}
-
-function nothingKept({ undoable }: RestoreRequest['options']): ApiError {
-  const why = undoable ? 'it has changed no row' : 'it was not asked for with "undoable": true';
-  return new ApiError('CONFLICT', `The run has kept nothing that it could be undone by: ${why}.`, {
-    hint: 'Ask for restores with "undoable": true that may have to be undone.',
-  });
+  const { restoreId, database, options } = archives;
+  const undo = undoRun(owner, { restoreId, database, config }, input);
+  demandSchema(owner.caller, archives, config);
+  if (!options.undoable) throw nothingKept('it was not asked for with "undoable": true');
+  const extents = await extentOf(archives);
+  if (extents.length === 0) throw nothingKept('it has changed no row');
+  if (isUndone(extents)) throw undoneAlready();
+  return undo;
 }
 
 /** Archives bring rows into tables that are there; which ones, their options say. */

@@ -8,18 +8,21 @@ import type { ThawConfig } from '../../config/thaw-config.ts';
 import { workflowTypes } from '../../contract/names.ts';
 import { isEnded } from '../../contract/progress.ts';
 import {
+  type BundleRequest,
   type BundleSource,
   bundleParts,
   bundleStrategies,
   type RunRequest,
 } from '../../contract/run-request.ts';
 import { summaryText } from '../../restore/clip.ts';
+import type { UndoStanding } from '../../undo/kept-changes.ts';
 import { demandAccess } from '../access.ts';
 import type { BundleSettings } from '../bundle-settings.ts';
 import { findExtracted } from '../extract-runs.ts';
 import { bareRun, runOfProgress } from '../run.ts';
 import { findUpload } from '../uploads.ts';
-import type { RunPlace, Source, SourceInput, SourceSettings } from './source.ts';
+import type { RunOwner, RunPlace, Source, SourceInput, SourceSettings } from './source.ts';
+import { nothingKept, undoneAlready, undoRun } from './undo-run.ts';
 
 type BundleRunRequest = Extract<RunRequest, { readonly bundle: unknown }>;
 
@@ -30,6 +33,8 @@ export interface BundlesDependencies {
   /** What URLs may name besides the internet at large. */
   readonly allowedUrls: AllowedPlaces;
   readonly bundles: Pick<BundleSettings, 'databaseOf'>;
+  /** Tells whether there is anything to undo of an import. @throws ThawError `InputInvalid` where it is not known */
+  readonly standingOf: (request: Pick<BundleRequest, 'database' | 'restoreId'>) => Promise<UndoStanding>;
 }
 
 /** Finds the bundle that a `source_ref` names. */
@@ -62,9 +67,10 @@ export function urlSource(dependencies: BundlesDependencies): Source<BundleRunRe
 /** Bundles, wherever their bytes are: models and records of a namespace. Its workflow writes how it goes by itself. */
 function bundleSource(
   type: BundleRunRequest['sourceType'],
-  { config, restores, allowedUrls, bundles }: BundlesDependencies,
+  dependencies: BundlesDependencies,
   find: FindBundle,
 ): Source<BundleRunRequest> {
+  const { config, restores, allowedUrls, bundles } = dependencies;
   const settings = (input: unknown): SourceSettings => {
     const parsed = parseInput(bundleInput, input);
     // What is wrong with it is told when it is saved.
@@ -152,7 +158,29 @@ function bundleSource(
 
     // Only the control database remembers it, and that was asked.
     recall: async () => null,
+
+    undo: ({ bundle }, owner, input) => undoOf(dependencies, bundle, owner, input),
   };
+}
+
+/** @throws ApiError `CONFLICT` with the reason where there is nothing to undo */
+async function undoOf(
+  { config, standingOf }: BundlesDependencies,
+  bundle: BundleRequest,
+  owner: RunOwner,
+  input: unknown,
+): Promise<RunRequest> {
+  const { restoreId, database, namespace, conflictStrategy, undoable = false } = bundle;
+  const { caller } = owner;
+  if (namespace !== caller.namespace) demandAccess(caller, 'root', `The schema ${namespace}`);
+  if (conflictStrategy === 'replace') demandAccess(caller, 'full', 'The undo of a replace');
+  const undo = undoRun(owner, { restoreId, database, config }, input);
+  if (!undoable) throw nothingKept('it was not asked for with "undoable": true');
+  if (bundle.dryRun || bundle.validateOnly) throw nothingKept('it was not to change anything');
+  const standing = await standingOf(bundle);
+  if (standing === 'undone') throw undoneAlready();
+  if (standing === 'nothing changed') throw nothingKept('it has changed nothing');
+  return undo;
 }
 
 const text = z.string(must('must be text'));

@@ -2,7 +2,7 @@ import type { UndoClient } from '../../client/undo-client.ts';
 import { undoWorkflow } from '../../client/undo-client.ts';
 import { isEnded } from '../../contract/progress.ts';
 import type { RunRequest } from '../../contract/run-request.ts';
-import type { UndoneTable, UndoOutcome, UndoProgress } from '../../contract/undo-request.ts';
+import type { TakenObjects, UndoneTable, UndoOutcome, UndoProgress } from '../../contract/undo-request.ts';
 import type { LogLine } from '../../control/logs.ts';
 import type { RunChange } from '../../control/runs.ts';
 import { emptyTally } from '../../restore/tally.ts';
@@ -35,18 +35,23 @@ export function undoSource({ undos }: UndosDependencies): RunSource<UndoRunReque
 function runOfUndo(progress: UndoProgress, times: RunTimes): Run {
   const { undoes, undoing, outcome: _, ...rest } = progress;
   const tables = undoing.map((table) => ({ ...table, left: [], error: null }));
-  return { ...runOfProgress(rest, times), undo: { undoes, tables } };
+  return { ...runOfProgress(rest, times), undo: { undoes, tables, made: null } };
 }
 
 function runOfOutcome(outcome: UndoOutcome, times: RunTimes): Run {
-  const { restoreId, undoes, database, state, tables, error, seconds } = outcome;
+  const { restoreId, undoes, database, state, tables, made, error, seconds } = outcome;
   const updated = tables.reduce((sum, { broughtBack }) => sum + broughtBack, 0);
   return {
-    ...bareRun(restoreId, state, times, error ?? firstError(tables) ?? leftError(tables)),
+    ...bareRun(
+      restoreId,
+      state,
+      times,
+      error ?? firstError(tables) ?? leftError(tables) ?? leftObjects(made),
+    ),
     database,
     startedAt: new Date((times.endedAt ?? times.createdAt).getTime() - seconds * 1000),
     tally: { ...emptyTally, rows: { ...emptyTally.rows, updated, failed: leftRows(tables) } },
-    undo: { undoes, tables: tables.map((table) => ({ ...table, total: null })) },
+    undo: { undoes, tables: tables.map((table) => ({ ...table, total: null })), made },
   };
 }
 
@@ -62,6 +67,15 @@ function leftError(tables: readonly UndoneTable[]): Run['error'] {
     code: 'ConflictFound',
     message: `${rows} rows were left as they are, since others changed or refer to them.`,
     hint: 'The run tells how many of each table and why; their keys stand in thaw.undos. Undo again to try them anew.',
+  };
+}
+
+function leftObjects(made: TakenObjects | null): Run['error'] {
+  if (made === null || made.left === 0) return null;
+  return {
+    code: 'ConflictFound',
+    message: `${made.left} models and fields that the restore made were left, since they were changed or are in use.`,
+    hint: 'The run tells which, and why. Undo again to try them anew.',
   };
 }
 
@@ -101,5 +115,22 @@ function undoLogLines(run: Run): LogLine[] {
       },
     };
   });
-  return [...tables, ...endLines(run)];
+  const made = run.undo?.made ?? null;
+  const objects = (made?.examples ?? []).map(
+    ({ object, why }): LogLine => ({
+      ...{ key: `undo/made/${object}`, level: 'warn', phase: 'describe_import', model: object },
+      ...{ record: null, message: `Left, as ${why}`, detail: null },
+    }),
+  );
+  return [...tables, ...madeLines(made), ...objects, ...endLines(run)];
+}
+
+function madeLines(made: TakenObjects | null): LogLine[] {
+  if (made === null) return [];
+  return [
+    {
+      ...{ key: 'undo/made', level: 'info', phase: 'describe_import', model: null, record: null },
+      ...{ message: `Took away ${made.models} models, and ${made.fields} fields of others`, detail: null },
+    },
+  ];
 }

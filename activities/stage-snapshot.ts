@@ -1,15 +1,15 @@
 import { Context } from '@temporalio/activity';
 import type { Activities } from '../src/contract/activities.ts';
-import type { StagedSnapshot } from '../src/contract/snapshot-restore.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
+import { dropDeadPreviewStages } from '../src/postgres/preview-stage.ts';
 import { stageSchema } from '../src/postgres/snapshot-stage.ts';
 import { endSessions } from '../src/postgres/targets.ts';
-import { formatCount } from '../src/restore/format.ts';
 import { nameOf } from '../src/snapshot/order/table-order.ts';
 import { replayLines } from '../src/snapshot/replay/replay-lines.ts';
 import { chooseTables } from '../src/snapshot/restore/choose-tables.ts';
+import { describeLeftOut } from '../src/snapshot/restore/left-out.ts';
 import { openSnapshot } from '../src/snapshot/restore/open-snapshot.ts';
-import { type StagedSnapshotTable, stageSnapshot as stage } from '../src/snapshot/restore/stage-snapshot.ts';
+import { stageSnapshot as stage } from '../src/snapshot/restore/stage-snapshot.ts';
 import { stagedRef } from '../src/snapshot/restore/staged-refs.ts';
 import { connector, inSession, placeOf, snapshotSessions, withHistory } from './snapshot-tools.ts';
 
@@ -22,9 +22,10 @@ export function stageSnapshot(thaw: ThawContext): Activities['stageSnapshot'] {
     const { cancellationSignal: signal } = Context.current();
     const connect = connector(thaw, request, 'stage', signal);
     const site = { place: placeOf(thaw), connect, signal };
-    await inSession(thaw, request, 'begin', signal, (client) =>
-      endSessions(client, snapshotSessions(request)),
-    );
+    await inSession(thaw, request, 'begin', signal, async (client) => {
+      await dropDeadPreviewStages(client);
+      return endSessions(client, snapshotSessions(request));
+    });
     return withHistory(thaw, request, signal, async (history) => {
       const { snapshot, chosen } = await inSession(thaw, request, 'open', signal, async (client) => {
         const opened = await openSnapshot(request.source, site, client);
@@ -42,17 +43,7 @@ export function stageSnapshot(thaw: ThawContext): Activities['stageSnapshot'] {
         onRows: (source, rows) => history.rows(names.get(source) ?? source, rows),
       });
       history.staged();
-      return tellStaged(tables, notices);
+      return { tables: tables.map(stagedRef), notices: [...notices, ...describeLeftOut(tables)] };
     });
   };
-}
-
-function tellStaged(tables: readonly StagedSnapshotTable[], notices: readonly string[]): StagedSnapshot {
-  const dropped = tables.flatMap(({ target, dropped: keys }) =>
-    [...keys].map(
-      ([key, values]) =>
-        `${nameOf(target)}: the table has no column ${key}; ${formatCount(values)} values of the snapshot were left out.`,
-    ),
-  );
-  return { tables: tables.map(stagedRef), notices: [...notices, ...dropped] };
 }

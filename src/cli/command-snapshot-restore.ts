@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { configPath } from '../config/environment.ts';
 import { loadConfig } from '../config/load-config.ts';
+import { withPreview } from './command-snapshot-preview.ts';
 import type { CommandContext } from './context.ts';
 import {
   type LogFlags,
@@ -13,11 +14,15 @@ import {
 import { createLogger } from './logger.ts';
 import { snapshotName } from './point-in-time-flags.ts';
 import { type ChoiceFlags, readChoice, withChoice } from './snapshot-choice.ts';
+import { printSnapshotPreview } from './snapshot-preview-job.ts';
 import { restoreSnapshot } from './snapshot-restore-job.ts';
 
 interface RestoreFlags extends ChoiceFlags, TemporalFlags, LogFlags {
   readonly config?: string;
   readonly ifUnchanged?: string;
+  readonly dryRun?: boolean;
+  readonly samples: number;
+  readonly values?: boolean;
   readonly again?: boolean;
   /** False: --no-pre-snapshot. */
   readonly preSnapshot: boolean;
@@ -36,6 +41,9 @@ Examples:
   Two of them, of one tenant, without being asked:
     thaw snapshot restore 20260104-052021-abc123 --table orders --table sales.invoices \\
       --where tenant_id=42 --confirm
+  What it would do, and the same if nobody has changed the tables meanwhile:
+    thaw snapshot restore 20260104-052021-abc123 --dry-run --values
+    thaw snapshot restore 20260104-052021-abc123 --if-unchanged IQyHvw5FlrjPfrV7n90Pug
   Only rows that are newer in the snapshot; nothing is deleted:
     thaw snapshot restore 20260104-052021-abc123 --strategy merge --newer-by updated_at
   What was marked in a diff:
@@ -57,10 +65,11 @@ Killed at any moment, the same command goes on where it was.`;
 
 /** `thaw snapshot restore`: brings tables back to a snapshot. */
 export function addSnapshotRestoreCommand(snapshot: Command, { env, printer, end }: CommandContext): void {
-  const command = withChoice(withConfig(snapshot.command('restore')))
+  const command = withPreview(withChoice(withConfig(snapshot.command('restore'))))
     .summary('bring tables back to a snapshot')
     .description('Brings tables back to what a snapshot holds of them, all or nothing.')
     .option('--if-unchanged <token>', 'what a preview or diff gave: refuses tables that have changed since')
+    .option('--dry-run', 'tell what it would do, as `thaw snapshot preview` does, and change nothing')
     .option('--again', 'also a snapshot that was restored before')
     .option('--no-pre-snapshot', 'take no snapshot first: the restore cannot be undone then')
     .option('--reason <text>', 'why, for the history')
@@ -77,6 +86,11 @@ export function addSnapshotRestoreCommand(snapshot: Command, { env, printer, end
       const config = await loadConfig(configPath(flags.config, env).value, env);
       const name = await snapshotName({ env, printer }, config, id, flags);
       const choice = await readChoice(config, name, flags);
+      if (flags.dryRun === true) {
+        const { samples, values = false, json = false, ifUnchanged = null } = flags;
+        const job = { config, choice, env, printer, samples, values, json, ifUnchanged };
+        return end(await printSnapshotPreview(job));
+      }
       const how = {
         ...{ ifUnchanged: flags.ifUnchanged ?? null, again: flags.again === true },
         ...{ preSnapshot: flags.preSnapshot, reason: flags.reason ?? '', by: env.USER || 'unknown' },

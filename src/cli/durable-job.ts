@@ -40,6 +40,8 @@ export interface DurableJob<Request extends { readonly restoreId: string }, Outc
   client(temporal: Temporal, taskQueue: string): Restoring<Request, Outcome>;
   /** Ends what commands that were killed have left in the way, on the own server. */
   clear(scope: LeftoverScope, request: Request): Promise<void>;
+  /** Makes ready what the restore needs, before it is started; not where one that runs is joined. */
+  prepare?(request: Request): Promise<void>;
   /** What is said once it has begun. */
   readonly notes: readonly string[];
   /** What is said of a restore that goes on after its command was killed, and Temporal has lost it. */
@@ -85,7 +87,7 @@ async function runInCluster<Request extends AnyRequest, Outcome>(
 ): Promise<ExitCode> {
   try {
     const taskQueue = clusterTaskQueue(job.flags.taskQueue, job.env);
-    const begun = await begin(job, temporal, taskQueue, async () => {});
+    const begun = await begin(job, temporal, taskQueue, async (request) => job.prepare?.(request));
     if (job.flags.detach === true) return detached(job, begun);
     const view = progressView(job.printer, job.flags.json === true);
     sayBegun(job, begun, view, temporal);
@@ -119,6 +121,7 @@ async function runStandalone<Request extends AnyRequest, Outcome>(
     const taskQueue = standaloneTaskQueue(config);
     const begun = await begin(job, temporal, taskQueue, async (request) => {
       await job.clear({ client, stateDir: state, config, env, say: printer.aside }, request);
+      await job.prepare?.(request);
       // A workflow that is started before anybody polls may wait for its first task for seconds.
       await worker.start(taskQueue);
     });

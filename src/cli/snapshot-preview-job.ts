@@ -24,6 +24,8 @@ export interface SnapshotPreviewJob extends SnapshotLookJob {
   readonly samples: number;
   /** Shows their values. */
   readonly values: boolean;
+  /** A token of an earlier preview; null: not compared. */
+  readonly ifUnchanged?: string | null;
   readonly json: boolean;
 }
 
@@ -32,11 +34,11 @@ const lineEvery = 5_000;
 
 /** Tells what a restore of a snapshot would do, and changes nothing. @throws ThawError what would end the restore */
 export async function printSnapshotPreview(job: SnapshotPreviewJob): Promise<ExitCode> {
-  const { choice, printer, samples, values, json } = job;
+  const { choice, printer, samples, values, json, ifUnchanged = null } = job;
   const { selection } = choice;
   return lookAtSnapshot(job, async (look) => {
     const chosen = selection === null ? null : (await openMarked(selectionChunks(selection.path))).marked;
-    const preview = await previewSnapshot(look, { samples, values, chosen });
+    const preview = await previewSnapshot(look, { samples, values, chosen, ifUnchanged });
     if (json) printer.line(JSON.stringify(snapshotPreviewJson(choice, preview)));
     else for (const line of snapshotPreviewLines(choice, preview)) printer.line(line);
   });

@@ -4,6 +4,7 @@ import { type SnapshotRestoreInput, toSnapshotRestore } from '../client/snapshot
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { SnapshotOutcome, SnapshotRequest } from '../contract/snapshot.ts';
 import { tellSource } from '../restore/snapshot-progress.ts';
+import { selectionKey } from '../snapshot/container/snapshot-keys.ts';
 import { storeSelection } from '../snapshot/merge/selection.ts';
 import { nameOf } from '../snapshot/order/table-order.ts';
 import { openStore } from '../store/open-store.ts';
@@ -44,11 +45,18 @@ export async function restoreSnapshot(job: SnapshotRestoreJob): Promise<ExitCode
     printer.aside('Not confirmed: nothing was done.');
     return exitCodes.failed;
   }
-  const key = selection === null ? null : await storeFile(job, selection.path);
+  const digest = selection === null ? null : await digestOf(selection.path);
+  const { prefix } = config.store;
   return runDurableJob<SnapshotRequest, SnapshotOutcome>({
     ...job,
-    request: (restoreId, heartbeatSeconds) =>
-      toSnapshotRestore(config, { ...input, selection: key }, restoreId, heartbeatSeconds),
+    request: (restoreId, heartbeatSeconds) => {
+      // Without an id it tells one command from another, and they take the same where the file is the same.
+      const key = digest === null ? null : selectionKey(prefix, restoreId === '' ? digest : restoreId);
+      return toSnapshotRestore(config, { ...input, selection: key }, restoreId, heartbeatSeconds);
+    },
+    prepare: async ({ restoreId }) => {
+      if (selection !== null) await storeFile(job, restoreId, selection.path);
+    },
     client: snapshotRestoresOf,
     clear: async () => {},
     notes: [],
@@ -86,14 +94,21 @@ function consequencesOf({ choice, how }: SnapshotRestoreJob): string[] {
   ];
 }
 
-/** Brings a file of marked differences where workers read it, under a name that tells it from any other. */
-async function storeFile({ config, env }: SnapshotRestoreJob, path: string): Promise<string> {
+async function digestOf(path: string): Promise<string> {
   const digest = createHash('sha256');
   for await (const chunk of selectionChunks(path)) digest.update(chunk);
+  return digest.digest('hex');
+}
+
+/** Brings a file of marked differences where workers read it until the restore ends. */
+async function storeFile(
+  { config, env }: SnapshotRestoreJob,
+  restoreId: string,
+  path: string,
+): Promise<void> {
   const store = openStore(config.store, env);
   try {
-    const place = { store, prefix: config.store.prefix };
-    return await storeSelection(place, digest.digest('hex'), selectionChunks(path));
+    await storeSelection({ store, prefix: config.store.prefix }, restoreId, selectionChunks(path));
   } finally {
     store.close();
   }

@@ -25,12 +25,11 @@ export function partMetadataName(part: string): string {
   return part.replace(/\.jsonl\.gz$/, '.metadata.json');
 }
 
-/** Where the marked differences of a restore lie until it ends. @param name the id of the restore, or their digest */
+/**
+ * Where marked differences lie; no snapshot has such an id.
+ *
+ * @param name the id of the restore, at whose end they are removed, or another one under which they are kept
+ */
 export function selectionKey(prefix: string, name: string): string {
-  return `${selectionsFolder(prefix)}${encodeName(name)}.jsonl`;
-}
-
-/** The folder of all of them, with `/` at its end; no snapshot has such an id. */
-export function selectionsFolder(prefix: string): string {
-  return `${snapshotsFolder(prefix)}.selections/`;
+  return `${snapshotsFolder(prefix)}.selections/${encodeName(name)}.jsonl`;
 }

@@ -18,7 +18,7 @@ import {
 import { isSqlState, sqlState } from '../../postgres/sqlstate.ts';
 import type { TakenKey } from '../../postgres/taken-keys.ts';
 import { holdForeignKeys, putBackForeignKeys } from '../order/held-keys.ts';
-import { refuseChanged } from './content-token.ts';
+import { contentToken, refuseChanged } from './content-token.ts';
 import { changedRows, type FoundDifferences, findChanges } from './found-differences.ts';
 import { aboutObject, tableName } from './staged-check.ts';
 
@@ -63,7 +63,9 @@ export async function mergeTables(
   const targets = tables.map(({ target }) => target);
   await aboutObject(all, () => lockTables(client, targets));
   await aboutObject(all, () => widenJoins(client));
-  if (ifUnchanged !== null) await aboutObject(all, () => refuseChanged(client, tables, ifUnchanged));
+  if (ifUnchanged !== null) {
+    refuseChanged(tables, ifUnchanged, await aboutObject(all, () => contentToken(client, tables)));
+  }
   const releases: (() => Promise<void>)[] = [];
   for (const target of targets) {
     releases.push(await aboutObject(tableName(target), () => keepTriggersOff(client, target)));

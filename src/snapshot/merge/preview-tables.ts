@@ -7,11 +7,12 @@ import type {
   TablePreview,
 } from '../../contract/snapshot-preview.ts';
 import { findDifferences, type StagedTable } from '../../postgres/snapshot-differences.ts';
+import { widenJoins } from '../../postgres/snapshot-merge.ts';
 import { readDifferences, sampleDifferences } from '../../postgres/snapshot-rows.ts';
 import { readFiringTriggers } from '../../postgres/trigger-states.ts';
 import { planForeignKeys } from '../order/held-keys.ts';
 import { type PlannedKey, planLocks } from '../order/key-plan.ts';
-import { contentToken } from './content-token.ts';
+import { contentToken, refuseChanged } from './content-token.ts';
 import { changedRows, type FoundDifferences, findChanges } from './found-differences.ts';
 import { aboutObject, checkStaged, tableName } from './staged-check.ts';
 
@@ -23,6 +24,8 @@ export interface PreviewOptions {
   readonly values?: boolean;
   /** The only differences that the restore takes; null: all. */
   readonly chosen?: AsyncIterable<readonly SnapshotDifference[]> | null;
+  /** A token that an earlier preview gave: refuses tables that have changed since. */
+  readonly ifUnchanged?: string | null;
 }
 
 const all = 'the tables of the snapshot';
@@ -38,9 +41,11 @@ const all = 'the tables of the snapshot';
 export async function previewTables(
   client: pg.Client,
   tables: readonly StagedTable[],
-  { samples = 5, values = false, chosen = null }: PreviewOptions = {},
+  { samples = 5, values = false, chosen = null, ifUnchanged = null }: PreviewOptions = {},
 ): Promise<Omit<SnapshotPreview, 'notices'>> {
   return atOneMoment(client, async () => {
+    const token = await aboutObject(all, () => contentToken(client, tables));
+    if (ifUnchanged !== null) refuseChanged(tables, ifUnchanged, token);
     const found = await findChanges(client, tables, chosen);
     const previews: TablePreview[] = [];
     for (const one of found) previews.push(await previewTable(client, one, { samples, values }));
@@ -52,7 +57,7 @@ export async function previewTables(
         tables: previews,
         foreignKeys: keys.map(heldKey),
         locks: planLocks(targets, keys),
-        ifUnchanged: await contentToken(client, tables),
+        ifUnchanged: token,
       };
     });
   });
@@ -93,6 +98,7 @@ export async function diffTables(
 async function atOneMoment<Result>(client: pg.Client, work: () => Promise<Result>): Promise<Result> {
   await client.query('begin isolation level repeatable read');
   try {
+    await widenJoins(client);
     return await work();
   } finally {
     await client.query('rollback').catch(() => {});

@@ -37,7 +37,7 @@ export async function inspectSelection(chunks: AsyncIterable<Uint8Array>): Promi
 /**
  * Puts the marked ones of a file of differences where the worker of a restore reads them.
  *
- * @param name the id of the restore, or what tells these differences from any others
+ * @param name see `selectionKey`
  * @returns where they lie: for `SnapshotRequest.selection`
  * @throws ThawError `InputInvalid`, and those of the store
  */

@@ -7,7 +7,7 @@ import { failHistory } from '../../postgres/snapshot-history.ts';
 import { readMerged } from '../../postgres/snapshot-restores.ts';
 import { dropSnapshotStage, stageSchema } from '../../postgres/snapshot-stage.ts';
 import { databaseError } from '../../postgres/sqlstate.ts';
-import { selectionsFolder } from '../container/snapshot-keys.ts';
+import { selectionKey } from '../container/snapshot-keys.ts';
 import type { SnapshotPlace } from '../container/stored-snapshots.ts';
 import { removePreSnapshot } from './pre-snapshot.ts';
 
@@ -39,7 +39,8 @@ export async function finishSnapshotRestore(
     const merged = await readMerged(client, restoreId);
     const { putBack, missing } = await lookAfterKeys(client, restoreId);
     if (merged === null && preSnapshotId !== null) await removePreSnapshot(place, preSnapshotId);
-    if (selection?.startsWith(selectionsFolder(place.prefix)) === true) await place.store.remove(selection);
+    // One that was not brought there for this restore alone may be wanted by another.
+    if (selection === selectionKey(place.prefix, restoreId)) await place.store.remove(selection);
     await releaseAllTargets(client, restoreId);
     return {
       merged,

@@ -20,6 +20,7 @@ export async function expectParsed(args: readonly string[]): Promise<void> {
 function idle(command: Command): void {
   command.exitOverride().configureOutput({ writeErr: nothing, writeOut: nothing });
   for (const inner of command.commands) idle(inner);
-  if (command.name() === 'restore') command.action((flags: RestoreFlags) => void restoreInputOf(flags));
+  const isRestore = command.name() === 'restore' && command.parent?.name() === 'thaw';
+  if (isRestore) command.action((flags: RestoreFlags) => void restoreInputOf(flags));
   else if (command.commands.length === 0) command.action(nothing);
 }

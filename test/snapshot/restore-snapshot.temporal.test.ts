@@ -1,14 +1,23 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { SnapshotClient } from '../../src/client/snapshot-client.ts';
 import { toSnapshotRequest } from '../../src/client/snapshot-request.ts';
 import { SnapshotRestoreClient } from '../../src/client/snapshot-restore-client.ts';
 import { toSnapshotRestore } from '../../src/client/snapshot-restore-request.ts';
 import type { SnapshotOutcome, SnapshotRequest } from '../../src/contract/snapshot.ts';
+import type { RowText } from '../../src/contract/snapshot-difference.ts';
 import { pitrSql } from '../../src/postgres/pitr-sql.ts';
-import { findManifest } from '../../src/snapshot/container/stored-snapshots.ts';
+import { findManifest, listSnapshots } from '../../src/snapshot/container/stored-snapshots.ts';
+import { differenceLine, headerLine } from '../../src/snapshot/merge/difference-file.ts';
+import { storeSelection } from '../../src/snapshot/merge/selection.ts';
 import type { ObjectStore } from '../../src/store/object-store.ts';
 import { openStore } from '../../src/store/open-store.ts';
+import { thawHere } from '../cli/thaw-here.ts';
+import { until } from '../fault/until.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
 import { rowsOf } from './merge/merge-site.ts';
 import { recipe } from './replay/recipe.ts';
@@ -20,6 +29,8 @@ let restores: SnapshotRestoreClient;
 /** What the tables hold when the snapshot is taken. */
 let wanted: string[][];
 let snapshotId: string;
+/** A folder with the configuration. */
+let root: string;
 
 const mine = '6d1f0d5c-0000-4000-8000-000000000001';
 const theirs = '6d1f0d5c-0000-4000-8000-000000000002';
@@ -47,16 +58,22 @@ beforeAll(async () => {
       begin new.name := 'changed by a trigger'; return new; end $$;
     create trigger stamp before insert or update on people for each row execute function shop.stamp();
     ${pitrSql('public')}`);
+  await fill();
+  wanted = await contents();
+  snapshotId = (await take()).id;
+  root = await mkdtemp(path.join(tmpdir(), 'thaw-restore-'));
+  await writeFile(path.join(root, 'config.yaml'), thaw.configText);
 });
 afterAll(async () => {
   store.close();
+  await rm(root, { recursive: true });
   await thaw.close();
 });
 
-beforeEach(async () => {
+async function fill(): Promise<void> {
   await thaw.pg.query(`
     alter table people disable trigger stamp;
-    truncate people, shop.orders, shop.notes, shop.outside;
+    truncate people, shop.orders, shop.notes, shop.outside restart identity;
     insert into people select n, case n % 2 when 0 then uuid '${mine}' else '${theirs}' end, 'person ' || n,
       '2026-01-01', nullif(n - 2, 0) from generate_series(2, 40, 2) as n;
     insert into people select n, '${theirs}', 'person ' || n, '2026-01-01', null from generate_series(1, 39, 2) as n;
@@ -64,9 +81,9 @@ beforeEach(async () => {
     insert into shop.notes select '${mine}', 'note ' || n % 3 from generate_series(1, 10) as n;
     insert into shop.outside values (1, 4);
     alter table people enable trigger stamp;`);
-  wanted = await contents();
-  snapshotId = (await take()).id;
-});
+}
+
+beforeEach(fill);
 
 function take() {
   const id = `t${randomBytes(8).toString('hex')}`;
@@ -115,7 +132,7 @@ function requestOf(given: Partial<SnapshotRequest> = {}): SnapshotRequest {
     {
       ...{ database: thaw.database.name, source: { kind: 'stored', id: snapshotId }, tables: null },
       ...{ strategy: 'overwrite', newerBy: null, tenant: null, selection: null, ifUnchanged: null },
-      ...{ schemaStrategy: 'strict', again: false, preSnapshot: true, reason: 'a test', by: 'ada' },
+      ...{ schemaStrategy: 'strict', again: true, preSnapshot: false, reason: 'a test', by: 'ada' },
       ...input,
     },
     restoreId,
@@ -151,7 +168,7 @@ const clean = {
 test('brings all tables back as they were, and keeps what was there', async () => {
   await change();
   const before = await contents();
-  const outcome = await restore();
+  const outcome = await restore({ preSnapshot: true, again: false });
   expect(outcome).toMatchObject({
     ...{
       state: 'completed',
@@ -174,7 +191,12 @@ test('brings all tables back as they were, and keeps what was there', async () =
     totalRows: 86,
   });
   // And back again.
-  await restore({ source: { kind: 'stored', id: preSnapshotId ?? '' }, preSnapshot: false });
+  await restore({ source: { kind: 'stored', id: preSnapshotId ?? '' } });
+  expect(await contents()).toEqual(before);
+  // Once is enough, unless it is said.
+  expect(await restore({ again: false })).toMatchObject({
+    ...{ state: 'failed', error: { code: 'InputInvalid', hint: expect.stringContaining('--again') } },
+  });
   expect(await contents()).toEqual(before);
 });
 
@@ -212,4 +234,187 @@ test('brings tables to a time behind a snapshot, by the log of what changed in t
   expect(await restore({ source, tables: logged, pointInTime })).toMatchObject({ state: 'completed' });
   expect(await leftovers()).toEqual(clean);
   await thaw.pg.query('drop function log_change cascade');
+});
+
+test('a row of backup_pitr_snapshots and an object bring back the rows of their tenant, and no others', async () => {
+  const { rows } = await thaw.pg.query<{ id: string; object: string }>(
+    `select create_pitr_snapshot('${mine}', 'night', '{people,shop.orders,shop.notes}', 'bob') as id,
+       json_build_object('people', (select json_agg(t) from people as t where tenant_id = '${mine}'),
+         'shop.orders', (select json_agg(t) from shop.orders as t where tenant_id = '${mine}'),
+         'shop.notes', (select json_agg(t) from shop.notes as t))::text as object`,
+  );
+  const { id = '', object = '' } = rows[0] ?? {};
+  const [own, others] = [`tenant_id = '${mine}'`, `tenant_id <> '${mine}'`];
+  const wantedOfMine = await contents(own);
+  const key = `backups/${mine}/night-backup.json`;
+  await store.write(key, Buffer.from(object), 'application/json');
+  const sources = [
+    { kind: 'table', id },
+    { kind: 'object', key },
+  ] as const;
+  for (const source of sources) {
+    await fill();
+    await change();
+    const othersBefore = await contents(others);
+    expect(await restore({ source, again: false })).toMatchObject({ error: null });
+    expect(await contents(own)).toEqual(wantedOfMine);
+    expect(await contents(others)).toEqual(othersBefore);
+    expect(await restore({ source, again: false })).toMatchObject({
+      error: { code: 'InputInvalid', message: expect.stringContaining('already rolled back') },
+    });
+  }
+  const { rows: marked } = await thaw.pg.query(
+    `select status, is_rolled_back, rolled_back_by, rollback_notes from backup_pitr_snapshots where id = $1`,
+    [id],
+  );
+  expect(marked).toEqual([
+    {
+      ...{ status: 'rolled_back', is_rolled_back: true, rolled_back_by: 'ada' },
+      rollback_notes: expect.stringMatching(/^Thaw restore r.*: a test$/),
+    },
+  ]);
+  expect(await leftovers()).toEqual(clean);
+});
+
+test('merge takes newer rows and deletes none, selective what was marked, and neither what changed since', async () => {
+  await change();
+  await thaw.pg.query(`
+    alter table people disable trigger stamp;
+    update people set name = 'older', updated_at = '2025-01-01' where id = 10;
+    update people set name = 'untimed', updated_at = null where id = 12;
+    alter table people enable trigger stamp`);
+  const people = { tables: [{ schema: 'public', table: 'people' }] } as const;
+  expect(await restore({ ...people, strategy: 'merge', newerBy: 'updated_at' })).toMatchObject({
+    tables: [{ inserted: 2, updated: 1, deleted: 0, unchanged: 37 }],
+  });
+  const names = () => rowsOf(thaw.pg, '(select id, name from people where id in (7, 8, 10, 12, 40, 100))');
+  expect(await names()).toEqual([
+    ...['(10,"person 10")', '(100,new)', '(12,untimed)', '(40,"person 40")', '(7,"person 7")', '(8,other)'],
+  ]);
+
+  const { rows } = await thaw.pg.query<RowText>(
+    `select id::text, tenant_id::text, name, updated_at::text, boss::text from people where id in (8, 12) order by id`,
+  );
+  const marked = rows.map((before) => {
+    const after = { ...before, name: `person ${before.id}`, updated_at: '2026-01-01 00:00:00+00' };
+    const difference = { schema: 'public', table: 'people', kind: 'update', before, after } as const;
+    return differenceLine({ ...difference, key: { id: before.id ?? '' } }, before.id === '8');
+  });
+  const source = { kind: 'stored', id: snapshotId } as const;
+  const place = { store, prefix: thaw.config.store.prefix };
+  const select = async (database: string) => {
+    const header = headerLine({ database, source, tenant: null, ifUnchanged: '' });
+    const bytes = Buffer.from([header, ...marked].join(''));
+    return storeSelection(place, randomBytes(4).toString('hex'), Readable.from([bytes]));
+  };
+  const selective = { ...people, strategy: 'selective' } as const;
+  const elsewhere = await select('another');
+  expect(await restore({ ...selective, selection: elsewhere })).toMatchObject({
+    error: { code: 'InputInvalid', message: expect.stringContaining('a diff of another') },
+  });
+  const selection = await select(thaw.database.name);
+  expect(await restore({ ...selective, selection })).toMatchObject({
+    tables: [{ inserted: 0, updated: 1, deleted: 0 }],
+  });
+  expect(await names()).toContain('(8,"person 8")');
+  expect(await names()).toContain('(12,untimed)');
+  expect(await store.read(selection)).toBeNull();
+  expect(await restore({ ...selective, selection: await select(thaw.database.name) })).toMatchObject({
+    error: { code: 'ConflictFound', message: expect.stringContaining('have changed since the diff') },
+  });
+  expect(await restore({ ...people, ifUnchanged: 'AAAAAAAAAAA' })).toMatchObject({ state: 'failed' });
+  expect(await leftovers()).toEqual(clean);
+});
+
+test('what fails in the middle of a merge leaves everything as it was', async () => {
+  await change();
+  // A row of a table that is not restored refers to one that goes; its key would set it to NULL, and is held.
+  await thaw.pg.query('insert into shop.outside values (2, 100)');
+  const before = await contents();
+  const request = requestOf({ preSnapshot: true });
+  await restores.start(request);
+  const outcome = await restores.outcome(request.restoreId);
+  expect(outcome).toMatchObject({
+    ...{ state: 'failed', preSnapshotId: null, tables: [], transactionId: null },
+    error: { code: 'RowRejected', message: expect.stringContaining('shop.outside: rows with (id) = (2)') },
+  });
+  expect(await contents()).toEqual(before);
+  expect(await leftovers()).toEqual(clean);
+  const { rows } = await thaw.pg.query(
+    `select h.status, h.error_details ->> 'code' as code, r.state, r.merged_at from thaw.snapshot_history h
+     join thaw.snapshot_restores r using (restore_id) where restore_id = $1`,
+    [request.restoreId],
+  );
+  expect(rows).toEqual([{ status: 'failed', code: 'RowRejected', state: 'failed', merged_at: null }]);
+  const place = { store, prefix: thaw.config.store.prefix };
+  const { snapshots: left } = await listSnapshots(place);
+  expect(left.filter(({ name }) => name.includes(request.restoreId))).toEqual([]);
+});
+
+test('tables of a restore are nobody else’s, and a cancelled merge changes nothing', async () => {
+  await change();
+  const before = await contents();
+  const writer = await thaw.database.client();
+  try {
+    // The merge waits for who writes into a table.
+    await writer.query('begin; update people set name = name where id = 1');
+    const request = requestOf();
+    await restores.start(request);
+    await until(
+      'it merges',
+      async () => (await restores.progress(request.restoreId)).snapshotStep === 'merge',
+    );
+    const busy = { code: 'TargetBusy', message: expect.stringContaining(request.restoreId) };
+    const other = requestOf({ tables: [{ schema: 'public', table: 'people' }] });
+    await restores.start(other);
+    expect(await restores.outcome(other.restoreId)).toMatchObject({ state: 'failed', error: busy });
+    expect(await thaw.restore(['people'])).toMatchObject({ tables: [{ error: busy }] });
+    const progress = await restores.progress(request.restoreId);
+    expect(progress).toMatchObject({
+      ...{
+        state: 'running',
+        keys: expect.arrayContaining([
+          { name: 'people_boss_fkey', table: 'public.people', hold: 'made deferrable' },
+        ]),
+      },
+      locks: expect.arrayContaining([
+        expect.objectContaining({ table: 'shop.outside', lock: 'access exclusive' }),
+      ]),
+    });
+    await thaw.restores.cancel(request.restoreId, 'wrong one');
+    expect(await restores.outcome(request.restoreId)).toMatchObject({ state: 'cancelled', error: null });
+    await writer.query('rollback');
+  } finally {
+    await writer.end();
+  }
+  expect(await contents()).toEqual(before);
+  expect(await leftovers()).toEqual(clean);
+});
+
+test('thaw snapshot restore asks before, restores, and tells how it went; status knows it without Temporal', async () => {
+  await change();
+  const { address, taskQueue } = thaw.temporal;
+  const env = { THAW_CONFIG: path.join(root, 'config.yaml'), USER: 'ada' };
+  const inCluster = { ...env, TEMPORAL_ADDRESS: address, THAW_TASK_QUEUE: taskQueue, THAW_STATE_DIR: root };
+  const command = ['snapshot', 'restore', snapshotId, '--again', '--reason', 'by hand'];
+  expect(await thawHere(command, inCluster)).toMatchObject({
+    exitCode: 1,
+    stderr: expect.stringContaining('become what it holds; what was changed in them since is lost'),
+  });
+  const ended = await thawHere([...command, '--confirm', '--json'], inCluster);
+  const outcome = JSON.parse(ended.stdout) as SnapshotOutcome;
+  expect([ended.exitCode, outcome.state]).toEqual([0, 'completed']);
+  expect(await contents()).toEqual(wanted);
+  const { restoreId, preSnapshotId } = outcome;
+  const told = await thawHere(['status', restoreId], { ...env, THAW_STATE_DIR: path.join(root, 'none') });
+  expect(told.stdout).toContain(`Restore ${restoreId} of ${thaw.database.name} to snapshot ${snapshotId}`);
+  expect(told.stdout).toContain(
+    `What was there is snapshot ${preSnapshotId}; back by: thaw undo ${restoreId}`,
+  );
+  expect(told.stdout).toMatch(/public\.people +2 +2 +2 +36/);
+  const watched = await thawHere(['watch', restoreId], inCluster);
+  expect(watched).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('Restored 3 tables of') });
+  const again = await thawHere(['snapshot', 'restore', snapshotId, '--confirm'], inCluster);
+  expect(again.exitCode).toBe(1);
+  expect(again.stdout).toContain('already rolled back');
 });

@@ -11,7 +11,7 @@ export function chosenDatabase(config: ThawConfig, named: string | null): Databa
   if (named !== null) return findDatabase(config, named);
   const only = onlyDatabase(config);
   if (only !== null) return only;
-  throw new ThawError('InputInvalid', '--table needs --database, as several databases are configured', {
+  throw new ThawError('InputInvalid', '--database is missing, as several databases are configured', {
     object: '--database',
     hint: `Name one of ${config.databases.map(({ name }) => name).join(', ')}.`,
   });

@@ -21,6 +21,7 @@ import { createLogger } from './logger.ts';
 import { createSnapshot } from './snapshot-create-job.ts';
 import { readName } from './snapshot-order-job.ts';
 import { scheduleSnapshots } from './snapshot-schedule-job.ts';
+import { whoAsks } from './who-asks.ts';
 
 interface CreateFlags extends TemporalFlags, LogFlags {
   readonly config?: string;
@@ -89,7 +90,7 @@ export function addSnapshotCreateCommand(snapshot: Command, { env, printer, end 
       const config = await loadConfig(configPath(flags.config, env).value, env);
       const input = {
         database: chosenDatabase(config, flags.database ?? null).name,
-        ...{ name: flags.name ?? null, type: flags.type, by: env.USER || 'unknown' },
+        ...{ name: flags.name ?? null, type: flags.type, by: whoAsks() },
         tables: (flags.table ?? []).map(readName),
         schemas: flags.schema ?? [],
         tenant: flags.where === undefined ? null : parseTenant(flags.where),

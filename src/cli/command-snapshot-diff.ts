@@ -40,7 +40,7 @@ export function addSnapshotDiffCommand(snapshot: Command, { env, printer, end }:
     .action(async (id: string | undefined, { config: path, out, ...flags }: DiffFlags) => {
       const config = await loadConfig(configPath(path, env).value, env);
       const name = await snapshotName({ env, printer }, config, id, flags);
-      const choice = await readChoice(config, name, flags);
+      const choice = await readChoice(config, name, flags, env);
       end(await writeSnapshotDiff({ config, choice, env, printer, out: out === '-' ? null : out }));
     });
 }

@@ -39,7 +39,7 @@ export function addSnapshotPreviewCommand(snapshot: Command, { env, printer, end
       async (id: string | undefined, { config: path, samples, values, json, ...flags }: PreviewFlags) => {
         const config = await loadConfig(configPath(path, env).value, env);
         const name = await snapshotName({ env, printer }, config, id, flags);
-        const choice = await readChoice(config, name, flags);
+        const choice = await readChoice(config, name, flags, env);
         end(
           await printSnapshotPreview({
             ...{ config, choice, env, printer, samples },

@@ -16,6 +16,7 @@ import { snapshotName } from './point-in-time-flags.ts';
 import { type ChoiceFlags, readChoice, withChoice } from './snapshot-choice.ts';
 import { printSnapshotPreview } from './snapshot-preview-job.ts';
 import { restoreSnapshot } from './snapshot-restore-job.ts';
+import { whoAsks } from './who-asks.ts';
 
 interface RestoreFlags extends ChoiceFlags, TemporalFlags, LogFlags {
   readonly config?: string;
@@ -85,7 +86,7 @@ export function addSnapshotRestoreCommand(snapshot: Command, { env, printer, end
     .action(async (id: string | undefined, flags: RestoreFlags) => {
       const config = await loadConfig(configPath(flags.config, env).value, env);
       const name = await snapshotName({ env, printer }, config, id, flags);
-      const choice = await readChoice(config, name, flags);
+      const choice = await readChoice(config, name, flags, env);
       if (flags.dryRun === true) {
         const { samples, values = false, json = false, ifUnchanged = null } = flags;
         const job = { config, choice, env, printer, samples, values, json, ifUnchanged };
@@ -93,7 +94,7 @@ export function addSnapshotRestoreCommand(snapshot: Command, { env, printer, end
       }
       const how = {
         ...{ ifUnchanged: flags.ifUnchanged ?? null, again: flags.again === true },
-        ...{ preSnapshot: flags.preSnapshot, reason: flags.reason ?? '', by: env.USER || 'unknown' },
+        ...{ preSnapshot: flags.preSnapshot, reason: flags.reason ?? '', by: whoAsks() },
       };
       const isSure = flags.confirm === true || flags.yes === true;
       const logger = createLogger(logSettings(flags, 'warning'), printer, true);

@@ -37,7 +37,7 @@ export function addSnapshotValidateCommand(snapshot: Command, { env, printer, en
     .addHelpText('after', examples)
     .action(async (id: string, { config: path, again, quick, json, ...flags }: ValidateFlags) => {
       const config = await loadConfig(configPath(path, env).value, env);
-      const choice = await readChoice(config, id, flags);
+      const choice = await readChoice(config, id, flags, env);
       end(
         await printSnapshotValidation({
           ...{ config, choice, env, printer },

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { z } from 'zod';
 import { authSettings } from '../auth/auth-settings.ts';
@@ -9,6 +8,7 @@ import { type Access, accessLevels } from '../contract/access.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { CommandContext } from './context.ts';
 import { word } from './flags.ts';
+import { whoAsks } from './who-asks.ts';
 
 interface TokenFlags {
   readonly tenant: string;
@@ -57,7 +57,7 @@ async function print(flags: TokenFlags, { env, printer }: CommandContext): Promi
       hint: 'Tokens that are checked with THAW_JWKS come from the service that publishes it.',
     });
   }
-  const { tenant, access, ns, subject = userInfo().username, expires } = flags;
+  const { tenant, access, ns, subject = whoAsks(), expires } = flags;
   const token = { subject, tenant, access, namespace: ns, lifetime: expires };
   printer.line(await signToken(settings.secret, token, settings));
 }

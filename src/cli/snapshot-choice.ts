@@ -7,10 +7,10 @@ import { type SnapshotRequest, type SnapshotStrategy, snapshotStrategies } from 
 import type { PointInTime } from '../contract/snapshot-replay.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { inspectSelection, type SelectionSummary } from '../snapshot/merge/selection.ts';
-import { chosenDatabase } from './chosen-database.ts';
 import { collect, word } from './flags.ts';
 import { type PointInTimeFlags, readPointInTime, withPointInTime } from './point-in-time-flags.ts';
 import { selectionChunks } from './selection-file.ts';
+import { snapshotDatabase } from './snapshot-database.ts';
 import { readName } from './snapshot-order-job.ts';
 
 /** Flags that say what of a snapshot is restored, and how. */
@@ -45,7 +45,7 @@ export function withChoice(
       '[snapshot]',
       'its id, a UUID of backup_pitr_snapshots, or the key of a …-backup.json; not needed with --to',
     )
-    .option('--database <name>', 'database of the tables (default: the only one)')
+    .option('--database <name>', 'database of the tables (default: the only one, else that of the snapshot)')
     .option(
       '--table <[schema.]name>',
       'only this table, of the schema public unless one is named; repeatable',
@@ -78,12 +78,13 @@ export async function readChoice(
   config: ThawConfig,
   name: string,
   flags: ChoiceFlags,
+  env: NodeJS.ProcessEnv,
 ): Promise<SnapshotChoice> {
   const { strategy, selection: path } = flags;
   needs('--newer-by', flags.newerBy !== undefined, 'merge', strategy);
   needs('--selection', path !== undefined, 'selective', strategy);
   const source = parseSource(name);
-  const database = chosenDatabase(config, flags.database ?? null);
+  const database = await snapshotDatabase(config, env, source, flags.database ?? null);
   const asked = flags.where === undefined ? null : parseTenant(flags.where);
   const tables = flags.table?.map(readName) ?? null;
   const choice = {

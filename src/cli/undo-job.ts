@@ -32,6 +32,7 @@ import { Interrupt } from './interrupt.ts';
 import { progressView } from './progress-view.ts';
 import { clusterPlace, clusterTaskQueue, openCluster, type TemporalPlace, undosOf } from './temporal.ts';
 import { exitCodeOf, undoneLines } from './undo-lines.ts';
+import { whoAsks } from './who-asks.ts';
 
 /** One `thaw undo`. */
 export interface UndoJob extends RestoreSearch {
@@ -165,12 +166,12 @@ async function undoInCluster(
 }
 
 function requestOf(
-  { config, env, disableTriggers, reason }: UndoJob,
+  { config, disableTriggers, reason }: UndoJob,
   { restoreId: undoes, database }: UndoneRestore,
 ): UndoRequest {
   return {
     ...{ restoreId: newRestoreId(), undoes, database, fingerprint: fingerprint(config, database) },
-    ...{ disableTriggers, by: env.USER || 'unknown', reason },
+    ...{ disableTriggers, by: whoAsks(), reason },
   };
 }
 

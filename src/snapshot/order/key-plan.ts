@@ -21,16 +21,28 @@ export function planKeys(
   members: ReadonlyMap<number, FoundTable>,
   changes: ReadonlyMap<number, SnapshotTableResult> = new Map(),
 ): PlannedKey[] {
-  return keys.map((key) => {
+  const planned = keys.map((key): PlannedKey & { readonly isSlow: boolean } => {
     const { deferrable, onDelete, onUpdate, links } = key;
     const acts = onDelete !== 'no action' || onUpdate !== 'no action';
-    // Its actions are those of the table that it refers to: they rest while that one is not written.
-    if (acts && links.some(({ parent }) => members.has(parent))) return { key, hold: 'taken off' };
-    if (deferrable) return { key, hold: 'deferred' };
     const isSlow =
       key.replaceable && isSlowByRow(key, changes.get(key.child.oid), changes.get(key.parent.oid));
-    return { key, hold: isSlow ? 'taken off' : 'made deferrable' };
+    // Its actions are those of the table that it refers to: they rest while that one is not written.
+    if (acts && links.some(({ parent }) => members.has(parent))) return { key, hold: 'taken off', isSlow };
+    if (deferrable) return { key, hold: 'deferred', isSlow };
+    return { key, hold: isSlow ? 'taken off' : 'made deferrable', isSlow };
   });
+  const shut = new Set(planned.flatMap(({ key, hold }) => shutBy(key, hold)));
+  return planned.map(({ key, hold, isSlow }) => {
+    // One that could be deferred shuts no table: it is taken off only where others have readers wait anyway.
+    const isFree = isSlow && shut.has(key.child.oid) && shut.has(key.parent.oid);
+    return { key, hold: hold === 'deferred' && isFree ? 'taken off' : hold };
+  });
+}
+
+/** The tables whose readers have to wait for a key, by oid. */
+function shutBy({ child, parent }: TouchingKey, hold: KeyHold): number[] {
+  if (hold === 'deferred') return [];
+  return hold === 'taken off' ? [child.oid, parent.oid] : [child.oid];
 }
 
 /** What it takes to look for the other side of one row, where looking at one of all rows in a join takes 1. */

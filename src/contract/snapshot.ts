@@ -186,6 +186,8 @@ export interface SnapshotRequest {
   readonly pointInTime?: PointInTime | null;
   /** Also a snapshot that was restored before. @default false */
   readonly again: boolean;
+  /** The restore that this one takes back; null: none. @default null */
+  readonly undoes?: string | null;
   /** Takes a snapshot of what is there first. @default true */
   readonly preSnapshot: boolean;
   readonly reason: string;

@@ -206,6 +206,8 @@ create table thaw.snapshot_restores (
   merged_at timestamptz,
   merged jsonb,
   transaction_id text,
+  -- tells the tables as the restore left them from any later content; null: nothing was kept to undo it by
+  content_token text,
   -- what the restore did was taken back: the snapshot does not count as rolled back any more
   undone_at timestamptz,
   started_at timestamptz not null default now(),

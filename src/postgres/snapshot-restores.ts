@@ -28,6 +28,8 @@ export interface StoredSnapshotRestore {
   /** Null until the restore has ended. */
   readonly outcome: SnapshotOutcome | null;
   readonly preSnapshotId: string | null;
+  /** Of the tables as the restore left them; null where nothing was kept to undo it by. */
+  readonly contentToken: string | null;
   /** Times are ISO 8601. Null: its rows were not committed. */
   readonly mergedAt: string | null;
   /** Null: what it did was not taken back. */
@@ -90,13 +92,15 @@ export async function writeMerged(
   client: pg.Client,
   restoreId: string,
   tables: readonly SnapshotTableResult[],
+  contentToken: string | null,
 ): Promise<{ readonly transactionId: string; readonly place: string }> {
   const { rows } = await client.query<{ transactionId: string; place: string }>(
     `update thaw.snapshot_restores
-     set merged_at = now(), merged = $2, transaction_id = txid_current()::text, updated_at = now()
+     set merged_at = now(), merged = $2, transaction_id = txid_current()::text, content_token = $3,
+       updated_at = now()
      where restore_id = $1 and merged_at is null
      returning transaction_id as "transactionId", source_place as place`,
-    [restoreId, JSON.stringify(tables)],
+    [restoreId, JSON.stringify(tables), contentToken],
   );
   const [written] = rows;
   if (written !== undefined) return written;
@@ -108,6 +112,46 @@ export async function writeMerged(
       stage: 'commit',
     },
   );
+}
+
+/** A snapshot that a restore had brought back, which it counts for no more, or again. */
+export interface ToggledSource extends SourceName {
+  readonly restoreId: string;
+  readonly isUndone: boolean;
+}
+
+/**
+ * Writes down, in the transaction that merges, that a restore is taken back. What that one had taken back itself is
+ * done again, and so on.
+ *
+ * @returns what each of them had restored
+ */
+export async function markUndone(client: pg.Client, restoreId: string): Promise<ToggledSource[]> {
+  const toggled: ToggledSource[] = [];
+  let next: string | null = restoreId;
+  for (let isUndone = true; next !== null; isUndone = !isUndone) {
+    const undone = await toggle(client, next, isUndone);
+    if (undone !== null) toggled.push(undone);
+    next = undone?.undoes ?? null;
+  }
+  return toggled;
+}
+
+async function toggle(
+  client: pg.Client,
+  restoreId: string,
+  isUndone: boolean,
+): Promise<(ToggledSource & { readonly undoes: string | null }) | null> {
+  const { rows } = await client.query<SourceName & { readonly undoes: string | null }>(
+    `update thaw.snapshot_restores
+     set undone_at = case when $2 then now() end, updated_at = now()
+     where restore_id = $1
+     returning source_kind as kind, source_place as place, source_id as id, source_version as version,
+       request ->> 'undoes' as undoes`,
+    [restoreId, isUndone],
+  );
+  const [found] = rows;
+  return found === undefined ? null : { ...found, restoreId, isUndone };
 }
 
 /** What a restore has committed; null: nothing yet. */
@@ -176,7 +220,8 @@ function query(
   return readKept<StoredSnapshotRestore>(
     client,
     object,
-    `select request, state, outcome, pre_snapshot_id as "preSnapshotId", ${isoTime('merged_at')} as "mergedAt",
+    `select request, state, outcome, pre_snapshot_id as "preSnapshotId",
+       content_token as "contentToken", ${isoTime('merged_at')} as "mergedAt",
        ${isoTime('undone_at')} as "undoneAt", ${isoTime('started_at')} as "startedAt",
        ${isoTime('ended_at')} as "endedAt"
      from thaw.snapshot_restores ${rest}`,

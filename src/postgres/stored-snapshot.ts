@@ -77,6 +77,25 @@ export async function markRolledBack(
   );
 }
 
+/**
+ * Takes that mark away, in the transaction that is open.
+ *
+ * @param notes stays beside it
+ * @throws what PostgreSQL answers, raw
+ */
+export async function unmarkRolledBack(
+  client: pg.Client,
+  { schema, id }: StoredSnapshot,
+  notes: string,
+): Promise<void> {
+  await client.query(
+    `update ${tableOf(schema)} set is_rolled_back = false, rolled_back_at = null, rolled_back_by = null,
+       rollback_notes = $2, status = 'active'
+     where id::text = lower($1)`,
+    [id, notes],
+  );
+}
+
 /** Bytes of lines that are fetched at once, about: a row may be of any size. */
 const fetchBytes = 1024 * 1024;
 const mostRows = 5_000;

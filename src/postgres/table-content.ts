@@ -3,6 +3,9 @@ import { quoteIdentifier } from './identifier.ts';
 import { rowsOf } from './merge-sql.ts';
 import { isOf, type StagedTable } from './snapshot-differences.ts';
 
+/** A table, or the tenant's part of it. */
+export type TablePart = Pick<StagedTable, 'target' | 'tenant'>;
+
 /**
  * What tells the content of a table, or of the tenant's part of it, from another: its rows' count and the sum of
  * their hashes, whatever their order. Two contents share it by chance only, once in 2^64.
@@ -11,7 +14,7 @@ import { isOf, type StagedTable } from './snapshot-differences.ts';
  */
 export async function readContentMark(
   client: pg.Client,
-  { target, tenant }: StagedTable,
+  { target, tenant }: TablePart,
 ): Promise<{ readonly rows: number; readonly sum: string }> {
   const columns = target.columns
     .filter(({ generated }) => generated === null)

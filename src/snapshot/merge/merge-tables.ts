@@ -26,6 +26,8 @@ import { aboutObject, tableName } from './staged-check.ts';
 export interface MergeOptions {
   /** A token that a preview gave: refuses tables that have changed since. */
   readonly ifUnchanged?: string | null;
+  /** The restore that gave it, where it is taken back. */
+  readonly undoes?: string | null;
   /** The only differences to take, each exactly as it was told; null: all. */
   readonly chosen?: AsyncIterable<readonly SnapshotDifference[]> | null;
   /** A table is about to be compared with its stage. */
@@ -58,13 +60,21 @@ const all = 'the tables of the snapshot';
 export async function mergeTables(
   client: pg.Client,
   tables: readonly StagedTable[],
-  { ifUnchanged = null, chosen = null, onComparing, onFound, onMerged, onKeysTaken }: MergeOptions = {},
+  {
+    ifUnchanged = null,
+    undoes = null,
+    chosen = null,
+    onComparing,
+    onFound,
+    onMerged,
+    onKeysTaken,
+  }: MergeOptions = {},
 ): Promise<SnapshotTableResult[]> {
   const targets = tables.map(({ target }) => target);
   await aboutObject(all, () => lockTables(client, targets));
   await aboutObject(all, () => widenJoins(client));
   if (ifUnchanged !== null) {
-    refuseChanged(tables, ifUnchanged, await aboutObject(all, () => contentToken(client, tables)));
+    refuseChanged(tables, ifUnchanged, await aboutObject(all, () => contentToken(client, tables)), undoes);
   }
   const releases: (() => Promise<void>)[] = [];
   for (const target of targets) {

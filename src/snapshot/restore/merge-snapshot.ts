@@ -7,12 +7,13 @@ import { readTarget } from '../../postgres/catalog.ts';
 import { holdTargets } from '../../postgres/held-targets.ts';
 import { forgetKeys } from '../../postgres/key-records.ts';
 import { advanceSequences } from '../../postgres/sequences.ts';
-import { readMerged, writeMerged } from '../../postgres/snapshot-restores.ts';
+import { markUndone, readMerged, wasRestored, writeMerged } from '../../postgres/snapshot-restores.ts';
 import { stageSchema } from '../../postgres/snapshot-stage.ts';
 import { databaseError } from '../../postgres/sqlstate.ts';
-import { markRolledBack } from '../../postgres/stored-snapshot.ts';
+import { markRolledBack, unmarkRolledBack } from '../../postgres/stored-snapshot.ts';
 import type { TakenKey } from '../../postgres/taken-keys.ts';
 import type { HistoryRecorder } from '../history/history-recorder.ts';
+import { contentToken } from '../merge/content-token.ts';
 import { restoreTables } from '../merge/restore-tables.ts';
 import { reopenStage } from './staged-refs.ts';
 
@@ -39,7 +40,7 @@ export interface SnapshotMerge {
  */
 export async function mergeSnapshot(client: pg.Client, merge: SnapshotMerge): Promise<MergedSnapshot | null> {
   const { request, held, staged, chosen, recordKeys, history } = merge;
-  const { restoreId, ifUnchanged } = request;
+  const { restoreId, ifUnchanged, undoes = null, preSnapshot } = request;
   const before = await readMerged(client, restoreId);
   if (before !== null) return { ...before, notices: await moveSequences(client, before.tables) };
   const tables = await reopenStage(client, stageSchema(restoreId), staged, request);
@@ -47,7 +48,7 @@ export async function mergeSnapshot(client: pg.Client, merge: SnapshotMerge): Pr
   const changed: SnapshotTableResult[] = [];
   let transactionId = '';
   const { notices } = await restoreTables(client, tables, {
-    ...{ ifUnchanged, chosen },
+    ...{ ifUnchanged, undoes, chosen },
     onBegun: () => history.inTransaction(client),
     onKeysTaken: async (keys) => {
       await recordKeys(keys);
@@ -61,9 +62,11 @@ export async function mergeSnapshot(client: pg.Client, merge: SnapshotMerge): Pr
     },
     alongside: async () => {
       await holdTargets(client, restoreId, held);
-      const written = await writeMerged(client, restoreId, changed);
+      const token = preSnapshot ? await contentToken(client, tables) : null;
+      const written = await writeMerged(client, restoreId, changed, token);
       transactionId = written.transactionId;
       await markSource(client, request, written.place);
+      if (undoes !== null) await takeMarksBack(client, undoes, request);
       await forgetKeys(client, restoreId);
       await history.complete(client);
     },
@@ -79,6 +82,21 @@ async function markSource(
   if (source.kind !== 'table') return;
   const notes = `Thaw restore ${restoreId}${reason === '' ? '' : `: ${reason}`}`;
   await markRolledBack(client, { schema, id: source.id }, by, notes);
+}
+
+/** A snapshot whose restore is taken back counts as rolled back no more, unless another restore of it stands. */
+async function takeMarksBack(
+  client: pg.Client,
+  undoes: string,
+  { restoreId, by, reason }: SnapshotRequest,
+): Promise<void> {
+  for (const source of await markUndone(client, undoes)) {
+    if (source.kind !== 'table') continue;
+    const row = { schema: source.place, id: source.id };
+    const notes = `Thaw restore ${source.restoreId}${source.isUndone ? ' undone' : ''} by ${restoreId}: ${reason}`;
+    if (await wasRestored(client, source)) await markRolledBack(client, row, by, notes);
+    else await unmarkRolledBack(client, row, notes);
+  }
 }
 
 /** An attempt that was killed behind its commit may not have come to it. */

@@ -9,6 +9,7 @@ import { databaseError } from '../../postgres/sqlstate.ts';
 import { type TargetName, takeTargets } from '../../postgres/targets.ts';
 import { inTransaction } from '../../postgres/transaction.ts';
 import { tellSource } from '../../restore/snapshot-progress.ts';
+import { contentToken, refuseChanged } from '../merge/content-token.ts';
 import { planForeignKeys } from '../order/held-keys.ts';
 import { planLocks } from '../order/key-plan.ts';
 import { nameOf } from '../order/table-order.ts';
@@ -44,6 +45,7 @@ export async function planSnapshotRestore(
   const snapshot = await openSnapshot(source, site, client);
   const chosen = await chooseTables(client, snapshot, request);
   const notices = await refuseUnfit(client, snapshot, chosen, request);
+  await refuseLostChanges(client, request, chosen);
   const targets = chosen.map(({ target }) => target);
   const preSnapshot = request.preSnapshot ? preSnapshotOf(request, chosen) : null;
   // What an earlier run took is not what is there now.
@@ -66,6 +68,16 @@ export async function planSnapshotRestore(
   } catch (error) {
     throw databaseError(error, { object: 'the tables of the snapshot' });
   }
+}
+
+/** Rows that others have changed since are not lost with what is taken back: told before anything is copied. */
+async function refuseLostChanges(
+  client: pg.Client,
+  { undoes = null, ifUnchanged }: SnapshotRequest,
+  chosen: readonly ChosenTable[],
+): Promise<void> {
+  if (undoes === null || ifUnchanged === null) return;
+  refuseChanged(chosen, ifUnchanged, await contentToken(client, chosen), undoes);
 }
 
 function historyOf(

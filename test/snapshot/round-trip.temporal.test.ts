@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { SnapshotRestoreClient } from '../../src/client/snapshot-restore-client.ts';
 import { findDatabase } from '../../src/config/database-config.ts';
 import type { SnapshotOutcome, SnapshotTableResult } from '../../src/contract/snapshot.ts';
 import type { SnapshotPreview } from '../../src/contract/snapshot-preview.ts';
@@ -176,18 +177,11 @@ test('overwrite does what its preview says, and brings every row back as it was'
   expect(await contents()).toEqual(held);
 });
 
-test.for([0.2, 0.3])('merge does what its preview says: %s', async (seed) => {
+test('merge does what its preview says', async () => {
   const { id } = await begin();
-  await change(seed);
-  const both = ['--table', 'orders', '--table', `Sh"op é.cust;'omers`];
-  const { state, tables: changed } = await restoreAsTold(
-    id,
-    ...both,
-    '--strategy',
-    'merge',
-    '--newer-by',
-    'at',
-  );
+  await change(0.2);
+  const both = ['--table', 'orders', '--table', `Sh"op é.cust;'omers`, '--strategy', 'merge'];
+  const { state, tables: changed } = await restoreAsTold(id, ...both, '--newer-by', 'at');
   expect(state).toBe('completed');
   for (const { inserted, updated } of changed) expect(Math.min(inserted, updated)).toBeGreaterThan(0);
 });
@@ -225,9 +219,14 @@ test('a restore is refused where a table or a marked row has changed since, and 
   await change(0.5);
   const { ifUnchanged } = await preview(id);
   const file = await marked(id, (line) => line.includes('"table":"log"'));
+  // What the token says holds for whichever worker comes to the merge, whenever that is.
+  await thaw.stopWorker();
+  const { restoreId } = await restore(id, '--if-unchanged', ifUnchanged, '--detach');
   await thaw.pg.query("insert into log values ('later'); delete from log where what = 'line 8'");
   const before = await contents();
-  expect(await restore(id, '--if-unchanged', ifUnchanged)).toMatchObject({
+  await thaw.startWorker();
+  const restores = new SnapshotRestoreClient(thaw.client, thaw.temporal.taskQueue);
+  expect(await restores.outcome(restoreId)).toMatchObject({
     ...{ state: 'failed', tables: [] },
     error: {
       code: 'ConflictFound',

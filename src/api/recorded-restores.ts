@@ -1,5 +1,6 @@
 import { findRecordedDump } from '../client/recorded-dump.ts';
 import { findRecordedRestore } from '../client/recorded-restore.ts';
+import { findRecordedSnapshot } from '../client/recorded-snapshot.ts';
 import { findDatabase } from '../config/database-config.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { RestoreRequest } from '../contract/restore-request.ts';
@@ -8,6 +9,7 @@ import type { UndoExtent } from '../contract/undo-request.ts';
 import { withDatabase } from '../postgres/connect-database.ts';
 import type { StoredDumpRestore } from '../postgres/dump-records.ts';
 import { ensureSchema } from '../postgres/schema.ts';
+import type { StoredSnapshotRestore } from '../postgres/snapshot-restores.ts';
 import { extentOf, standingOf, type UndoStanding } from '../undo/kept-changes.ts';
 import { undoneRestore } from '../undo/undone-restore.ts';
 import { ApiError } from './api-error.ts';
@@ -76,6 +78,22 @@ export async function findDump(
   restoreId: string,
 ): Promise<StoredDumpRestore | null> {
   const { restores, unanswered } = await findRecordedDump(config, env, restoreId, null);
+  const [failed] = unanswered;
+  if (restores[0] === undefined && failed !== undefined) throw notAsked(failed.database, failed.error);
+  return restores[0] ?? null;
+}
+
+/**
+ * Looks for a restore of a snapshot in every configured database.
+ *
+ * @throws ApiError `SERVICE_UNAVAILABLE` when it was not found and a database could not be asked
+ */
+export async function findSnapshotRestore(
+  config: ThawConfig,
+  env: NodeJS.ProcessEnv,
+  restoreId: string,
+): Promise<StoredSnapshotRestore | null> {
+  const { restores, unanswered } = await findRecordedSnapshot(config, env, restoreId, null);
   const [failed] = unanswered;
   if (restores[0] === undefined && failed !== undefined) throw notAsked(failed.database, failed.error);
   return restores[0] ?? null;

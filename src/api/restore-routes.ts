@@ -11,9 +11,11 @@ import { previewJson } from './preview-json.ts';
 import { exampleTable } from './restore-record.ts';
 import type { RunStarter, StartedRun } from './run-starter.ts';
 import type { Runs, Verb } from './runs.ts';
+import { snapshotPreviewJson } from './snapshot-preview-json.ts';
 import { bundleInput } from './sources/bundles.ts';
 import { dumpOptions, dumpRef } from './sources/dump-settings.ts';
 import { onlyStrategy } from './sources/plain-settings.ts';
+import { snapshotOptions, snapshotRef, snapshotStrategy } from './sources/snapshot-settings.ts';
 import type { RunOwner } from './sources/source.ts';
 import type { Sources } from './sources/sources.ts';
 
@@ -46,8 +48,21 @@ const describedDump = z
   })
   .openapi({ example: { source_type: 'dump', source_ref: 'latest', service: 'argus' } });
 
+const describedSnapshot = z
+  .strictObject({
+    source_type: z.literal('snapshot'),
+    source_ref: snapshotRef,
+    conflict_strategy: snapshotStrategy,
+    ...snapshotOptions.shape,
+    dry_run: z.boolean().optional().describe('Answers 200 with what the restore would do, to the row.'),
+  })
+  .openapi({ example: { source_type: 'snapshot', source_ref: '20260104-052021-k3x9ab', dry_run: true } });
+
 const params = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) });
-const preview = answer('What a dry run found; nothing was changed.', previewJson);
+const preview = answer(
+  'What a dry run found; nothing was changed.',
+  z.union([previewJson, snapshotPreviewJson]),
+);
 
 function inputOf(name: string) {
   return { $ref: `#/components/schemas/${name}` };
@@ -58,7 +73,7 @@ const startRoute = createRoute({
   path: '/api/restores',
   summary: 'Starts a restore that is not saved',
   description:
-    'Of archives: takes what the command `thaw restore` takes. Of bundles: where one is, and what becomes of it. Of dumps: what `thaw restore-dump` takes. With an Idempotency-Key the same request starts one restore however often it is sent.',
+    'Of archives: takes what the command `thaw restore` takes. Of bundles: where one is, and what becomes of it. Of dumps: what `thaw restore-dump` takes. Of snapshots: what `thaw snapshot restore` takes. With an Idempotency-Key the same request starts one restore however often it is sent.',
   middleware: [limitBody] as const,
   request: {
     headers: keyHeader,
@@ -67,7 +82,14 @@ const startRoute = createRoute({
       required: true,
       content: {
         'application/json': {
-          schema: { anyOf: [inputOf('RestoreInput'), inputOf('BundleInput'), inputOf('DumpInput')] },
+          schema: {
+            anyOf: [
+              inputOf('RestoreInput'),
+              inputOf('BundleInput'),
+              inputOf('DumpInput'),
+              inputOf('SnapshotRestoreInput'),
+            ],
+          },
         },
       },
     },
@@ -88,6 +110,9 @@ const runInput = z
       dry_run: flag
         .optional()
         .openapi({ description: 'Changes nothing. Of a bundle: does it all and rolls it back.' }),
+      confirm: flag
+        .optional()
+        .openapi({ description: 'Of a snapshot: must be true, here or in its options.' }),
       validate_only: flag.optional().openapi({ description: 'Of a bundle: checks the file alone.' }),
     },
     must('must be an object'),
@@ -106,8 +131,8 @@ const runRoute = createRoute({
   },
   responses: {
     200: answer(
-      'The run is accepted; of a dry run of archives, what it found.',
-      z.union([accepted, previewJson]),
+      'The run is accepted; of a dry run of archives or a snapshot, what it found.',
+      z.union([accepted, previewJson, snapshotPreviewJson]),
     ),
     ...errorAnswers(400, 401, 403, 404, 408, 409, 410, 413, 415, 429, 503),
   },
@@ -147,6 +172,7 @@ export function addRestoreRoutes(
   app.openAPIRegistry.register('RestoreInput', described);
   app.openAPIRegistry.register('BundleInput', describedBundle);
   app.openAPIRegistry.register('DumpInput', describedDump);
+  app.openAPIRegistry.register('SnapshotRestoreInput', describedSnapshot);
   app.openAPIRegistry.register('RunInput', runInput);
 
   app.openapi(startRoute, async (context) => {

@@ -5,6 +5,7 @@ import { restoreStates } from '../contract/progress.ts';
 import { drillJson, toDrillJson } from './drill-json.ts';
 import { percentDone, type Run, type RunTable } from './run.ts';
 import { runDumpJson, toRunDumpJson } from './run-dump-json.ts';
+import { runSnapshotJson, toRunSnapshotJson } from './run-snapshot-json.ts';
 import { runSystemJson, toRunSystemJson } from './run-system-json.ts';
 import { runUndoJson, toRunUndoJson } from './run-undo-json.ts';
 
@@ -71,6 +72,7 @@ export const runJson = z
       .nullable()
       .openapi({ description: 'Of a restore of a dump: what was found and verified. Null of any other.' }),
     drill: drillJson.nullable().openapi({ description: 'Of a drill that has ended.' }),
+    snapshot: runSnapshotJson.nullable().openapi({ description: 'Of a restore of a snapshot.' }),
     system: runSystemJson.nullable().openapi({ description: 'Of a restore of a system.' }),
     undo: runUndoJson.nullable().openapi({ description: 'Of a run that takes another one back.' }),
   })
@@ -98,6 +100,7 @@ export function toRunJson(run: Run): RunJson {
     error: run.error === null ? null : errorJson(run.error),
     dump: run.dump === null ? null : toRunDumpJson(run.dump),
     drill: run.drill === null ? null : toDrillJson(run.drill),
+    snapshot: run.snapshot === null ? null : toRunSnapshotJson(run.snapshot),
     system: run.system === null ? null : toRunSystemJson(run.system),
     undo: run.undo === null ? null : toRunUndoJson(run.undo),
   };

@@ -73,7 +73,7 @@ export class RunStarter {
     const { control, sources } = this.#dependencies;
     const { tenant, namespace } = caller;
     const started = await control.transaction(async (client) => {
-      const place = { tenant, namespace, ask: asking(client) };
+      const place = { tenant, namespace, isPlan: false, ask: asking(client) };
       const request = await sources.of(settings.source_type).request(settings, owner, place);
       const run = { ...runOf(settings, request, owner, caller.tenant), restoreId: null, restoreName: null };
       if (await insertRun(client, run)) return request;
@@ -128,7 +128,10 @@ export class RunStarter {
     const { control, sources } = this.#dependencies;
     const { tenant, namespace } = owner.caller;
     const ask: RunPlace['ask'] = (question) => control.use(question);
-    return sources.of(settings.source_type).request(settings, owner, { tenant, namespace, ask });
+    return sources.of(settings.source_type).request(settings, owner, {
+      ...{ tenant, namespace, ask },
+      isPlan: true,
+    });
   }
 
   /** The same of a saved restore. @throws ApiError `RECORD_NOT_FOUND` */
@@ -150,7 +153,10 @@ export class RunStarter {
     const { caller, runId } = owner;
     const source = this.#dependencies.sources.of(restore.source_type);
     const settings = source.settings({ ...restore, options: { ...restore.options, ...changes } }, caller);
-    const place = { ask: asking(client), tenant: restore.tenant, namespace: namespaceOf(restore, caller) };
+    const place = {
+      ...{ ask: asking(client), tenant: restore.tenant, isPlan: false },
+      namespace: namespaceOf(restore, caller),
+    };
     const request = await source.request(settings, owner, place);
     const run = runOf(settings, request, owner, restore.tenant);
     const { id: restoreId, name: restoreName } = restore;
@@ -199,6 +205,7 @@ function filenameOf(request: RunRequest): string | null {
     case 'archives':
     case 'drill':
     case 'system':
+    case 'snapshot':
     case 'undo':
       return null;
     case 'dump':

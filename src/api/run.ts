@@ -5,6 +5,8 @@ import type { ArchiveFailure, RestoreOutcome, TableError, TableOutcome, Tally } 
 import type { Extent, RestoreProgress, RestoreState, TableProgress } from '../contract/progress.ts';
 import { isEnded } from '../contract/progress.ts';
 import type { RunRequest } from '../contract/run-request.ts';
+import type { SnapshotTableResult } from '../contract/snapshot.ts';
+import type { SnapshotProgress, SnapshotRestoreStep } from '../contract/snapshot-restore.ts';
 import type { SystemOutcome, SystemProgress } from '../contract/system-activities.ts';
 import type { TakenObjects, UndoneTable } from '../contract/undo-request.ts';
 import type { StoredRun } from '../control/runs.ts';
@@ -37,8 +39,22 @@ export interface Run {
   /** Of a drill that has ended. */
   readonly drill: DrillReport | null;
   readonly system: RunSystem | null;
+  /** Of a restore of a snapshot. */
+  readonly snapshot: RunSnapshot | null;
   /** Of a run that takes another one back. */
   readonly undo: RunUndo | null;
+}
+
+/** What a restore of a snapshot tells besides. */
+export interface RunSnapshot
+  extends Pick<
+    SnapshotProgress,
+    'source' | 'strategy' | 'steps' | 'keys' | 'locks' | 'preSnapshotId' | 'notices'
+  > {
+  /** Null of one that has ended. */
+  readonly step: SnapshotRestoreStep | null;
+  /** What was committed. */
+  readonly tables: readonly SnapshotTableResult[];
 }
 
 /** What an undo tells besides. */
@@ -105,6 +121,8 @@ function databaseOf(request: RunRequest): string {
       return request.drill.subject;
     case 'system':
       return request.system.system;
+    case 'snapshot':
+      return request.snapshot.database;
     case 'undo':
       return request.undo.database;
     default:
@@ -168,6 +186,7 @@ export function bareRun(id: string, state: RestoreState, times: RunTimes, error:
     dump: null,
     drill: null,
     system: null,
+    snapshot: null,
     undo: null,
   };
 }
@@ -188,6 +207,7 @@ export function runOfProgress(progress: RestoreProgress, times: RunTimes): Run {
     dump: null,
     drill: null,
     system: null,
+    snapshot: null,
     undo: null,
   };
 }
@@ -216,6 +236,7 @@ export function runOfOutcome(outcome: RestoreOutcome, times: RunTimes): Run {
     dump: null,
     drill: null,
     system: null,
+    snapshot: null,
     undo: null,
   };
 }
@@ -273,8 +294,15 @@ export function percentDone(run: Run): number {
   return from + Math.floor(share * (to - from));
 }
 
-/** Of a system its databases count, as how large they are together is not known before; of an undo its rows. */
-function extentOf({ system, undo, archives, bytes }: Run): Extent {
+/**
+ * Of a system its databases count, as how large they are together is not known before; of an undo its rows; of a
+ * snapshot how far its tables are.
+ */
+function extentOf({ system, undo, snapshot, archives, bytes }: Run): Extent {
+  if (snapshot !== null) {
+    const done = snapshot.steps.reduce((sum, { progress_pct }) => sum + progress_pct, 0);
+    return { done, total: snapshot.steps.length * 100 };
+  }
   if (undo !== null) {
     const done = undo.tables.map(({ deleted, broughtBack, gone }) => deleted + broughtBack + gone);
     const totals = undo.tables.map(({ total }) => ({ done: 0, total }));

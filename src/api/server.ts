@@ -12,6 +12,7 @@ import { ExtractClient } from '../client/extract-client.ts';
 import { listRecordedDrills } from '../client/recorded-drills.ts';
 import { RestoreClient } from '../client/restore-client.ts';
 import { SnapshotClient } from '../client/snapshot-client.ts';
+import { SnapshotRestoreClient } from '../client/snapshot-restore-client.ts';
 import { SystemClient } from '../client/system-client.ts';
 import { UndoClient } from '../client/undo-client.ts';
 import { type LoadedSystem, loadSystems } from '../config/load-system.ts';
@@ -28,7 +29,13 @@ import { bundleSettings } from './bundle-settings.ts';
 import { ExtractRuns } from './extract-runs.ts';
 import { RateLimit, startsPerMinute } from './rate-limit.ts';
 import { Reconciler } from './reconciler.ts';
-import { findDump, findRecorded, undoExtentOf, undoStandingOf } from './recorded-restores.ts';
+import {
+  findDump,
+  findRecorded,
+  findSnapshotRestore,
+  undoExtentOf,
+  undoStandingOf,
+} from './recorded-restores.ts';
 import { removeExpired, removeOld } from './removal.ts';
 import { configuredRunKeep } from './run-keep.ts';
 import { SnapshotChoices } from './snapshot-choices.ts';
@@ -102,6 +109,9 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     ...{ config, control, place, tools, tenantColumn },
     client: new SnapshotClient(client, taskQueue),
   });
+  const choices = new SnapshotChoices({ config, snapshots, tools, tenantColumn });
+  const looks = new SnapshotLooks(tools);
+  const selections = new Selections({ control, place, settings: bundles });
   const systemsThere = () => knownSystems(config, env);
   const sources = new Sources({
     config,
@@ -118,6 +128,12 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     undos: new UndoClient(client, taskQueue),
     loadSystems: systemsThere,
     findDump: (restoreId) => findDump(config, env, restoreId),
+    snapshotChoices: choices,
+    snapshotLooks: looks,
+    snapshotSelections: selections,
+    snapshotRestores: new SnapshotRestoreClient(client, taskQueue),
+    findSnapshotRestore: (restoreId) => findSnapshotRestore(config, env, restoreId),
+    admitSnapshot: async () => {},
   });
   const reconciler = new Reconciler({ control, restores, sources, logger });
   const extracts = new ExtractRuns({
@@ -169,11 +185,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     loadSystems: systemsThere,
     decide: (runId, decision) => systems.decide(runId, decision),
     snapshots,
-    snapshotLooks: {
-      choices: new SnapshotChoices({ config, snapshots, tools, tenantColumn }),
-      looks: new SnapshotLooks(tools),
-      selections: new Selections({ control, place, settings: bundles }),
-    },
+    snapshotLooks: { choices, looks, selections },
     snapshotHistory: {
       tenantColumn,
       listHistory: (database, query, tenant) => listSnapshotHistory(database, env, query, tenant),

@@ -1,6 +1,7 @@
 import type { DrillRequest } from './drill.ts';
 import type { DumpRequest } from './dump-request.ts';
 import type { RestoreRequest } from './restore-request.ts';
+import type { SnapshotRequest } from './snapshot.ts';
 import type { SystemRequest } from './system-request.ts';
 import type { UndoRequest } from './undo-request.ts';
 
@@ -66,10 +67,20 @@ export type RunRequest =
   | { readonly sourceType: 'dump'; readonly dump: DumpRequest }
   | { readonly sourceType: 'drill'; readonly drill: DrillRequest }
   | { readonly sourceType: 'system'; readonly system: SystemRequest }
+  | { readonly sourceType: 'snapshot'; readonly snapshot: SnapshotRequest }
   | { readonly sourceType: 'undo'; readonly undo: UndoRequest };
 
 /** The kinds of sources that a restore can be saved of. */
-export const sourceTypes = ['upload', 'extract_run', 'url', 'archives', 'dump', 'drill', 'system'] as const;
+export const sourceTypes = [
+  'upload',
+  'extract_run',
+  'url',
+  'archives',
+  'dump',
+  'drill',
+  'system',
+  'snapshot',
+] as const;
 export type SourceType = (typeof sourceTypes)[number];
 
 /** What a run may be of: a source, or a run that it takes back, which cannot be saved. */

@@ -107,22 +107,6 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     logger = pino({ enabled: false }),
   } = dependencies;
   const bundles = bundleSettings(config, {});
-  const sources = new Sources({
-    allowedUrls: new AllowedPlaces(undefined),
-    bundles,
-    config,
-    restores,
-    findRecorded: dependencies.findRecorded ?? (async () => null),
-    preview: dependencies.preview ?? (async () => []),
-    dumps: dependencies.dumps ?? noDumps,
-    findDump: async () => null,
-    drills: { progress: noAnswer, outcome: noAnswer },
-    systems: { progress: noAnswer, outcome: noAnswer },
-    undos: { progress: noAnswer, outcome: noAnswer },
-    extentOf: noAnswer,
-    standingOf: noAnswer,
-    loadSystems: async () => [],
-  });
   const store = new FolderStore({ kind: 'folder', path: '/nowhere', prefix: '' });
   const place = { store, prefix: '' };
   const tools = {
@@ -136,6 +120,31 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
   const snapshots = new Snapshots({
     ...{ config, control, place, tools, tenantColumn },
     client: { start: noAnswer, describe: noAnswer, failure: noAnswer, cancel: noAnswer },
+  });
+  const choices = new SnapshotChoices({ config, snapshots, tools, tenantColumn });
+  const looks = new SnapshotLooks(tools);
+  const selections = new Selections({ control, place, settings: bundles });
+  const sources = new Sources({
+    allowedUrls: new AllowedPlaces(undefined),
+    bundles,
+    config,
+    restores,
+    findRecorded: dependencies.findRecorded ?? (async () => null),
+    preview: dependencies.preview ?? (async () => []),
+    dumps: dependencies.dumps ?? noDumps,
+    findDump: async () => null,
+    snapshotChoices: choices,
+    snapshotLooks: looks,
+    snapshotSelections: selections,
+    snapshotRestores: { progress: noAnswer, outcome: noAnswer },
+    findSnapshotRestore: async () => null,
+    admitSnapshot: async () => {},
+    drills: { progress: noAnswer, outcome: noAnswer },
+    systems: { progress: noAnswer, outcome: noAnswer },
+    undos: { progress: noAnswer, outcome: noAnswer },
+    extentOf: noAnswer,
+    standingOf: noAnswer,
+    loadSystems: async () => [],
   });
   return {
     config,
@@ -154,11 +163,7 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     services: { dumps: noAnswer, swapBack: noAnswer },
     snapshotHistory: { tenantColumn, listHistory: noAnswer },
     snapshots,
-    snapshotLooks: {
-      choices: new SnapshotChoices({ config, snapshots, tools, tenantColumn }),
-      looks: new SnapshotLooks(tools),
-      selections: new Selections({ control, place, settings: bundles }),
-    },
+    snapshotLooks: { choices, looks, selections },
     extracts: new ExtractRuns({ config, control, client: noExtracts, settings: bundles, logger }),
     logger,
     ...dependencies,

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunningApi } from '../../src/api/server.ts';
 import type { NewToken } from '../../src/auth/sign-token.ts';
 import { testAuthorization } from '../harness/token.ts';
-import { type ApiSite, createApiSite } from './api-site.ts';
+import { type ApiSite, createApiSite, runIn } from './api-site.ts';
 import { type Answer, post, read } from './fake-restores.ts';
 
 let site: ApiSite;
@@ -279,4 +279,238 @@ test('what is marked of a diff is kept for a restore', async () => {
   ).toBe(415);
   // Of what was refused nothing is kept.
   expect((await site.thaw.pg.query('select key from thaw_api.uploads')).rows).toEqual(kept);
+});
+
+/** Starts a restore of a snapshot. @returns the id of its run */
+async function start(body: object, token: Partial<NewToken> = {}): Promise<string> {
+  const whole = { source_type: 'snapshot', source_ref: snapshot, confirm: true, again: true, ...body };
+  const { status, json } = await ask('/api/restores', post(whole), token);
+  expect({ status, error: json.error }).toEqual({ status: 202 });
+  return String(json.data.run_id);
+}
+
+/** Rows of both tables, of every tenant. */
+async function rowsNow(): Promise<unknown> {
+  const { rows } = await site.thaw.pg.query(
+    'select (select array_agg(p order by id) from prices p)::text as prices, (select array_agg(l order by id) from lines l)::text as lines',
+  );
+  return rows[0];
+}
+
+async function changed(): Promise<void> {
+  await site.thaw.pg.query(before);
+  await site.thaw.pg.query(after);
+}
+
+test('a restore is a run: previewed, refused without being confirmed, observed, and all of it done', async () => {
+  await changed();
+  const path = '/api/restores';
+  const body = { source_type: 'snapshot', source_ref: snapshot, reason: 'a wrong price' };
+  const dry = await ask(path, post({ ...body, dry_run: true }));
+  expect(dry).toMatchObject({
+    status: 200,
+    json: { data: { dry_run: true, tables: [{ inserted: 1, updated: 1, deleted: 1 }, { deleted: 1 }] } },
+  });
+  const refusals = [
+    [{}, 400, 'confirm'],
+    [{ confirm: false }, 400, 'confirm'],
+    [{ confirm: true, conflict_strategy: 'upsert' }, 400, 'conflict_strategy'],
+    [{ confirm: true, conflict_strategy: 'merge' }, 400, 'newer_by'],
+    [{ confirm: true, newer_by: 'price' }, 400, 'newer_by'],
+    [{ confirm: true, conflict_strategy: 'selective', selection: 'x' }, 400, 'selection'],
+    [{ confirm: true, conflict_strategy: 'selective', selection: '0'.repeat(32) }, 404, 'selection'],
+    [{ confirm: true, tables: ['other.prices'] }, 403, 'schema other'],
+    [{ confirm: true, where: { column: 'tenant_id', value: 'globex' } }, 403, 'where'],
+    [{ confirm: true, colour: 'red' }, 400, 'colour'],
+    [{ confirm: true, reason: 'x'.repeat(501) }, 400, 'reason'],
+    [{ confirm: true, source_ref: 'nothing' }, 404, 'nothing'],
+  ] as const;
+  for (const [change, status, told] of refusals) {
+    const { status: given, json } = await ask(path, post({ ...body, ...change }));
+    expect({ change, status: given, error: json.error }).toEqual({
+      ...{ change, status, error: expect.stringContaining(told) },
+    });
+  }
+  const edit = await ask(path, post({ ...body, confirm: true }), { access: 'edit' });
+  expect(edit.status).toBe(403);
+  expect((await ask(path, post({ ...body, confirm: true }), { tenant: 'globex' })).status).toBe(404);
+
+  const others = "select * from prices where tenant_id = 'globex' order by id";
+  const theirs = (await site.thaw.pg.query(others)).rows;
+  const runId = await start({ reason: 'a wrong price', if_unchanged: dry.json.data.if_unchanged });
+  const run = await runIn(api, runId, ['completed']);
+  expect(run).toMatchObject({
+    ...{ database: site.thaw.database.name, progress: 100, error: null },
+    archives: { done: 2, total: 2 },
+    counts: { records_inserted: 1, records_updated: 1, records_skipped: 3 },
+    snapshot: {
+      ...{ source: { kind: 'stored', ref: snapshot }, strategy: 'overwrite', step: null },
+      tables: [
+        { table: 'public.prices', inserted: 1, updated: 1, deleted: 1, unchanged: 1 },
+        { table: 'public.lines', inserted: 0, updated: 0, deleted: 1, unchanged: 2 },
+      ],
+      steps: [{ table: 'public.prices', status: 'completed', progress_pct: 100 }, { table: 'public.lines' }],
+      pre_snapshot_id: expect.any(String),
+    },
+  });
+  const { rows } = await site.thaw.pg.query(
+    "select id, price from prices where tenant_id = 'acme' order by id",
+  );
+  expect(rows).toEqual([
+    { id: 1, price: '5' },
+    { id: 2, price: '6' },
+    { id: 3, price: '7' },
+  ]);
+  expect((await site.thaw.pg.query(others)).rows).toEqual(theirs);
+
+  const record = await ask(`/api/data/restore_runs/${runId}`);
+  expect(record.json.data).toMatchObject({
+    ...{ source_type: 'snapshot', status: 'completed', records_imported: 1, records_updated: 1 },
+    ...{ records_deleted: 2, records_skipped: 3 },
+    progress_detail: { records_deleted: 2, steps: [{ status: 'completed' }, { status: 'completed' }] },
+    config_snapshot: {
+      ...{ source_ref: snapshot, conflict_strategy: 'overwrite' },
+      options: { reason: 'a wrong price', where: { column: 'tenant_id', value: 'acme' } },
+    },
+  });
+  const logs = await ask(`/api/data/restore_logs?filter[where][run_id]=${runId}`);
+  const lines = (logs.json.data as unknown as { message: string }[]).map(({ message }) => message);
+  expect(lines).toContain('Inserted 1 records, updated 1, deleted 1, left 1 unchanged');
+  expect(lines.at(-1)).toBe('Restore completed successfully');
+  const history = await ask(`/api/data/snapshot_restores?filter[where][restore_id]=${runId}`);
+  expect(history.json.data).toMatchObject([
+    {
+      status: 'completed',
+      rows_restored: 2,
+      tenant_id: 'acme',
+      initiated_by: 'tester',
+      reason: 'a wrong price',
+    },
+  ]);
+  // What was there is the tenant's own snapshot, too.
+  const { pre_snapshot_id: kept } = run.snapshot as { readonly pre_snapshot_id: string };
+  expect((await ask(`/api/snapshots/${kept}`)).json.data).toMatchObject({
+    type: 'pre_restore',
+    total_rows: 6,
+  });
+  // A snapshot that was restored is not taken for a fresh one.
+  const again = await runIn(api, await start({ again: false }), ['failed']);
+  expect(again).toMatchObject({ error: { code: 'InputInvalid' } });
+});
+
+test('a saved restore runs, with what it may restore saved, and takes the newer or the marked rows', async () => {
+  await changed();
+  const saved = await ask(
+    '/api/data/restores',
+    post({ name: 'Prices', source_type: 'snapshot', source_ref: snapshot, options: { again: true } }),
+  );
+  const own = { column: 'tenant_id', value: 'acme' };
+  expect(saved).toMatchObject({
+    status: 201,
+    json: { data: { conflict_strategy: 'overwrite', options: { again: true, where: own } } },
+  });
+  const { name: _, id, ...rest } = saved.json.data;
+  const { source_type, source_ref, conflict_strategy, include, options } = rest;
+  const back = { source_type, source_ref, conflict_strategy, include, options };
+  const edited = await ask(`/api/data/restores/${id}`, { ...post(back), method: 'PATCH' });
+  expect(edited.json.data.options).toEqual(options);
+  const run = (body: object, token: Partial<NewToken> = {}) =>
+    ask(`/api/restores/${id}/run`, post(body), token);
+  expect((await run({ dry_run: true })).json.data).toMatchObject({
+    dry_run: true,
+    tables: [{ updated: 1 }, {}],
+  });
+  expect((await run({})).status).toBe(400);
+  // Root runs what the tenant has saved: of its rows alone.
+  const started = await run({ confirm: true }, { access: 'root' });
+  expect(started.status).toBe(200);
+  expect(await runIn(api, String(started.json.data.run_id), ['completed'])).toMatchObject({
+    counts: { records_inserted: 1, records_updated: 1 },
+  });
+  const { rows } = await site.thaw.pg.query(
+    "select price from prices where tenant_id = 'globex' order by id",
+  );
+  expect(rows).toEqual([{ price: '2' }, { price: '2' }]);
+
+  await changed();
+  const merge = {
+    conflict_strategy: 'merge',
+    newer_by: 'changed_at',
+    tables: ['prices'],
+    pre_snapshot: false,
+  };
+  const merged = await runIn(api, await start(merge, { access: 'edit' }), ['completed']);
+  expect(merged.snapshot).toMatchObject({
+    tables: [{ inserted: 1, updated: 0, deleted: 0, unchanged: 2 }],
+    pre_snapshot_id: null,
+  });
+
+  await changed();
+  const [header, ...lines] = await diff(snapshot);
+  const marked = lines.map((line) => ({ ...line, take: line.kind === 'insert' }));
+  const sent = await ask(`/api/snapshots/${snapshot}/selections`, {
+    method: 'POST',
+    body: [header, ...marked].map((line) => JSON.stringify(line)).join('\n'),
+    headers: { 'content-type': 'application/x-ndjson' },
+  });
+  const { selection } = sent.json.data;
+  const selective = { conflict_strategy: 'selective', selection };
+  const dry = await ask(
+    '/api/restores',
+    post({ source_type: 'snapshot', source_ref: snapshot, ...selective, dry_run: true }),
+  );
+  expect(dry.json.data.tables).toMatchObject([
+    { table: 'public.prices', inserted: 1, updated: 0, deleted: 0 },
+  ]);
+  const taken = await runIn(api, await start(selective), ['completed']);
+  expect(taken.snapshot).toMatchObject({
+    tables: [{ table: 'public.prices', inserted: 1, updated: 0, deleted: 0 }],
+  });
+  const theirs = await ask(
+    '/api/restores',
+    post({ source_type: 'snapshot', source_ref: uuid, ...selective, confirm: true, tables: ['prices'] }),
+    { tenant: 'globex' },
+  );
+  expect(theirs.status).toBe(404);
+  const otherwise = await runIn(api, await start({ ...selective }), ['failed']);
+  expect(otherwise).toMatchObject({ error: { code: 'ConflictFound' } });
+});
+
+test('a run waits where it is paused, and of one that is cancelled nothing is done', async () => {
+  await changed();
+  const now = await rowsNow();
+  const blocker = await site.thaw.database.client();
+  const waits = async () => {
+    const { rows } = await site.thaw.pg.query(
+      "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+    );
+    return rows.length;
+  };
+  const held = () => expect.poll(waits, { timeout: 20_000, interval: 50 }).toBeGreaterThan(0);
+  try {
+    await blocker.query('begin; lock table public.prices in access exclusive mode');
+    const runId = await start({ pre_snapshot: false });
+    await held();
+    const paused = await ask(`/api/runs/${runId}/pause`, post({ reason: 'lunch' }));
+    expect(paused).toMatchObject({ status: 200, json: { data: { state: 'pausing' } } });
+    await blocker.query('commit');
+    expect(await runIn(api, runId, ['paused'])).toMatchObject({ reason: 'lunch' });
+    expect(await rowsNow()).toEqual(now);
+    await blocker.query('begin; lock table public.prices in row exclusive mode');
+    expect((await ask(`/api/runs/${runId}/resume`, { method: 'POST' })).status).toBe(200);
+    await held();
+    expect((await runIn(api, runId, ['running'])).snapshot).toMatchObject({
+      ...{ step: 'merge', steps: [{ table: 'public.prices' }, { table: 'public.lines' }] },
+      locks: expect.arrayContaining([expect.objectContaining({ table: 'public.prices' })]),
+    });
+    expect((await ask(`/api/runs/${runId}/cancel`, post({ reason: 'not now' }))).status).toBe(200);
+    expect(await runIn(api, runId, ['cancelled'])).toMatchObject({ snapshot: { tables: [] } });
+    const events = await fetchAs(`/api/runs/${runId}/events`);
+    const text = await events.text();
+    expect(text).toContain('event: end');
+    expect(text).toContain('"source_type":"snapshot"');
+  } finally {
+    await blocker.end();
+  }
+  expect(await rowsNow()).toEqual(now);
 });

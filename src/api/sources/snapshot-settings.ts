@@ -78,7 +78,7 @@ export function readSnapshotSettings(
     source_ref,
     conflict_strategy,
     options,
-  }: Readonly<Record<'source_ref' | 'conflict_strategy' | 'options', unknown>>,
+  }: { readonly [field in 'source_ref' | 'conflict_strategy' | 'options']?: unknown },
   naming: FieldNaming,
 ): { readonly ref: string; readonly strategy: SnapshotStrategyName; readonly given: SnapshotOptions } {
   const { source_ref: ref, conflict_strategy: strategy } = parseInput(

@@ -8,6 +8,7 @@ import type { PreviewJob } from '../../preview/restore-preview.ts';
 import type { Caller } from '../caller.ts';
 import type { PreviewJson } from '../preview-json.ts';
 import type { Run } from '../run.ts';
+import type { SnapshotPreviewJson } from '../snapshot-preview-json.ts';
 
 /** What decides how a restore from a source is done. */
 export type SourceSettings = Omit<RestoreSettings, 'name' | 'description' | 'enabled'>;
@@ -28,6 +29,8 @@ export interface RunPlace {
   readonly tenant: string;
   /** The schema that bundles go into. */
   readonly namespace: string;
+  /** Nothing is started: it is asked what would be done. */
+  readonly isPlan: boolean;
   /** Looks something up in the control database. */
   readonly ask: <T>(question: (client: ControlClient) => Promise<T>) => Promise<T>;
 }
@@ -84,5 +87,5 @@ export interface Source<R extends RunRequest = RunRequest> extends RunSource<R> 
   request(settings: SourceSettings, owner: RunOwner, place: RunPlace): Promise<R>;
 
   /** What it would do, told without a run; null: a dry run is a run that is rolled back. */
-  readonly preview: ((request: R, how: PreviewHow) => Promise<PreviewJson>) | null;
+  readonly preview: ((request: R, how: PreviewHow) => Promise<PreviewJson | SnapshotPreviewJson>) | null;
 }

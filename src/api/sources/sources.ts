@@ -4,6 +4,7 @@ import { type ArchivesDependencies, archivesSource } from './archives.ts';
 import { type BundlesDependencies, extractRunSource, uploadSource, urlSource } from './bundles.ts';
 import { type DrillsDependencies, drillSource } from './drills.ts';
 import { type DumpsDependencies, dumpSource } from './dumps.ts';
+import { type SnapshotSourceDependencies, snapshotSource } from './snapshots.ts';
 import type { RunSource, Source } from './source.ts';
 import { type SystemsDependencies, systemSource } from './systems.ts';
 import { type UndosDependencies, undoSource } from './undos.ts';
@@ -19,6 +20,7 @@ export class Sources {
       DumpsDependencies &
       DrillsDependencies &
       SystemsDependencies &
+      SnapshotSourceDependencies &
       UndosDependencies,
   ) {
     this.#sources = new Map([
@@ -29,6 +31,7 @@ export class Sources {
       ['dump', dumpSource(dependencies) as Source],
       ['drill', drillSource(dependencies) as Source],
       ['system', systemSource(dependencies) as Source],
+      ['snapshot', snapshotSource(dependencies) as Source],
     ]);
     this.#undos = undoSource(dependencies) as RunSource;
   }

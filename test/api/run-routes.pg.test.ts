@@ -290,7 +290,7 @@ describe('GET /api/runs/:runId', () => {
     };
     expect(json.data).toEqual({
       run_id: id,
-      ...{ dump: null, drill: null, system: null },
+      ...{ dump: null, drill: null, system: null, undo: null, snapshot: null },
       database: 'production_db',
       state: 'running',
       reason: null,

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { qualifiedName, quoteIdentifier } from './identifier.ts';
+import { isPlain } from './keys.ts';
 import { type Reference, referring, type UndoScope } from './undo-rows.ts';
 import { undoSql } from './undo-sql.ts';
 
@@ -10,9 +11,10 @@ export const reasonsOfKeys = ['SQLSTATE 23503', 'SQLSTATE 23505', 'SQLSTATE 23P0
 
 /**
  * How rows are undone together: those that are changed back stay where they are; or they are deleted and inserted
- * `anew`, so that two can have the unique values that each other has now.
+ * `anew`, so that two can have the unique values that each other has now; or all are without their unique values
+ * meanwhile, as far as these may be NULL, where others refer to a row so that it cannot be deleted.
  */
-export type Together = 'in place' | 'anew';
+export type Together = 'in place' | 'anew' | 'without values';
 
 /**
  * Collects rows that were left for some reasons and are as the restore left them, in a temporary table of the
@@ -136,7 +138,21 @@ export async function undoGathered(
       if (text !== null) await client.query(text, [scope.target.oid]);
     }
   };
-  if (how === 'in place') {
+  if (how === 'without values') {
+    await each(({ live, found }, { target, key }) => {
+      const unique = new Set(target.keys.filter(isPlain).flatMap(({ columns }) => columns));
+      const loose = target.columns.filter(
+        ({ name, notNull, generated, identity }) =>
+          unique.has(name) && !key.includes(name) && !notNull && generated === null && identity === null,
+      );
+      const nothing = loose.map(({ name }) => `${quoteIdentifier(name)} = null`);
+      return nothing.length === 0
+        ? null
+        : `update ${live} as live set ${nothing.join(', ')} from thaw_together as page
+           where page.target_oid = $1 and page.kind <> 'deleted' and ${found}`;
+    });
+  }
+  if (how !== 'anew') {
     await each(({ live, changes, found }) =>
       changes === ''
         ? null

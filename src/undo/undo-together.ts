@@ -25,6 +25,7 @@ interface Attempt {
 const attempts: readonly Attempt[] = [
   { reasons: [...reasonsOfOthers, ...reasonsOfKeys], how: 'in place' },
   { reasons: [...reasonsOfOthers, ...reasonsOfKeys], how: 'anew' },
+  { reasons: [...reasonsOfOthers, ...reasonsOfKeys], how: 'without values' },
   { reasons: reasonsOfOthers, how: 'in place' },
 ];
 

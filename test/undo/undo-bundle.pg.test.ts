@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type BundleStrategy, bundleStrategies } from '../../src/contract/run-request.ts';
+import { ThawError } from '../../src/contract/thaw-error.ts';
 import { readFacts, recordUndoableImport } from '../../src/postgres/made-objects.ts';
 import { ensureSchema } from '../../src/postgres/schema.ts';
 import { readTakenObjects } from '../../src/postgres/taken-objects.ts';
@@ -8,6 +9,8 @@ import { reportUndo } from '../../src/undo/kept-changes.ts';
 import { undoTables } from '../../src/undo/undo-restore.ts';
 import { undoneRestore } from '../../src/undo/undone-restore.ts';
 import { loadBundle } from '../bundle/load-bundle.ts';
+import { soakSeconds } from '../harness/soak.ts';
+import { Random } from '../load/random.ts';
 import { openSession, type Session } from '../postgres/session.ts';
 
 let session: Session;
@@ -58,10 +61,10 @@ async function imported(strategy: BundleStrategy, files: Files, describe = yaml)
 }
 
 /** Undoes it, and tells what was left. */
-async function undo(restoreId: string) {
+async function undo(restoreId: string, onProgress = () => {}, { signal } = new AbortController()) {
   const restore = await undoneRestore(client, restoreId);
-  const { signal } = new AbortController();
-  const failures = await undoTables(client, { undoId: 'undo', restore, disableTriggers: false, signal });
+  const how = { undoId: 'undo', restore, disableTriggers: false, signal, onProgress };
+  const failures = await undoTables(client, how);
   expect(failures).toEqual([]);
   const tables = await reportUndo(client, restoreId, failures, 10);
   const made = await readTakenObjects(client, restoreId, 10);
@@ -198,3 +201,86 @@ test('what was changed since is left and told, rows, fields and models', async (
     made: [[`${namespace}.users.since`, 'it has values']],
   });
 });
+
+test('rows that were changed since are left, whatever the import did to them', async () => {
+  await loadBundle(client, {
+    ...{ restoreId: `first-${namespace}`, namespace, strategy: 'upsert' },
+    ...{ describe: yaml, files: { users: [1, 2, 3, 4].map((n) => ({ id: id(n), name: `old ${n}` })) } },
+  });
+  const restoreId = await imported('replace', {
+    users: [3, 4, 5, 6].map((n) => ({ id: id(n), name: `new ${n}` })),
+  });
+  await client.query(`
+    update ${namespace}.users set name = 'mine' where id in ('${id(3)}', '${id(5)}');
+    insert into ${namespace}.users (id, name) values ('${id(1)}', 'mine')`);
+
+  expect(await undo(restoreId)).toEqual({
+    rows: [[`${namespace}.users`, 'changed', [id(1), id(3), id(5)]]],
+    made: [],
+  });
+  const { rows } = await client.query(`select id, name from ${namespace}.users order by id`);
+  expect(rows).toEqual([
+    { id: id(1), name: 'mine' },
+    { id: id(2), name: 'old 2' },
+    { id: id(3), name: 'mine' },
+    { id: id(4), name: 'old 4' },
+    { id: id(5), name: 'mine' },
+  ]);
+});
+
+test('random imports are undone one by one, the last first, also when an undo is broken off', {
+  timeout: soakSeconds * 1000 + 120_000,
+}, async () => {
+  const first = Number(process.env.THAW_SEED ?? 1);
+  const until = Date.now() + (soakSeconds / 4) * 1000;
+  for (let seed = first; seed === first || Date.now() < until; seed += 1) {
+    namespace = `random${seed}_${tests}`;
+    const random = new Random(seed);
+    await loadBundle(client, {
+      ...{ restoreId: namespace, namespace, strategy: 'upsert' },
+      ...{ describe: yaml, files: someRecords(random) },
+    });
+    const states: { readonly restoreId: string; readonly before: unknown }[] = [];
+    for (let count = 0; count < 3; count += 1) {
+      const before = await content();
+      const restoreId = `${namespace}-${count}`;
+      await recordUndoableImport(client, { restoreId, namespace, database: 'any' });
+      const strategy = random.pick(bundleStrategies);
+      const describe = random.pick([yaml, more]);
+      await loadBundle(client, {
+        ...{ restoreId, namespace, strategy, describe, files: someRecords(random), undoable: true },
+      }).catch((error: unknown) => expect(error).toBeInstanceOf(ThawError));
+      states.push({ restoreId, before });
+    }
+    for (const { restoreId, before } of states.toReversed()) {
+      const stop = new AbortController();
+      if (random.chance(0.5)) {
+        let left = random.upTo(4);
+        const breaksOff = () => {
+          if (left-- === 0) stop.abort();
+        };
+        await undo(restoreId, breaksOff, stop).catch((error: unknown) =>
+          expect(error).toBe(stop.signal.reason),
+        );
+      }
+      expect(await undo(restoreId), `${restoreId}, seed ${seed}`).toEqual({ rows: [], made: [] });
+      expect(await content(), `${restoreId}, seed ${seed}`).toEqual(before);
+    }
+  }
+});
+
+/** Records that refer to each other at random, in circles and to themselves, with unique titles that change hands. */
+function someRecords(random: Random): Files {
+  const teams = [1, 2, 3, 4].filter(() => random.chance(0.7));
+  const users = [11, 12, 13, 14, 15].filter(() => random.chance(0.7));
+  const someUser = () => (users.length === 0 || random.chance(0.3) ? null : id(random.pick(users)));
+  const titles = ['w', 'x', 'y', 'z'];
+  const pulled = teams.map(() => titles.splice(random.upTo(titles.length), 1)[0] ?? '');
+  return {
+    teams: teams.map((team, place) => ({ id: id(team), title: pulled[place], lead: someUser() })),
+    users: users.map((user) => ({
+      ...{ id: id(user), name: random.pick(['a', 'b']), age: random.upTo(3), boss: someUser() },
+      team: teams.length === 0 || random.chance(0.3) ? null : id(random.pick(teams)),
+    })),
+  };
+}

@@ -235,8 +235,7 @@ class SnapshotRun {
     const { finishSnapshot, finishUnbegun } = this.#activities;
     try {
       const { merged, notices } = await (isBegun ? finishSnapshot : finishUnbegun)({
-        // Another restore may need the same marked differences.
-        request: isBegun ? this.#request : { ...this.#request, selection: null },
+        request: this.#request,
         ...{ preSnapshotId: this.#preSnapshotId, failure: this.#failure() },
       });
       this.#note(...notices);

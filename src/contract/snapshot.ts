@@ -69,6 +69,8 @@ export interface SnapshotTable extends SnapshotTableName {
   readonly bytes: number;
   /** In the order of their numbers; none for an empty table. */
   readonly parts: readonly SnapshotPart[];
+  /** All its rows were taken, in a snapshot of a tenant's part of others. @default false */
+  readonly whole?: boolean | undefined;
 }
 
 /**
@@ -121,6 +123,8 @@ export interface CreateSnapshotRequest {
   /** Schemas of which every table is taken. */
   readonly schemas: readonly string[];
   readonly tenant: TenantPart | null;
+  /** Tables that are taken whole nevertheless: all of them belongs to the tenant. @default none */
+  readonly whole?: readonly SnapshotTableName[];
   /** Seconds that it is kept; null: until it is deleted. */
   readonly keep: number | null;
   /** Connections that read at the same time. */

@@ -12,6 +12,7 @@ import { markRolledBack } from '../../src/postgres/stored-snapshot.ts';
 import { chooseTables, type TableChoice } from '../../src/snapshot/restore/choose-tables.ts';
 import { openSnapshot, type SnapshotSite } from '../../src/snapshot/restore/open-snapshot.ts';
 import { stageSnapshot } from '../../src/snapshot/restore/stage-snapshot.ts';
+import { reopenStage, stagedRef } from '../../src/snapshot/restore/staged-refs.ts';
 import { takeSnapshot } from '../../src/snapshot/write/take-snapshot.ts';
 import { FolderStore } from '../../src/store/folder-store.ts';
 import { openSession, type Session } from '../postgres/session.ts';
@@ -161,4 +162,25 @@ test('tells that a snapshot was restored before, and of tables that it does not 
       code: 'ArchiveNotFound',
     });
   }
+});
+
+test('a stage that PostgreSQL has emptied or lost is none, and a table altered since is refused', async () => {
+  const snapshot = await openSnapshot(await take('six', null), site, client);
+  const schema = stageSchema('one');
+  const options = { schema, connections: 1, connect: site.connect, exact: true, signal };
+  const tables = [{ schema: 'public', table: 'people' }];
+  const stage = async () =>
+    stageSnapshot(snapshot, await chooseTables(client, snapshot, { ...all, tables }), options);
+  const [staged] = await stage();
+  if (staged === undefined) throw new Error('nothing is staged');
+  const refs = [stagedRef(staged)];
+  const reopen = () => reopenStage(client, schema, refs, { newerBy: null });
+  expect(await reopen()).toMatchObject([{ stage: staged.stage, columns: staged.columns, tenant: null }]);
+  await client.query('alter table people add later text');
+  await expect(reopen()).rejects.toMatchObject({ code: 'SchemaIncompatible' });
+  await client.query('alter table people drop later');
+  await client.query(`truncate ${schema}.${staged.stage.table}`);
+  expect(await reopen()).toBeNull();
+  await dropSnapshotStage(client, schema);
+  expect(await reopen()).toBeNull();
 });

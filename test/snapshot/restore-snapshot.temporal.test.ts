@@ -53,6 +53,7 @@ beforeAll(async () => {
     create table shop.orders (id bigint generated always as identity primary key, tenant_id uuid not null,
       person integer not null references people on delete cascade, total numeric);
     create table shop.notes (tenant_id uuid not null, text text);
+    create table shop.settings (id integer primary key, value text);
     create table shop.outside (id integer primary key, person integer references people on delete set null);
     create function shop.stamp() returns trigger language plpgsql as $$
       begin new.name := 'changed by a trigger'; return new; end $$;
@@ -73,7 +74,7 @@ afterAll(async () => {
 async function fill(): Promise<void> {
   await thaw.pg.query(`
     alter table people disable trigger stamp;
-    truncate people, shop.orders, shop.notes, shop.outside restart identity;
+    truncate people, shop.orders, shop.notes, shop.outside, shop.settings restart identity;
     insert into people select n, case n % 2 when 0 then uuid '${mine}' else '${theirs}' end, 'person ' || n,
       '2026-01-01', nullif(n - 2, 0) from generate_series(2, 40, 2) as n;
     insert into people select n, '${theirs}', 'person ' || n, '2026-01-01', null from generate_series(1, 39, 2) as n;
@@ -168,7 +169,9 @@ const clean = {
 test('brings all tables back as they were, and keeps what was there', async () => {
   await change();
   const before = await contents();
-  const outcome = await restore({ preSnapshot: true, again: false });
+  const request = requestOf({ preSnapshot: true, again: false });
+  await restores.start(request);
+  const outcome = await restores.outcome(request.restoreId);
   expect(outcome).toMatchObject({
     ...{
       state: 'completed',
@@ -190,6 +193,15 @@ test('brings all tables back as they were, and keeps what was there', async () =
     type: 'pre_restore',
     totalRows: 86,
   });
+  // Once more under the same id, as after Temporal has lost it, finds that it is done.
+  await thaw.pg.query('delete from shop.notes');
+  await restores.start(request);
+  const { tables: done, transactionId } = outcome;
+  expect(await restores.outcome(request.restoreId)).toMatchObject({
+    ...{ state: 'completed', tables: done, transactionId, preSnapshotId: outcome.preSnapshotId },
+  });
+  expect(await rowsOf(thaw.pg, 'shop.notes')).toEqual([]);
+  expect(await leftovers()).toEqual(clean);
   // And back again.
   await restore({ source: { kind: 'stored', id: preSnapshotId ?? '' } });
   expect(await contents()).toEqual(before);
@@ -276,6 +288,28 @@ test('a row of backup_pitr_snapshots and an object bring back the rows of their 
   expect(await leftovers()).toEqual(clean);
 });
 
+test('a table that is a tenant’s as a whole is kept as a whole before it is brought back', async () => {
+  await thaw.pg.query(`insert into shop.settings values (1, 'old')`);
+  const { rows } = await thaw.pg.query<{ id: string }>(
+    `insert into backup_pitr_snapshots (tenant_id, snapshot_name, created_by, affected_tables, snapshot_data, metadata)
+     select '${mine}', 'night', 'bob', '{shop.settings,shop.notes}', jsonb_build_object(
+       'shop.settings', (select jsonb_agg(t) from shop.settings as t), 'shop.notes', '[]'::jsonb),
+       '{"whole_tables": ["shop.settings"]}'
+     returning id`,
+  );
+  await thaw.pg.query(
+    `update shop.settings set value = 'new'; insert into shop.notes values ('${theirs}', 'theirs')`,
+  );
+  const source = { kind: 'table', id: rows[0]?.id ?? '' } as const;
+  const outcome = await restore({ source, preSnapshot: true });
+  expect(outcome).toMatchObject({ state: 'completed' });
+  expect(await rowsOf(thaw.pg, 'shop.settings')).toEqual(['(1,old)']);
+  expect(await rowsOf(thaw.pg, 'shop.notes')).toEqual([`(${theirs},theirs)`]);
+  await restore({ source: { kind: 'stored', id: outcome.preSnapshotId ?? '' } });
+  expect(await rowsOf(thaw.pg, 'shop.settings')).toEqual(['(1,new)']);
+  expect(await rowsOf(thaw.pg, 'shop.notes')).toHaveLength(11);
+});
+
 test('merge takes newer rows and deletes none, selective what was marked, and neither what changed since', async () => {
   await change();
   await thaw.pg.query(`
@@ -302,24 +336,25 @@ test('merge takes newer rows and deletes none, selective what was marked, and ne
   });
   const source = { kind: 'stored', id: snapshotId } as const;
   const place = { store, prefix: thaw.config.store.prefix };
-  const select = async (database: string) => {
+  const select = async (restoreId: string, database = thaw.database.name) => {
     const header = headerLine({ database, source, tenant: null, ifUnchanged: '' });
     const bytes = Buffer.from([header, ...marked].join(''));
-    return storeSelection(place, randomBytes(4).toString('hex'), Readable.from([bytes]));
+    return storeSelection(place, restoreId, Readable.from([bytes]));
   };
   const selective = { ...people, strategy: 'selective' } as const;
-  const elsewhere = await select('another');
+  const elsewhere = await select('kept', 'another');
   expect(await restore({ ...selective, selection: elsewhere })).toMatchObject({
     error: { code: 'InputInvalid', message: expect.stringContaining('a diff of another') },
   });
-  const selection = await select(thaw.database.name);
-  expect(await restore({ ...selective, selection })).toMatchObject({
+  const restoreId = `r${randomBytes(8).toString('hex')}`;
+  const selection = await select(restoreId);
+  expect(await restore({ ...selective, restoreId, selection })).toMatchObject({
     tables: [{ inserted: 0, updated: 1, deleted: 0 }],
   });
   expect(await names()).toContain('(8,"person 8")');
   expect(await names()).toContain('(12,untimed)');
   expect(await store.read(selection)).toBeNull();
-  expect(await restore({ ...selective, selection: await select(thaw.database.name) })).toMatchObject({
+  expect(await restore({ ...selective, selection: await select('kept') })).toMatchObject({
     error: { code: 'ConflictFound', message: expect.stringContaining('have changed since the diff') },
   });
   expect(await restore({ ...people, ifUnchanged: 'AAAAAAAAAAA' })).toMatchObject({ state: 'failed' });

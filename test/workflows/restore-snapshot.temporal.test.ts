@@ -152,9 +152,7 @@ test('a restore of a snapshot that fails in any step says why, and leaves no sna
       error: { code: 'ArchiveCorrupt', message: 'not whole' },
     });
     expect(done.at(-1)).toBe('finish');
-    // Of one that could not begin, another may need what is selected.
-    const selection = failed === 'check' ? null : 'selected.jsonl';
-    expect(finishing).toMatchObject({ failure: { code: 'ArchiveCorrupt' }, request: { selection } });
+    expect(finishing).toMatchObject({ failure: { code: 'ArchiveCorrupt' }, request: { restoreId } });
     expect(recorded.at(-1)).toBe('failed');
     if (failed === 'merge') await it.keepHistory('restore-snapshot-with-error', restoreWorkflowId(restoreId));
   }

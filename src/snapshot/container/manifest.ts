@@ -64,6 +64,7 @@ const tableForm = z
     rows: count,
     bytes: count,
     parts: z.array(partForm),
+    whole: z.boolean().optional(),
   })
   .transform(
     ({ foreign_keys: foreignKeys, ...table }): SnapshotTable => ({

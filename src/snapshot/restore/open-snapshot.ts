@@ -92,7 +92,8 @@ async function openContainer(
     xactSnapshot: manifest.xactSnapshot ?? null,
     rolledBack: await wasRestored(client, sourceName),
     tables: manifest.tables.map((table) => ({
-      ...{ schema: table.schema, table: table.table, rows: table.rows, columns: table.columns, tenant },
+      ...{ schema: table.schema, table: table.table, rows: table.rows, columns: table.columns },
+      tenant: table.whole === true ? null : tenant,
       name: containerTable(table),
     })),
     rows: (tables) => {

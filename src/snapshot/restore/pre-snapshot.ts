@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import {
   type CreateSnapshotRequest,
   type SnapshotRequest,
+  type SnapshotTableName,
   snapshotDefaults,
 } from '../../contract/snapshot.ts';
-import { ThawError } from '../../contract/thaw-error.ts';
 import { findManifest, removeSnapshot, type SnapshotPlace } from '../container/stored-snapshots.ts';
 import type { ChosenTable } from './choose-tables.ts';
 
@@ -14,33 +14,25 @@ const kept = 30 * 24 * 60 * 60;
 /**
  * The snapshot that is taken of tables before a restore changes them. Its id follows from that of the restore, so that
  * whoever does it again finds it.
- *
- * @throws ThawError `InputInvalid` where whole tables are restored beside the part of a tenant, which no snapshot holds
  */
 export function preSnapshotOf(
   request: SnapshotRequest,
   chosen: readonly ChosenTable[],
 ): CreateSnapshotRequest {
   const { restoreId, fingerprint, database, by, heartbeatSeconds } = request;
-  const tenants = new Map(chosen.map(({ tenant }) => [JSON.stringify(tenant), tenant]));
-  const [tenant = null, ...others] = tenants.values();
-  if (others.length > 0) {
-    throw new ThawError(
-      'InputInvalid',
-      'Some of the tables are restored as a whole, and of others the part of a tenant: no one snapshot can be taken of them before.',
-      {
-        object: '--table',
-        hint: 'Restore them one after another with --table, or take a snapshot yourself and give --no-pre-snapshot.',
-      },
-    );
-  }
+  const tenant = chosen.find((table) => table.tenant !== null)?.tenant ?? null;
+  const whole = tenant === null ? [] : chosen.filter((table) => table.tenant === null).map(nameOf);
   return {
     ...{ id: preSnapshotId(restoreId), fingerprint, database, by, type: 'pre_restore' },
     name: `before restore ${restoreId}`,
-    tables: chosen.map(({ target: { schema, table } }) => ({ schema, table })),
-    ...{ schemas: [], tenant, keep: kept, ...snapshotDefaults },
+    tables: chosen.map(nameOf),
+    ...{ schemas: [], tenant, whole, keep: kept, ...snapshotDefaults },
     ...(heartbeatSeconds === undefined ? {} : { heartbeatSeconds }),
   };
+}
+
+function nameOf({ target: { schema, table } }: ChosenTable): SnapshotTableName {
+  return { schema, table };
 }
 
 /** Its id, which has no more than 32 characters however long that of the restore is. */

@@ -169,6 +169,7 @@ async function readTable(client: pg.Client, reading: Reading, table: TableFacts)
   const { schema, table: name, kind, key, foreignKeys } = table;
   return {
     ...{ schema, table: name, kind, key, foreignKeys },
+    ...(isWhole(request, table) ? { whole: true } : {}),
     columns: table.columns.map(({ castType: _, ...column }) => column),
     rows: parts.reduce((sum, part) => sum + part.rows, 0),
     bytes: parts.reduce((sum, part) => sum + part.bytes, 0),
@@ -176,13 +177,18 @@ async function readTable(client: pg.Client, reading: Reading, table: TableFacts)
   };
 }
 
+function isWhole({ whole = [] }: CreateSnapshotRequest, table: SnapshotTableName): boolean {
+  return whole.some((name) => nameOf(name) === nameOf(table));
+}
+
 /** The tenant's column in a table, once it is known that the value can be compared with it. */
 async function tenantOf(
   client: pg.Client,
-  { tenant }: CreateSnapshotRequest,
+  request: CreateSnapshotRequest,
   table: TableFacts,
 ): Promise<{ readonly column: string; readonly castType: string } | null> {
-  if (tenant === null) return null;
+  const { tenant } = request;
+  if (tenant === null || isWhole(request, table)) return null;
   const column = table.columns.find(({ name }) => name === tenant.column);
   if (column === undefined) {
     throw new ThawError('SchemaIncompatible', `${nameOf(table)} has no column ${tenant.column}`, {

@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { snapshotRestoresPerHour } from '../src/config/snapshot-limit.ts';
 import type { Activities } from '../src/contract/activities.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { ensureSchema } from '../src/postgres/schema.ts';
@@ -17,6 +18,7 @@ export function checkSnapshot(thaw: ThawContext, searchAttributes: boolean): Act
   return async (request) => {
     const { cancellationSignal: signal } = Context.current();
     const workflow = await temporalName();
+    const perHour = snapshotRestoresPerHour(thaw.env);
     const site = { place: placeOf(thaw), connect: connector(thaw, request, 'read', signal), signal };
     return withHeartbeats(
       () => 'checking',
@@ -24,7 +26,10 @@ export function checkSnapshot(thaw: ThawContext, searchAttributes: boolean): Act
         inSession(thaw, request, 'check', signal, async (client) => {
           await ensureSchema(client);
           await endSessions(client, snapshotSessions(request));
-          return { ...(await planSnapshotRestore(client, request, site, workflow)), searchAttributes };
+          return {
+            ...(await planSnapshotRestore(client, request, site, workflow, perHour)),
+            searchAttributes,
+          };
         }),
     );
   };

@@ -4,6 +4,7 @@ import type { ThawContext } from '../src/load/thaw-context.ts';
 import { dropDeadPreviewStages } from '../src/postgres/preview-stage.ts';
 import { stageSchema } from '../src/postgres/snapshot-stage.ts';
 import { endSessions } from '../src/postgres/targets.ts';
+import { isExact } from '../src/restore/schema-plan.ts';
 import { nameOf } from '../src/snapshot/order/table-order.ts';
 import { replayLines } from '../src/snapshot/replay/replay-lines.ts';
 import { chooseTables } from '../src/snapshot/restore/choose-tables.ts';
@@ -37,7 +38,7 @@ export function stageSnapshot(thaw: ThawContext): Activities['stageSnapshot'] {
       const notices: string[] = [];
       const tables = await stage(snapshot, chosen, {
         ...{ schema: stageSchema(request.restoreId), connections, connect, signal },
-        exact: request.schemaStrategy === 'strict',
+        exact: isExact(request),
         pointInTime: request.pointInTime ?? null,
         onReplayed: (report) => notices.push(...replayLines(report)),
         onRows: (source, rows) => history.rows(names.get(source) ?? source, rows),

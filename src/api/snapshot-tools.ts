@@ -9,11 +9,12 @@ import { withDatabase } from '../postgres/connect-database.ts';
 import { historyTable } from '../postgres/snapshot-history.ts';
 import { databaseError, isSqlState, sqlState } from '../postgres/sqlstate.ts';
 import { findStoredSnapshot } from '../postgres/stored-snapshot.ts';
+import { isExact } from '../restore/schema-plan.ts';
 import type { SnapshotPlace } from '../snapshot/container/stored-snapshots.ts';
 import type { DiffOptions, PreviewOptions } from '../snapshot/merge/preview-tables.ts';
 import { openSelection } from '../snapshot/merge/selection.ts';
 import { orderTables, type TableOrder } from '../snapshot/order/table-order.ts';
-import { diffSnapshot, type PreviewJob, previewSnapshot } from '../snapshot/preview/preview-snapshot.ts';
+import { diffSnapshot, previewSnapshot } from '../snapshot/preview/preview-snapshot.ts';
 import { type ValidateJob, validateSnapshot } from '../snapshot/validate/validate-snapshot.ts';
 import type { SnapshotChoice } from './snapshot-choices.ts';
 import { historyListing } from './snapshot-history-routes.ts';
@@ -79,8 +80,8 @@ export function snapshotTools(
   env: NodeJS.ProcessEnv,
   place: SnapshotPlace,
 ): SnapshotTools {
-  const jobOf = (choice: SnapshotChoice, signal: AbortSignal): PreviewJob => ({
-    ...{ ...choice, env, place, signal, exact: choice.schemaStrategy === 'strict' },
+  const jobOf = (choice: SnapshotChoice, signal: AbortSignal) => ({
+    ...{ ...choice, env, place, signal, exact: isExact(choice) },
     database: findDatabase(config, choice.database),
   });
   return {

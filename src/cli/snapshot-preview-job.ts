@@ -1,5 +1,6 @@
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { formatCount } from '../restore/format.ts';
+import { isExact } from '../restore/schema-plan.ts';
 import { openMarked } from '../snapshot/merge/marked-differences.ts';
 import { type PreviewJob, previewSnapshot } from '../snapshot/preview/preview-snapshot.ts';
 import { openStore } from '../store/open-store.ts';
@@ -47,7 +48,7 @@ export async function printSnapshotPreview(job: SnapshotPreviewJob): Promise<Exi
 /** Looks at a snapshot and its tables, telling now and then how far it is. Ctrl-C ends it. */
 export async function lookAtSnapshot(
   { config, choice, env, printer }: SnapshotLookJob,
-  look: (job: PreviewJob) => Promise<void>,
+  look: (job: PreviewJob & Pick<SnapshotChoice, 'schemaStrategy'>) => Promise<void>,
 ): Promise<ExitCode> {
   const interrupt = new Interrupt();
   const { signal } = interrupt;
@@ -57,7 +58,7 @@ export async function lookAtSnapshot(
   try {
     await look({
       ...choice,
-      ...{ env, signal, exact: choice.schemaStrategy === 'strict' },
+      ...{ env, signal, exact: isExact(choice) },
       place: { store, prefix: config.store.prefix },
       onRows: (rows) => {
         staged += rows;

@@ -67,7 +67,7 @@ export interface SnapshotHistory {
   readonly notes: string | null;
   readonly metadata: HistoryMetadata;
   readonly restoration_steps: readonly HistoryStep[];
-  /** `staging`, `comparing_…`, `restoring_…`, `completed`, `failed` and the like. */
+  /** `pre_restore_snapshot`, `staging`, `staged`, `comparing_…`, `restoring_…`, `completed`, `failed` and the like. */
   readonly current_step: string | null;
   readonly tables_restored: readonly string[];
   readonly fk_constraints_handled: HandledKeys | Record<string, never>;

@@ -23,6 +23,8 @@ export interface HistoryBegin {
   readonly metadata: HistoryMetadata;
   readonly by: string;
   readonly reason: string;
+  /** What is done first. */
+  readonly currentStep: string;
 }
 
 /** How far a restore is; written over what was there. */
@@ -45,7 +47,7 @@ export interface HistoryProgress {
  */
 export async function beginHistory(
   client: pg.Client,
-  { restoreId, metadata, by, reason }: HistoryBegin,
+  { restoreId, metadata, by, reason, currentStep }: HistoryBegin,
   perHour: number | null,
 ): Promise<void> {
   const { source, tenant } = metadata;
@@ -56,12 +58,20 @@ export async function beginHistory(
       await client.query(
         `insert into thaw.snapshot_history as own
            (restore_id, tenant_id, snapshot_id, initiated_by, reason, metadata, current_step)
-         values ($1, $2, $3, $4, $5, $6, 'starting')
+         values ($1, $2, $3, $4, $5, $6, $7)
          on conflict (restore_id) do update
-         set status = 'in_progress', current_step = 'starting', rollback_started_at = clock_timestamp(),
+         set status = 'in_progress', current_step = excluded.current_step, rollback_started_at = clock_timestamp(),
            rollback_completed_at = null, duration_seconds = null, rows_restored = null
          where own.status = 'failed'`,
-        [restoreId, tenant?.value ?? null, snapshotIdOf(source), by, reason, JSON.stringify(metadata)],
+        [
+          restoreId,
+          tenant?.value ?? null,
+          snapshotIdOf(source),
+          by,
+          reason,
+          JSON.stringify(metadata),
+          currentStep,
+        ],
       );
     });
   } catch (error) {
@@ -72,7 +82,7 @@ export async function beginHistory(
 async function admit(
   client: pg.Client,
   restoreId: string,
-  { value }: TenantPart,
+  { column, value }: TenantPart,
   perHour: number,
 ): Promise<void> {
   await client.query('select pg_advisory_xact_lock($1, hashtext($2))', [countLock, value]);
@@ -80,8 +90,9 @@ async function admit(
     `select count(*) as begun,
        ceil(extract(epoch from min(rollback_started_at) + interval '1 hour' - clock_timestamp()) / 60)::int4 as minutes
      from thaw.snapshot_history
-     where tenant_id = $1 and rollback_started_at > clock_timestamp() - interval '1 hour' and restore_id <> $2`,
-    [value, restoreId],
+     where tenant_id = $1 and metadata #>> '{tenant,column}' = $2 and restore_id <> $3
+       and rollback_started_at > clock_timestamp() - interval '1 hour'`,
+    [value, column, restoreId],
   );
   const { begun, minutes } = rows[0] ?? { begun: 0, minutes: null };
   if (begun < perHour) return;

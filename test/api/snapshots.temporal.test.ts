@@ -217,7 +217,7 @@ test('the history of restores is listed as the database keeps it, to each tenant
     beginHistory(
       pg,
       {
-        ...{ restoreId, by: 'ada', reason: 'a wrong price' },
+        ...{ restoreId, by: 'ada', reason: 'a wrong price', currentStep: 'staging' },
         metadata: {
           ...{ database: database.name, source: { kind: 'stored', id: 's-1' }, strategy: 'merge', tenant },
         },

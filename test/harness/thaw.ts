@@ -104,6 +104,8 @@ export async function createTestThaw(
       stop = await startTestWorker(config, temporal, {
         // Where restores of bundles keep their runs.
         THAW_DATABASE_URL: database.url,
+        // Tests restore more often than people.
+        THAW_SNAPSHOT_RESTORES_PER_HOUR: '0',
         ...places.env,
       });
     },

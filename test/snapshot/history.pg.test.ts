@@ -46,7 +46,7 @@ function begun(restoreId: string, tenant: TenantPart | null = null): HistoryBegi
     strategy: 'overwrite',
     tenant,
   } as const;
-  return { restoreId, metadata, by: 'ann', reason: 'a bad import' };
+  return { restoreId, metadata, by: 'ann', reason: 'a bad import', currentStep: 'starting' };
 }
 
 async function history(restoreId: string): Promise<SnapshotHistory> {

@@ -11,6 +11,7 @@ import { toSnapshotRestore } from '../../src/client/snapshot-restore-request.ts'
 import type { SnapshotOutcome, SnapshotRequest } from '../../src/contract/snapshot.ts';
 import type { RowText } from '../../src/contract/snapshot-difference.ts';
 import { pitrSql } from '../../src/postgres/pitr-sql.ts';
+import { readHistory } from '../../src/postgres/snapshot-history.ts';
 import { findManifest, listSnapshots } from '../../src/snapshot/container/stored-snapshots.ts';
 import { differenceLine, headerLine } from '../../src/snapshot/merge/difference-file.ts';
 import { storeSelection } from '../../src/snapshot/merge/selection.ts';
@@ -42,7 +43,9 @@ const names = [
 ];
 
 beforeAll(async () => {
-  thaw = await createTestThaw('snapshot_restore');
+  thaw = await createTestThaw('snapshot_restore', 'worker', {
+    env: { THAW_SNAPSHOT_RESTORES_PER_HOUR: '5' },
+  });
   store = openStore(thaw.config.store, {});
   snapshots = new SnapshotClient(thaw.client, thaw.temporal.taskQueue);
   restores = new SnapshotRestoreClient(thaw.client, thaw.temporal.taskQueue);
@@ -81,7 +84,8 @@ async function fill(): Promise<void> {
     insert into shop.orders (tenant_id, person, total) select tenant_id, id, id * 1.5 from people order by id;
     insert into shop.notes select '${mine}', 'note ' || n % 3 from generate_series(1, 10) as n;
     insert into shop.outside values (1, 4);
-    alter table people enable trigger stamp;`);
+    alter table people enable trigger stamp;
+    do $$ begin if to_regclass('thaw.snapshot_history') is not null then delete from thaw.snapshot_history; end if; end $$`);
 }
 
 beforeEach(fill);
@@ -452,4 +456,83 @@ test('thaw snapshot restore asks before, restores, and tells how it went; status
   const again = await thawHere(['snapshot', 'restore', snapshotId, '--confirm'], inCluster);
   expect(again.exitCode).toBe(1);
   expect(again.stdout).toContain('already rolled back');
+});
+
+test('others see how far a restore is while it merges, table by table', async () => {
+  await change();
+  const history = async (restoreId: string) => {
+    const found = await readHistory(thaw.pg, restoreId);
+    if (found === null) throw new Error(`no history of ${restoreId}`);
+    return found;
+  };
+  const other = await thaw.database.client();
+  // Its foreign key is taken off, which waits for whoever reads the table.
+  await other.query('begin; lock table shop.outside in access share mode');
+  const request = requestOf({ preSnapshot: false });
+  await restores.start(request);
+  const { restoreId } = request;
+  await expect
+    .poll(async () => (await readHistory(thaw.pg, restoreId))?.current_step, { timeout: 30_000 })
+    .toBe('restoring_public.people');
+  const held = await history(restoreId);
+  expect(held).toMatchObject({
+    ...{ status: 'in_progress', initiated_by: 'ada', reason: 'a test', snapshot_id: snapshotId },
+    ...{
+      tables_affected: tables.toSorted(),
+      tables_restored: [],
+      transaction_ids: expect.arrayContaining([expect.any(String)]),
+    },
+  });
+  expect(held.restoration_steps.map(({ status, progress_pct: percent }) => [status, percent])).toEqual(
+    Array(3).fill(['merging', 75]),
+  );
+  await expect
+    .poll(async () => (await restores.progress(restoreId)).steps.map(({ status }) => status), {
+      timeout: 30_000,
+    })
+    .toEqual(['merging', 'merging', 'merging']);
+  await other.query('rollback');
+  const outcome = await restores.outcome(restoreId);
+  expect(await history(restoreId)).toMatchObject({
+    ...{ status: 'completed', tables_restored: tables.toSorted() },
+    ...{ fk_constraints_handled: { disabled: 2, enabled: 2 }, metadata: { tables: outcome.tables } },
+  });
+  expect(Number((await history(restoreId)).rows_restored)).toBe(10);
+  expect((await history(restoreId)).transaction_ids).toContain(outcome.transactionId);
+  expect(await contents()).toEqual(wanted);
+});
+
+test('refuses, before anything is taken or touched, a table that is another and one restore of a tenant too many', async () => {
+  await thaw.pg.query('alter table shop.orders alter total type real');
+  try {
+    const refused = await restore();
+    expect(refused).toMatchObject({
+      state: 'failed',
+      preSnapshotId: null,
+      error: { code: 'SchemaIncompatible' },
+    });
+    expect(refused.error?.message).toContain('shop.orders, column total: it was numeric and is real');
+    const lossy = await restore({ schemaStrategy: 'lenient' });
+    expect(lossy.error).toMatchObject({
+      code: 'SchemaIncompatible',
+      message: expect.stringContaining('rounded'),
+    });
+  } finally {
+    await thaw.pg.query('alter table shop.orders alter total type numeric');
+  }
+  const begun = (count: number) =>
+    thaw.pg.query(
+      `insert into thaw.snapshot_history (restore_id, tenant_id, snapshot_id, initiated_by, metadata)
+       select 'earlier-' || n, $1, 's', 'ann', jsonb_build_object('tenant', jsonb_build_object('column', 'tenant_id'))
+       from generate_series(1, ${count}) as n on conflict do nothing`,
+      [theirs],
+    );
+  const tenant = { column: 'tenant_id', value: theirs };
+  await begun(4);
+  expect(await restore({ tenant, preSnapshot: false, again: true })).toMatchObject({ state: 'completed' });
+  expect(await restore({ tenant, again: true })).toMatchObject({
+    ...{ state: 'failed', preSnapshotId: null },
+    error: { code: 'TooManyRestores', hint: expect.stringContaining('Nothing was changed') },
+  });
+  expect(await leftovers()).toEqual(clean);
 });

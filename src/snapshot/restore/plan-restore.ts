@@ -26,6 +26,7 @@ const mostTold = 5;
  * that is done. Of one that was merged already only that is told.
  *
  * @param workflow see `Taker`
+ * @param perHour restores that may begin for one tenant within an hour; null: any number
  * @throws ThawError `TargetBusy` while another restore holds one of the tables; `InputInvalid` for a snapshot that has
  * expired or was restored before; what `openSnapshot` and `chooseTables` throw
  */
@@ -34,6 +35,7 @@ export async function planSnapshotRestore(
   request: SnapshotRequest,
   site: SnapshotSite,
   workflow: string,
+  perHour: number | null,
 ): Promise<Omit<SnapshotPlan, 'searchAttributes'>> {
   const { restoreId, source } = request;
   const merged = await readMerged(client, restoreId);
@@ -52,7 +54,12 @@ export async function planSnapshotRestore(
   if (preSnapshot !== null) await removePreSnapshot(site.place, preSnapshot.id);
   try {
     const keys = await planForeignKeys(client, targets);
-    await beginHistory(client, historyOf(request, chosen), null);
+    // What takes a restore back is never one too many.
+    await beginHistory(
+      client,
+      historyOf(request, chosen),
+      (request.undoes ?? null) === null ? perHour : null,
+    );
     const held = await inTransaction(client, async () => {
       const taken = await takeTargets(client, { restoreId, workflow }, namesOf(targets));
       await beginSnapshotRestore(client, request, snapshot.sourceName, preSnapshot?.id ?? null);
@@ -81,11 +88,12 @@ async function refuseLostChanges(
 }
 
 function historyOf(
-  { restoreId, database, source, strategy, by, reason }: SnapshotRequest,
+  { restoreId, database, source, strategy, by, reason, preSnapshot }: SnapshotRequest,
   chosen: readonly ChosenTable[],
 ): HistoryBegin {
   const tenant = chosen.find((table) => table.tenant !== null)?.tenant ?? null;
-  return { restoreId, metadata: { database, source, strategy, tenant }, by, reason };
+  const currentStep = preSnapshot ? 'pre_restore_snapshot' : 'staging';
+  return { restoreId, metadata: { database, source, strategy, tenant }, by, reason, currentStep };
 }
 
 function plannedTable({ target: { schema, table }, opened: { rows } }: ChosenTable) {
@@ -112,7 +120,7 @@ async function refuseUnfit(
 ): Promise<readonly string[]> {
   const { issues, notices } = await checkSnapshot(client, snapshot, {
     tables: chosen.map(({ opened }) => opened),
-    exact: schemaStrategy === 'strict',
+    schemaStrategy,
     // As a base it is as good as before.
     again: again || (pointInTime ?? null) !== null,
   });

@@ -1,7 +1,7 @@
 import type pg from 'pg';
+import type { SchemaStrategy } from '../../contract/restore-request.ts';
 import type { SnapshotColumn } from '../../contract/snapshot.ts';
 import type { SnapshotIssue, ValidatedSnapshot } from '../../contract/snapshot-validation.ts';
-import { ThawError } from '../../contract/thaw-error.ts';
 import { beginReading } from '../../postgres/snapshot-read.ts';
 import { findTables, readTableFacts } from '../../postgres/snapshot-tables.ts';
 import { databaseError } from '../../postgres/sqlstate.ts';
@@ -19,8 +19,7 @@ export interface Findings {
 /** What is looked at. */
 export interface SnapshotCheck {
   readonly tables: readonly OpenedTable[];
-  /** The snapshot must have the columns of each table, no less and no more. */
-  readonly exact: boolean;
+  readonly schemaStrategy: SchemaStrategy;
   /** It may have been restored before. */
   readonly again: boolean;
 }
@@ -35,7 +34,7 @@ export interface SnapshotCheck {
 export async function checkSnapshot(
   client: pg.Client,
   snapshot: Pick<OpenedSnapshot, 'expiresAt' | 'rolledBack' | 'tables'>,
-  { tables, exact, again }: SnapshotCheck,
+  { tables, schemaStrategy, again }: SnapshotCheck,
 ): Promise<Findings> {
   const issues: SnapshotIssue[] = [];
   const notices: string[] = [];
@@ -51,7 +50,7 @@ export async function checkSnapshot(
     const now = live.get(object);
     if (now === undefined) add(`${object}: there is no such table`, 'TargetMissing', object);
     else if (table.columns !== null) {
-      for (const { column, detail, refused } of compareColumns(table.columns, now, exact)) {
+      for (const { column, detail, refused } of compareColumns(table.columns, now, schemaStrategy)) {
         const text = `${object}, column ${column}: ${detail}`;
         if (refused) add(text, 'SchemaIncompatible', object);
         else notices.push(text);
@@ -67,31 +66,6 @@ export function statusOf(
 ): ValidatedSnapshot['status'] {
   if (snapshot.rolledBack) return 'rolled_back';
   return isExpired(snapshot) ? 'expired' : 'active';
-}
-
-/** The issues as one error. @throws ThawError of the first one's code, where there is one */
-export function refuseIssues(id: string, issues: readonly SnapshotIssue[]): void {
-  const [first] = issues;
-  if (first === undefined) return;
-  const told = issues.slice(0, shown).map(({ issue }) => issue);
-  const more = issues.length > shown ? `; and ${issues.length - shown} more` : '';
-  throw new ThawError(first.code, `Snapshot ${id}: ${told.join('; ')}${more}.`, {
-    object: first.object ?? id,
-    hint: hintOf(first),
-  });
-}
-
-/** Issues that an error tells. */
-const shown = 5;
-
-function hintOf({ issue, code }: SnapshotIssue): string | undefined {
-  if (issue === 'already rolled back')
-    return 'Give --again to restore it once more, or `thaw undo` what was restored since.';
-  if (issue === 'snapshot expired') return 'Restore another one; `thaw snapshot list` shows what there is.';
-  if (code === 'TargetMissing') return 'Make the table first, or leave it out with --table.';
-  if (code === 'SchemaIncompatible')
-    return 'Alter the table. With --schema-migration-strategy lenient, what either side does not have is left as it is.';
-  return undefined;
 }
 
 function isExpired({ expiresAt }: Pick<OpenedSnapshot, 'expiresAt'>): boolean {

@@ -1,5 +1,7 @@
 import { readTypeName } from '../../archive/archived-type.ts';
+import type { SchemaStrategy } from '../../contract/restore-request.ts';
 import type { SnapshotColumn } from '../../contract/snapshot.ts';
+import { isExact } from '../../restore/schema-plan.ts';
 import { typeChange } from '../../restore/type-change.ts';
 
 /** A column that is not as it was when the snapshot was taken. */
@@ -14,22 +16,23 @@ export interface ColumnChange {
 /**
  * Compares the columns of a snapshot with those of the table by now, by name and type.
  *
- * Strict: each difference is refused but one of NULL. Otherwise a column that either side lacks is left out, and a
- * type may have changed where no value can come back as another one without an error.
- *
- * @param isStrict the snapshot must have the columns of the table, no less and no more
+ * strict, none  each difference is refused but one of NULL.
+ * lenient       a column that either side lacks is left out, and a type may have changed where no value can come back
+ *               as another one without an error.
+ * transform     likewise, and every change of type is allowed.
  */
 export function compareColumns(
   before: readonly SnapshotColumn[],
   now: readonly SnapshotColumn[],
-  isStrict: boolean,
+  schemaStrategy: SchemaStrategy,
 ): ColumnChange[] {
+  const isStrict = isExact({ schemaStrategy });
   const old = new Map(before.map((column) => [column.name, column]));
   const kept = new Set(now.map(({ name }) => name));
   return [
     ...now.flatMap((column) => {
       const was = old.get(column.name);
-      return was === undefined ? gained(column, isStrict) : changed(was, column, isStrict);
+      return was === undefined ? gained(column, isStrict) : changed(was, column, schemaStrategy);
     }),
     ...before
       .filter(({ name }) => !kept.has(name))
@@ -56,7 +59,8 @@ function gained(
   ];
 }
 
-function changed(was: SnapshotColumn, now: SnapshotColumn, isStrict: boolean): ColumnChange[] {
+function changed(was: SnapshotColumn, now: SnapshotColumn, schemaStrategy: SchemaStrategy): ColumnChange[] {
+  const isStrict = isExact({ schemaStrategy });
   const { name: column } = now;
   const changes: ColumnChange[] = [];
   if (was.generated === null && now.generated !== null) {
@@ -66,9 +70,9 @@ function changed(was: SnapshotColumn, now: SnapshotColumn, isStrict: boolean): C
   if (now.generated !== null) return [];
   if (was.type !== now.type) {
     const isLossy = typeChange(readTypeName(was.type), readTypeName(now.type)) === 'lossy';
-    const means = isLossy ? ': values could be rounded, cut off or moved' : '; values are converted';
+    const means = isLossy ? ': values may be rounded, cut off or moved' : '; values are converted';
     const detail = `it was ${was.type} and is ${now.type}${isStrict ? '' : means}`;
-    changes.push({ column, detail, refused: isStrict || isLossy });
+    changes.push({ column, detail, refused: isStrict || (isLossy && schemaStrategy !== 'transform') });
   }
   if (!was.notNull && now.notNull) changes.push({ column, detail: 'it refuses NULL now', refused: false });
   return changes;

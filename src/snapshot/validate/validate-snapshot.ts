@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { SchemaStrategy } from '../../contract/restore-request.ts';
 import type { SnapshotSource } from '../../contract/snapshot.ts';
 import type {
   SnapshotIssue,
@@ -9,6 +10,7 @@ import { databaseError } from '../../postgres/sqlstate.ts';
 import { findStoredSnapshot, type StoredFacts } from '../../postgres/stored-snapshot.ts';
 import { readStoredClaims } from '../../postgres/stored-snapshot-faults.ts';
 import { lockTimeout } from '../../postgres/transaction.ts';
+import { isExact } from '../../restore/schema-plan.ts';
 import type { SnapshotPlace } from '../container/stored-snapshots.ts';
 import { nameOf } from '../order/table-order.ts';
 import { type PreviewStage, type StageSite, withPreviewStage } from '../preview/preview-stage.ts';
@@ -23,8 +25,7 @@ import { issueOf, readParts } from './read-parts.ts';
 export interface ValidateJob extends StageSite, TableChoice {
   readonly place: SnapshotPlace;
   readonly source: SnapshotSource;
-  /** The snapshot must have the columns of each table, no less and no more. */
-  readonly exact: boolean;
+  readonly schemaStrategy: SchemaStrategy;
   /** It may have been restored before. */
   readonly again: boolean;
   /** Reads no rows. */
@@ -136,7 +137,7 @@ async function checkContent(
   tables: readonly OpenedTable[],
   before: readonly SnapshotIssue[],
 ): Promise<readonly SnapshotIssue[]> {
-  const { signal, exact } = job;
+  const { signal, schemaStrategy } = job;
   const { client, schema, connect } = stage;
   // What has expired, or was restored before, may be sound nevertheless.
   if (before.some(({ code }) => code !== 'InputInvalid')) return readParts(snapshot.rows(tables), signal);
@@ -144,7 +145,7 @@ async function checkContent(
     const chosen = await chooseTables(client, snapshot, job);
     const onRows = (_: string, rows: number) => job.onRows?.(rows);
     const staged = await stageSnapshot(snapshot, chosen, {
-      ...{ schema, connections, connect, exact, signal, onRows },
+      ...{ schema, connections, connect, signal, onRows, exact: isExact({ schemaStrategy }) },
     });
     return await checkRows(client, staged);
   } catch (error) {

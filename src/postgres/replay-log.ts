@@ -188,6 +188,7 @@ function changesQuery(
     return `case when ${hasKey(row)} then jsonb_build_object(${fields.join(', ')}) end`;
   };
   const keys = (side: string) => key.map((_, index) => `${side}.k${index} as ${side}${index}`).join(', ');
+  // Without the offsets, what one step computes would be computed anew wherever a later one looks at it.
   return `
     with entries as (
       select log.changed_at as at, ${log.sequence === null ? 'null::bigint' : `log.${quoteIdentifier(log.sequence)}::bigint`} as sequence,
@@ -195,23 +196,24 @@ function changesQuery(
         ${log.hasRecordId ? 'log.record_id::text' : 'null::text'} as record, upper(log.operation::text) as operation,
         ${object('old_data')} as old, ${object('new_data')} as new
       from ${qualifiedName(log.schema, log.table)} as log
-      where ${condition}
+      where ${condition} offset 0
     ), named as (
       select *, ${
         isSingle && log.hasRecordId
           ? `case when record is null then '{}' else jsonb_build_object(${quoteLiteral(only)}, record) end`
           : `'{}'::jsonb`
       } as given
-      from entries
+      from entries offset 0
     ), began as (
       select *, case
           when operation = 'INSERT' then null
           when ${hasKey(`(given || coalesce(old, '{}'))`)} then given || coalesce(old, '{}')
           when operation = 'UPDATE' then new
         end as was
-      from named
+      from named offset 0
     ), ended as (
-      select *, case when operation <> 'DELETE' then coalesce(was, given) || new end as becomes from began
+      select *, case when operation <> 'DELETE' then coalesce(was, given) || new end as becomes
+      from began offset 0
     )
     select row_number() over (order by at, sequence, part, tuple) as place, at, sequence, entry, record, operation,
       case when operation <> 'INSERT' then old end as old,

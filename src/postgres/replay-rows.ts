@@ -9,7 +9,8 @@ import { hasForeignRows } from './snapshot-differences.ts';
 export async function prepareReplay(client: pg.Client): Promise<void> {
   // What a later change does not tell stays as an earlier one told it.
   await client.query(
-    `drop aggregate if exists pg_temp.thaw_folded(jsonb);
+    `set local work_mem = '64MB';
+     drop aggregate if exists pg_temp.thaw_folded(jsonb);
      create aggregate pg_temp.thaw_folded(jsonb) (sfunc = jsonb_concat, stype = jsonb, initcond = '{}')`,
   );
 }
@@ -90,11 +91,12 @@ export async function applyStates(client: pg.Client, { staged }: TableLog): Prom
        from thaw_states order by root, life, turn desc
      ) as last
      left join ${stage} as staged on staged.ctid = last.base
+     cross join lateral (select to_jsonb(staged) as json offset 0) as was
      cross join lateral (
        select case when last.base is null then last.doc else (
            select coalesce(jsonb_object_agg(told.key, told.value), '{}')
            from jsonb_each(last.doc) as told
-           where told.value::text is distinct from (to_jsonb(staged) -> told.key)::text
+           where told.value::text is distinct from (was.json -> told.key)::text
          ) end as doc
      ) as changed
      cross join lateral jsonb_populate_record(staged, changed.doc) as made
@@ -163,19 +165,17 @@ const livesQuery = `
   from judged as step
   left join judged as arrival on arrival.place = step.place and arrival.kind = 'begin' and step.kind = 'end'
   left join roots on roots.key = step.key and roots.life = step.life
-  where not (step.kind = 'begin' and exists (
-    select from thaw_moves where thaw_moves.place = step.place and old_key is not null
-  ))`;
+  join thaw_moves as move on move.place = step.place
+  where step.kind <> 'begin' or move.old_key is null`;
 
 /**
  * Query for what is known of a row before and after each change; `$1` are the columns of the snapshot. Images may
  * tell of changed columns alone.
  */
 function statesQuery(stage: string, hasSequence: boolean): string {
-  const known = `coalesce(to_jsonb(staged), '{}') || change.before`;
   // First as JSON, which is quick; then as values, which may be written in more than one way.
   const differs = `
-    change.old is not null and (${known}) || change.old <> ${known}
+    change.old is not null and known.json || change.old <> known.json
       and to_jsonb(jsonb_populate_record(jsonb_populate_record(staged, change.before), change.old))
         is distinct from to_jsonb(jsonb_populate_record(staged, change.before))`;
   // Where old images are whole as well, there is one order alone in which each change finds what it says.
@@ -203,5 +203,6 @@ function statesQuery(stage: string, hasSequence: boolean): string {
       left join thaw_keys as key on key.key = life.root and life.life = 0
       window way as (partition by life.root, life.life order by life.turn)
     ) as change
-    left join ${stage} as staged on staged.ctid = change.base`;
+    left join ${stage} as staged on staged.ctid = change.base
+    cross join lateral (select coalesce(to_jsonb(staged), '{}') || change.before as json offset 0) as known`;
 }

@@ -241,7 +241,7 @@ function stillRuns({ id, state }: StoredRun): ApiError {
 
 function notUndone({ sourceType }: StoredRun): ApiError {
   return new ApiError('CONFLICT', `A run of ${sourceType} cannot be taken back.`, {
-    hint: 'Restores of archives with "undoable": true can.',
+    hint: 'Restores of archives and imports of bundles with "undoable": true can, and restores of snapshots.',
   });
 }
 

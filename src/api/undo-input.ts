@@ -18,3 +18,21 @@ export const undoInput = z
     must('must be an object'),
   )
   .openapi('UndoInput', { example: { reason: 'wrong day' } });
+
+/** What may be said of an undo of a restore of a snapshot, in which triggers never fire. */
+export const snapshotUndoInput = z
+  .strictObject(
+    {
+      reason: undoInput.shape.reason,
+      force: z
+        .boolean(must('must be true or false'))
+        .optional()
+        .openapi({ description: 'Also tables that were changed since: these changes are lost.' }),
+      pre_snapshot: z.boolean(must('must be true or false')).optional().openapi({
+        description: 'Takes a snapshot of what is there first, by which the undo can be undone.',
+        default: true,
+      }),
+    },
+    must('must be an object'),
+  )
+  .openapi('SnapshotUndoInput', { example: { reason: 'wrong snapshot' } });

@@ -7,19 +7,31 @@ import { limitBody, readOptionalJson } from './json-body.ts';
 import { accepted, acceptedOf, ownerOf } from './restore-routes.ts';
 import type { RunStarter } from './run-starter.ts';
 import type { Runs } from './runs.ts';
-import { undoInput } from './undo-input.ts';
+import { snapshotUndoInput, undoInput } from './undo-input.ts';
 
 const route = createRoute({
   method: 'post',
   path: '/api/runs/{runId}/undo',
   summary: 'Takes back what a run did, by a run of its own',
   description:
-    'Of a restore of archives with "undoable": true: what it inserted is deleted, what it overwrote comes back, and rows that were changed since are left and counted. Of an import of a bundle the fields and models that it made go, too, where they are unchanged and empty. 409 while the run goes on, where it is undone already, and where it kept nothing.',
+    'Of a restore of archives with "undoable": true: what it inserted is deleted, what it overwrote comes back, and rows that were changed since are left and counted. Of an import of a bundle the fields and models that it made go, too, where they are unchanged and empty. Of a restore of a snapshot what was there before comes back, all of it or nothing. 409 while the run goes on, where it is undone already, and where it kept nothing.',
   middleware: [limitBody] as const,
   request: {
     params: z.object({ runId: z.string().openapi({ param: { name: 'runId', in: 'path' } }) }),
     headers: keyHeader,
-    body: { content: { 'application/json': { schema: { $ref: '#/components/schemas/UndoInput' } } } },
+    // References, so that the body is read and checked by the source alone.
+    body: {
+      content: {
+        'application/json': {
+          schema: {
+            anyOf: [
+              { $ref: '#/components/schemas/UndoInput' },
+              { $ref: '#/components/schemas/SnapshotUndoInput' },
+            ],
+          },
+        },
+      },
+    },
   },
   responses: {
     202: answer('The undo is accepted; run_id is its own.', accepted),
@@ -35,6 +47,7 @@ export function addUndoRoute(
   { starter, runs }: { readonly starter: RunStarter; readonly runs: Runs },
 ): void {
   app.openAPIRegistry.register('UndoInput', undoInput);
+  app.openAPIRegistry.register('SnapshotUndoInput', snapshotUndoInput);
 
   app.openapi(route, async (context) => {
     const owner = ownerOf(context);

@@ -31,7 +31,7 @@ export function snapshotUndo(
   return {
     ...{ database, source: { kind: 'stored', id: preSnapshotId }, undoes: restoreId },
     // The snapshot holds those tables, and that part of them, and no others.
-    ...{ tables: null, tenant: null, strategy: 'overwrite', newerBy: null, selection: null },
+    ...{ tables: null, tenant: request.tenant, strategy: 'overwrite', newerBy: null, selection: null },
     ...{ ifUnchanged: force ? null : contentToken, schemaStrategy: 'strict', again: true, preSnapshot },
     ...{ by, reason: reason ?? `undo of ${restoreId}` },
   };

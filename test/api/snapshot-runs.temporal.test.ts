@@ -514,3 +514,44 @@ test('a run waits where it is paused, and of one that is cancelled nothing is do
   }
   expect(await rowsNow()).toEqual(now);
 });
+
+test('a restore is taken back by a run of its own, but not over what others changed since', async () => {
+  await changed();
+  const rows = async () => {
+    const { rows: found } = await site.thaw.pg.query<{ row: string }>(
+      'select p::text as row from prices p union all select l::text from lines l order by 1',
+    );
+    return found.map(({ row }) => row);
+  };
+  const was = await rows();
+  const runId = await start({ again: true });
+  await runIn(api, runId, ['completed']);
+  expect(await rows()).not.toEqual(was);
+  const undo = (id: string, body: object = {}, token: Partial<NewToken> = {}) =>
+    ask(`/api/runs/${id}/undo`, post(body), token);
+  expect((await undo(runId, {}, { access: 'edit' })).status).toBe(403);
+  expect((await undo(runId, {}, { tenant: 'globex' })).status).toBe(404);
+  expect(await undo(runId, { disable_triggers: true })).toMatchObject({
+    ...{ status: 400, json: { error: 'disable_triggers: is not known' } },
+  });
+
+  await site.thaw.pg.query("insert into lines values (13, 'acme', 1), (1001, 'globex', 100)");
+  const refused = await undo(runId);
+  expect(refused.status).toBe(202);
+  expect(await runIn(api, String(refused.json.data.run_id), ['failed'])).toMatchObject({
+    error: { code: 'ConflictFound', message: `Changed since restore ${runId}: public.lines.` },
+  });
+  // Rows of others are nothing to it.
+  await site.thaw.pg.query('delete from lines where id = 13');
+  const undone = await undo(runId, { reason: 'the wrong one' });
+  const undoId = String(undone.json.data.run_id);
+  expect(await runIn(api, undoId, ['completed'])).toMatchObject({
+    ...{ error: null, snapshot: { strategy: 'overwrite', pre_snapshot_id: expect.any(String) } },
+  });
+  expect(await rows()).toEqual([...was, '(1001,globex,100)'].toSorted());
+  expect(await undo(runId)).toMatchObject({ status: 409, json: { error: 'The run is undone already.' } });
+  const record = await ask(`/api/data/restore_runs/${undoId}`);
+  expect(record.json.data).toMatchObject({
+    ...{ source_type: 'snapshot', config_snapshot: { undoes: runId, input: { reason: 'the wrong one' } } },
+  });
+});

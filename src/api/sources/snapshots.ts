@@ -1,16 +1,20 @@
-import { type FieldNaming, fieldError } from '../../client/restore-input.ts';
+import { type FieldNaming, fieldError, parseInput } from '../../client/restore-input.ts';
 import { snapshotRestoreWorkflow } from '../../client/snapshot-restore-client.ts';
 import { toSnapshotRestore } from '../../client/snapshot-restore-request.ts';
+import { snapshotUndo } from '../../client/snapshot-undo.ts';
 import type { ThawConfig } from '../../config/thaw-config.ts';
 import type { RunRequest } from '../../contract/run-request.ts';
 import type { SnapshotRequest, SnapshotTableName, TenantPart } from '../../contract/snapshot.ts';
+import { ThawError } from '../../contract/thaw-error.ts';
 import { nameOf } from '../../snapshot/order/table-order.ts';
 import { demandAccess } from '../access.ts';
+import { ApiError } from '../api-error.ts';
 import type { Caller } from '../caller.ts';
 import type { SnapshotChoices } from '../snapshot-choices.ts';
 import type { SnapshotLooks } from '../snapshot-looks.ts';
 import { toSnapshotPreviewJson } from '../snapshot-preview-json.ts';
 import type { Selections } from '../snapshot-selections.ts';
+import { snapshotUndoInput } from '../undo-input.ts';
 import { namings, plainSettings, refuseOthers, takenApart } from './plain-settings.ts';
 import { readSnapshotSettings } from './snapshot-settings.ts';
 import {
@@ -20,7 +24,8 @@ import {
   snapshotChange,
   snapshotLines,
 } from './snapshots-run.ts';
-import type { Source, SourceInput, SourceSettings } from './source.ts';
+import type { RunOwner, Source, SourceInput, SourceSettings } from './source.ts';
+import { nothingKept, undoneAlready } from './undo-run.ts';
 
 /** What restores of snapshots need. */
 export interface SnapshotSourceDependencies extends SnapshotsFollowing {
@@ -89,7 +94,33 @@ export function snapshotSource(dependencies: SnapshotSourceDependencies): Source
     change: snapshotChange,
     lines: snapshotLines,
     recall: (runId) => recalledSnapshot(dependencies, runId),
+    undo: ({ snapshot }, owner, input) => undoOf(dependencies, snapshot.restoreId, owner, input),
   };
+}
+
+/** What was there before comes back as it was taken: of whose rows it is, is said by the run that it undoes. */
+async function undoOf(
+  { config, findSnapshotRestore }: SnapshotSourceDependencies,
+  undoes: string,
+  { runId, caller }: RunOwner,
+  input: unknown,
+): Promise<RunRequest> {
+  const {
+    reason = null,
+    force = false,
+    pre_snapshot: preSnapshot = true,
+  } = parseInput(snapshotUndoInput, input);
+  demandAccess(caller, 'full', 'An undo of a restore of a snapshot');
+  const restore = await findSnapshotRestore(undoes);
+  if (restore === null) throw nothingKept('it has begun nothing');
+  if (restore.undoneAt !== null) throw undoneAlready();
+  try {
+    const asked = snapshotUndo(restore, { force, preSnapshot, reason, by: caller.subject });
+    return { sourceType: 'snapshot', snapshot: toSnapshotRestore(config, asked, runId, heartbeatSeconds) };
+  } catch (error) {
+    if (!(error instanceof ThawError)) throw error;
+    throw new ApiError('CONFLICT', error.message, { hint: error.hint, cause: error });
+  }
 }
 
 /** Nothing else is to be staged and locked; what the caller may not have is not among them. */

@@ -102,11 +102,12 @@ export async function readChoice(
       { object: '--selection', hint: 'Name the snapshot and the database that the diff was written of.' },
     );
   }
-  // Nothing else is to be staged; and the rows of the diff are those of its tenant.
+  // Nothing else is to be staged; and the rows of the diff are those of its tenant, at its time.
   return {
     ...choice,
     tables: tables ?? selection.tables,
     tenant: asked ?? header.tenant,
+    pointInTime: choice.pointInTime ?? header.pointInTime ?? null,
     selection: { ...selection, path },
   };
 }

@@ -19,7 +19,7 @@ export interface SnapshotDiffJob extends SnapshotLookJob {
  */
 export async function writeSnapshotDiff(job: SnapshotDiffJob): Promise<ExitCode> {
   const { choice, printer, out } = job;
-  const { source, database, tenant } = choice;
+  const { source, database, tenant, pointInTime } = choice;
   return lookAtSnapshot(job, async (look) => {
     const target =
       out === null
@@ -29,7 +29,9 @@ export async function writeSnapshotDiff(job: SnapshotDiffJob): Promise<ExitCode>
     try {
       await diffSnapshot(look, {
         onToken: (ifUnchanged) =>
-          target.write(Buffer.from(headerLine({ source, database: database.name, tenant, ifUnchanged }))),
+          target.write(
+            Buffer.from(headerLine({ source, database: database.name, tenant, pointInTime, ifUnchanged })),
+          ),
         onDifferences: (some) => {
           differences += some.length;
           return target.write(Buffer.from(some.map((difference) => differenceLine(difference)).join('')));

@@ -13,6 +13,7 @@ import type {
   SnapshotTableResult,
   TenantPart,
 } from './snapshot.ts';
+import type { KeyHold, PlannedLock } from './snapshot-preview.ts';
 
 /** The steps of a restore of a snapshot, in their order. */
 export const snapshotRestoreSteps = ['check', 'snapshot', 'stage', 'merge', 'finish'] as const;
@@ -29,15 +30,14 @@ export interface PlannedSnapshotKey {
   readonly name: string;
   /** `schema.table` */
   readonly table: string;
-  readonly hold: 'deferred' | 'made deferrable' | 'taken off';
+  readonly hold: KeyHold;
 }
 
 /** A lock that a merge takes, and holds to its end. */
 export interface PlannedSnapshotLock {
   /** `schema.table` */
   readonly table: string;
-  /** `share row exclusive` lets others read; `access exclusive` has them wait. */
-  readonly lock: 'share row exclusive' | 'access exclusive';
+  readonly lock: PlannedLock['lock'];
   readonly why: string;
 }
 

@@ -266,6 +266,14 @@ test('brings the newest snapshot before a time forward to it, by the log of chan
       'Note: public.orders: 0 INSERT, 1 UPDATE, 1 DELETE',
     ]),
   );
+  const file = join(root, 'forward.jsonl');
+  await run('diff', 'base', '--to', to, '--out', file);
+  await writeFile(
+    file,
+    (await readFile(file, 'utf8')).replaceAll(/"take":false(.*"update")/g, '"take":true$1'),
+  );
+  const some = await run('preview', 'base', '--strategy', 'selective', '--selection', file);
+  expect(some.lines).toContain('public.orders       0       2       0          0');
   const early = await run('preview', '--to', '2026-01-01T00:00:00Z');
   expect(early.stderr).toContain('There is no usable snapshot from before 2026-01-01T00:00:00Z.');
   expect((await run('preview')).stderr).toContain('Nothing says which snapshot.');

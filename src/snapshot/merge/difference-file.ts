@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { SnapshotSource, TenantPart } from '../../contract/snapshot.ts';
 import type { RowText, SnapshotDifference } from '../../contract/snapshot-difference.ts';
+import type { PointInTime } from '../../contract/snapshot-replay.ts';
 import { printable } from '../../restore/printable.ts';
 
 /** What a file of differences is of: its first line. */
@@ -9,6 +10,8 @@ export interface DiffHeader {
   readonly database: string;
   readonly source: SnapshotSource;
   readonly tenant: TenantPart | null;
+  /** The time that the snapshot was brought forward to; null: its own. @default null */
+  readonly pointInTime?: PointInTime | null;
   /** What the tables were known by, for `--if-unchanged`. */
   readonly ifUnchanged: string;
 }
@@ -27,21 +30,29 @@ const headerForm = z
       z.object({ kind: z.literal('object'), key: text }),
     ]),
     tenant: z.object({ column: text, value: text }).nullable(),
+    point_in_time: z
+      .object({
+        to: text,
+        log: z.object({ schema: text, table: text }),
+        since: text.nullable(),
+        acceptFaults: z.boolean(),
+      })
+      .nullable(),
     if_unchanged: text,
   })
   .transform(
-    ({ database, source, tenant, if_unchanged: ifUnchanged }): DiffHeader => ({
-      database,
-      source,
-      tenant,
-      ifUnchanged,
+    ({ point_in_time: pointInTime, if_unchanged: ifUnchanged, database, source, tenant }): DiffHeader => ({
+      ...{ database, source, tenant, pointInTime, ifUnchanged },
     }),
   );
 
 /** The first line, which also tells whoever opens the file what to do with it. */
-export function headerLine({ ifUnchanged, ...header }: DiffHeader): string {
+export function headerLine({ ifUnchanged, pointInTime = null, ...header }: DiffHeader): string {
   const help = 'Set "take" to true in each line that is to be restored, and change nothing else.';
-  return lineOf({ thaw_diff: version, help, ...header, if_unchanged: ifUnchanged });
+  return lineOf({
+    ...{ thaw_diff: version, help, ...header },
+    ...{ point_in_time: pointInTime, if_unchanged: ifUnchanged },
+  });
 }
 
 /** @throws what `JSON.parse` and zod do, for what is no first line */

@@ -31,3 +31,12 @@ export function endWith<Outcome extends { readonly state: string; readonly error
   if (outcome.error !== null) throw toFailure(outcome.error, outcome);
   return outcome;
 }
+
+/** How a run has ended, or would end now. */
+export function endState(
+  isCancelled: boolean,
+  error: TableError | null,
+): 'completed' | 'failed' | 'cancelled' {
+  if (isCancelled) return 'cancelled';
+  return error === null ? 'completed' : 'failed';
+}

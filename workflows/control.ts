@@ -50,6 +50,17 @@ export class Control {
   }
 
   /**
+   * The state that is shown of a workflow in a phase: that it is paused shows until it comes to its end.
+   *
+   * @param isUnderWay a step goes on nevertheless
+   */
+  stateIn(phase: RestoreState, isUnderWay: boolean): RestoreState {
+    const isEnding = isEnded(phase) || phase === 'finishing' || phase === 'cancelling';
+    if (isEnding || !this.paused) return phase;
+    return isUnderWay ? 'pausing' : 'paused';
+  }
+
+  /**
    * Sets the handlers of updates and signals.
    *
    * @param changed called after each message

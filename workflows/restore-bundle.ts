@@ -13,7 +13,7 @@ import { isEnded, type RestoreProgress, type RestoreState } from '../src/contrac
 import type { BundleRequest } from '../src/contract/run-request.ts';
 import { bundleProgress, emptyBundleTally, sumBundleTallies } from '../src/restore/bundle-tally.ts';
 import { describeRestore } from '../src/restore/details.ts';
-import { carryOut, endWith } from './carry-out.ts';
+import { carryOut, endState, endWith } from './carry-out.ts';
 import { Control } from './control.ts';
 import { stackOf, toTableError } from './failures.ts';
 import { PausableSteps } from './pausable-steps.ts';
@@ -193,8 +193,7 @@ class BundleRun {
   }
 
   #endState(): BundleOutcome['state'] {
-    if (this.cancelled) return 'cancelled';
-    return this.#error === null ? 'completed' : 'failed';
+    return endState(this.cancelled, this.#error);
   }
 
   #outcome(): BundleOutcome {

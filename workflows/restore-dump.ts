@@ -35,7 +35,7 @@ import { isAboutDump } from '../src/restore/dump-faults.ts';
 import { isRepeatable } from '../src/restore/dump-modes.ts';
 import { keptOld, leftInExisting, leftInPlace, verificationError } from '../src/restore/dump-outcome.ts';
 import { describeDump, dumpProgress } from '../src/restore/dump-progress.ts';
-import { carryOut, endWith } from './carry-out.ts';
+import { carryOut, endState, endWith } from './carry-out.ts';
 import { Control, throwIfCancelled } from './control.ts';
 import { DatabaseHold } from './database-hold.ts';
 import type { dropOldDatabase } from './drop-old-database.ts';
@@ -408,15 +408,11 @@ class DumpRun {
   }
 
   #state(): RestoreState {
-    if (isEnded(this.#phase) || this.#phase === 'finishing' || this.#phase === 'cancelling')
-      return this.#phase;
-    if (!this.#control.paused) return this.#phase;
-    return this.#pausable.isUnderWay ? 'pausing' : 'paused';
+    return this.#control.stateIn(this.#phase, this.#pausable.isUnderWay);
   }
 
   #endState(): DumpOutcome['state'] {
-    if (this.cancelled) return 'cancelled';
-    return this.#error === null ? 'completed' : 'failed';
+    return endState(this.cancelled, this.#error);
   }
 
   #tell(): DumpOutcome {

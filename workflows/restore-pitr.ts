@@ -17,9 +17,9 @@ import type {
   PitrStep,
   RecoveredCluster,
 } from '../src/contract/pitr.ts';
-import { isEnded, type RestoreState } from '../src/contract/progress.ts';
+import type { RestoreState } from '../src/contract/progress.ts';
 import { describePitr, pitrProgress } from '../src/restore/pitr-progress.ts';
-import { carryOut, endWith } from './carry-out.ts';
+import { carryOut, endState, endWith } from './carry-out.ts';
 import { Control } from './control.ts';
 import { toFailure, toTableError } from './failures.ts';
 import { SearchState } from './search-attributes.ts';
@@ -225,8 +225,7 @@ class Recovery {
   }
 
   #endState(): PitrOutcome['state'] {
-    if (this.cancelled) return 'cancelled';
-    return this.#error === null ? 'completed' : 'failed';
+    return endState(this.cancelled, this.#error);
   }
 
   #progress(): PitrProgress {
@@ -240,9 +239,7 @@ class Recovery {
   }
 
   #state(): RestoreState {
-    if (isEnded(this.#phase) || this.#phase === 'finishing' || this.#phase === 'cancelling')
-      return this.#phase;
-    return this.#control.paused ? 'paused' : this.#phase;
+    return this.#control.stateIn(this.#phase, false);
   }
 
   #show(): void {

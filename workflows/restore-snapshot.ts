@@ -24,7 +24,7 @@ import type {
 } from '../src/contract/snapshot-restore.ts';
 import { summaryText } from '../src/restore/clip.ts';
 import { describeSnapshot, snapshotProgress, tableSteps } from '../src/restore/snapshot-progress.ts';
-import { carryOut, endWith } from './carry-out.ts';
+import { carryOut, endState, endWith } from './carry-out.ts';
 import { Control, throwIfCancelled } from './control.ts';
 import type { createSnapshot } from './create-snapshot.ts';
 import { toFailure, toTableError } from './failures.ts';
@@ -288,15 +288,11 @@ class SnapshotRun {
   }
 
   #state(): RestoreState {
-    if (isEnded(this.#phase) || this.#phase === 'finishing' || this.#phase === 'cancelling')
-      return this.#phase;
-    if (!this.#control.paused) return this.#phase;
-    return this.#pausable.isUnderWay ? 'pausing' : 'paused';
+    return this.#control.stateIn(this.#phase, this.#pausable.isUnderWay);
   }
 
   #endState(): SnapshotOutcome['state'] {
-    if (this.cancelled) return 'cancelled';
-    return this.#error === null ? 'completed' : 'failed';
+    return endState(this.cancelled, this.#error);
   }
 
   #tell(): SnapshotOutcome {

@@ -20,7 +20,7 @@ import type {
 } from '../src/contract/system-activities.ts';
 import type { HookKind, SystemEvent, SystemRequest } from '../src/contract/system-request.ts';
 import { describeSystem, dumpAge, objectiveOf, systemProgress } from '../src/restore/system-progress.ts';
-import { carryOut, endWith } from './carry-out.ts';
+import { carryOut, endState, endWith } from './carry-out.ts';
 import { Control, throwIfCancelled } from './control.ts';
 import { toFailure, toTableError } from './failures.ts';
 import { SearchState } from './search-attributes.ts';
@@ -382,8 +382,7 @@ class SystemRun {
   }
 
   #endState(): SystemOutcome['state'] {
-    if (this.cancelled) return 'cancelled';
-    return this.#error === null ? 'completed' : 'failed';
+    return endState(this.cancelled, this.#error);
   }
 
   #summary(): SystemOutcome {

@@ -9,7 +9,7 @@ import {
 } from '@temporalio/workflow';
 import { progressQuery } from '../src/contract/messages.ts';
 import type { TableError } from '../src/contract/outcome.ts';
-import { isEnded, type RestoreState } from '../src/contract/progress.ts';
+import type { RestoreState } from '../src/contract/progress.ts';
 import type {
   UndoActivities,
   UndoFailure,
@@ -156,10 +156,7 @@ class Undo implements PlannedRun {
   }
 
   #state(): RestoreState {
-    if (isEnded(this.#phase) || this.#phase === 'finishing' || this.#phase === 'cancelling')
-      return this.#phase;
-    if (!this.#control.paused) return this.#phase;
-    return this.#work === null ? 'paused' : 'pausing';
+    return this.#control.stateIn(this.#phase, this.#work !== null);
   }
 
   #show(): void {

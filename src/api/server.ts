@@ -27,6 +27,7 @@ import { createApp } from './app.ts';
 import { tokenAuthenticator } from './auth.ts';
 import { bundleSettings } from './bundle-settings.ts';
 import { ExtractRuns } from './extract-runs.ts';
+import { imageRemoval } from './old-images.ts';
 import { RateLimit, startsPerMinute } from './rate-limit.ts';
 import { Reconciler } from './reconciler.ts';
 import {
@@ -149,7 +150,10 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
       { what: 'runs of extracts compared with Temporal', work: () => extracts.reconcile() },
       ...(runKeep === null
         ? []
-        : [{ what: 'runs removed whose time is over', work: () => removeOld(control, runKeep) }]),
+        : [
+            { what: 'runs removed whose time is over', work: () => removeOld(control, runKeep) },
+            { what: 'restores that can be undone no more', work: imageRemoval(config, env, runKeep) },
+          ]),
     ],
     30,
     logger,

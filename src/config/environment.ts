@@ -18,7 +18,7 @@ export const environmentVariables = {
   THAW_STARTS_PER_MINUTE: 'Restores that a tenant may start by the API in a minute.',
   THAW_SNAPSHOT_RESTORES_PER_HOUR:
     'Restores of snapshots of its rows that a tenant may begin in an hour; 0: any number. Default: 5.',
-  THAW_RUN_KEEP: 'How long runs and their logs are kept after their end. Default: 365d.',
+  THAW_RUN_KEEP: 'How long runs, their logs and what can be undone are kept after their end. Default: 365d.',
   THAW_TENANT_COLUMN: 'Column that tells whose a row of a snapshot is. Default: tenant_id.',
   THAW_BUNDLE_DATABASE: 'Database of bundles and extracts that name none, where several are configured.',
   THAW_UPLOAD_LIMIT: 'How large a bundle may be. Default: 1GiB.',

@@ -192,7 +192,7 @@ export async function keepColumns(client: pg.Client, target: TargetTable, kept: 
   const { rows } = await client.query<{ same: boolean }>(
     `insert into thaw.undo_tables as own (restore_id, target_oid, schema_name, table_name, key_columns, columns)
      values ($1, $2, $3, $4, $5, $6)
-     on conflict (restore_id, target_oid) do update set undone_at = null
+     on conflict (restore_id, target_oid) do update set undone_at = null, kept_at = now()
      returning own.columns = $6::text[] and own.key_columns = $5::text[] as same`,
     [...keepValues(target, kept), target.schema, target.table, kept.key, columns],
   );

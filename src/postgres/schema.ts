@@ -123,6 +123,8 @@ create table thaw.undo_tables (
   deleted bigint not null default 0,
   brought_back bigint not null default 0,
   gone bigint not null default 0,
+  -- the last time
+  kept_at timestamptz not null default now(),
   undone_at timestamptz,
   primary key (restore_id, target_oid)
 );

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type BundleStrategy, bundleStrategies } from '../../src/contract/run-request.ts';
 import { ThawError } from '../../src/contract/thaw-error.ts';
 import { readFacts, recordUndoableImport } from '../../src/postgres/made-objects.ts';
+import { removeOldImages } from '../../src/postgres/old-images.ts';
 import { ensureSchema } from '../../src/postgres/schema.ts';
 import { readTakenObjects } from '../../src/postgres/taken-objects.ts';
 import { reportUndo } from '../../src/undo/kept-changes.ts';
@@ -226,6 +227,25 @@ test('rows that were changed since are left, whatever the import did to them', a
     { id: id(4), name: 'old 4' },
     { id: id(5), name: 'mine' },
   ]);
+});
+
+test('what was kept is removed in time, and the import cannot be undone any more then', async () => {
+  const restoreId = await imported('upsert', there);
+  const later = await imported('upsert', sent);
+  const year = 365 * 86_400;
+  const past = "now() - interval '366 days'";
+  await client.query(`update thaw.undo_tables set kept_at = ${past} where restore_id = $1`, [restoreId]);
+  expect(await removeOldImages(client, year)).toBe(0);
+  await client.query(`update thaw.undoable_imports set begun_at = ${past} where restore_id = $1`, [
+    restoreId,
+  ]);
+  expect(await removeOldImages(client, year)).toBe(1);
+  const { rows } = await client.query(
+    'select restore_id as id, count(*) as rows from thaw.undo_rows where restore_id in ($1, $2) group by 1',
+    [restoreId, later],
+  );
+  expect(rows).toEqual([{ id: later, rows: 5 }]);
+  await expect(undo(restoreId)).rejects.toMatchObject({ code: 'InputInvalid' });
 });
 
 test('random imports are undone one by one, the last first, also when an undo is broken off', {

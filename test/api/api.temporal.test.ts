@@ -192,6 +192,10 @@ test('a run is taken back by a run of its own, once', async () => {
   const plain = await start();
   await runIn(plain, ['completed']);
   expect(await refused(plain)).toEqual([409, expect.stringContaining('not asked for with "undoable": true')]);
+  // It is said before anything is replaced that nothing of it is kept.
+  const dry = { dry_run: true, conflict_strategy: 'overwrite', ignore_watermark: true };
+  const { json: preview } = await send(apis[0], '/api/restores', post(body(dry)));
+  expect(JSON.stringify(preview.data)).toContain('has rows: what overwrite replaces is not kept');
 });
 
 test('a cancelled run leaves nothing half done', async () => {

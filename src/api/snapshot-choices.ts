@@ -1,19 +1,21 @@
 import type { z } from 'zod';
+import { toPointInTime } from '../client/point-in-time.ts';
 import { type FieldNaming, fieldError } from '../client/restore-input.ts';
 import { databaseOf } from '../client/restore-request.ts';
 import { parseSource } from '../client/snapshot-source.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { SnapshotRequest, SnapshotSource, SnapshotTableName } from '../contract/snapshot.ts';
+import type { PointInTime } from '../contract/snapshot-replay.ts';
 import type { Caller } from './caller.ts';
 import { readTables, type tablesField, type whereField } from './snapshot-input.ts';
 import type { SnapshotTools } from './snapshot-tools.ts';
 import { type Snapshots, snapshotNotFound } from './snapshots.ts';
-import { demandOwnSchema, tenantPartOf } from './tenant-part.ts';
+import { demandOwnSchema, tableOfText, tenantPartOf } from './tenant-part.ts';
 
 /** What of which snapshot is meant: rows, schemas and snapshots are those that the caller may see. */
 export type SnapshotChoice = Pick<
   SnapshotRequest,
-  'source' | 'database' | 'tables' | 'tenant' | 'newerBy' | 'schemaStrategy'
+  'source' | 'database' | 'tables' | 'tenant' | 'newerBy' | 'schemaStrategy' | 'pointInTime'
 >;
 
 /** The same as a request says it. */
@@ -23,6 +25,10 @@ export interface AskedChoice {
   readonly where?: z.output<typeof whereField> | undefined;
   readonly newer_by?: string | undefined;
   readonly schema_migration_strategy: SnapshotRequest['schemaStrategy'];
+  readonly to?: string | undefined;
+  readonly log?: string | undefined;
+  readonly since?: string | undefined;
+  readonly accept_log_faults?: boolean;
 }
 
 /** What choosing takes. */
@@ -68,6 +74,7 @@ export class SnapshotChoices {
       ...{ source, database, tenant, newerBy: asked.newer_by ?? null },
       tables: caller.access === 'root' ? named : ownTables(named ?? held, caller, naming),
       schemaStrategy: asked.schema_migration_strategy,
+      pointInTime: readPointInTime(asked, caller, naming),
     };
   }
 
@@ -97,6 +104,17 @@ export class SnapshotChoices {
     const own = key.startsWith(`${folder}/`) && folder !== '' ? key.slice(folder.length + 1) : key;
     return own.startsWith(`${tenant}/`) && !own.slice(tenant.length + 1).includes('/');
   }
+}
+
+/** A log that is named is one of the caller's; of the other one only its own entries are read. */
+function readPointInTime(
+  { to, log, since, accept_log_faults: acceptFaults = false }: AskedChoice,
+  caller: Caller,
+  naming: FieldNaming,
+): PointInTime | null {
+  const named = log === undefined ? null : tableOfText(log, caller.namespace, naming('log'));
+  if (named !== null) demandOwnSchema(caller, [named.schema]);
+  return toPointInTime({ to: to ?? null, log: named, since: since ?? null, acceptFaults }, naming);
 }
 
 /** Who is not root names tables where the snapshot itself cannot be asked, and all are of its schema. */

@@ -15,7 +15,7 @@ import type { SnapshotLooks } from './snapshot-looks.ts';
 import { snapshotPreviewJson, toSnapshotPreviewJson } from './snapshot-preview-json.ts';
 import type { Selections } from './snapshot-selections.ts';
 import { snapshotNotFound } from './snapshots.ts';
-import { goesWith, snapshotChoice } from './sources/snapshot-settings.ts';
+import { goesWith, pointInTime, snapshotChoice } from './sources/snapshot-settings.ts';
 
 /** What looking at snapshots takes. */
 export interface SnapshotLookDependencies {
@@ -41,6 +41,7 @@ const samplesMessage = `must be a whole number from 0 to ${mostSamples}`;
 const diffInput = z.strictObject(
   {
     ...snapshotChoice,
+    ...pointInTime,
     conflict_strategy: z
       .enum(['overwrite', 'merge'], must('must be overwrite or merge'))
       .default('overwrite')

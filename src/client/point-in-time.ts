@@ -14,23 +14,32 @@ export interface PointInTimeInput {
   readonly acceptFaults: boolean;
 }
 
+type PointInTimeField = 'to' | 'log' | 'since' | 'accept_log_faults';
+
+/** How commands name a field. */
+function flagOf(field: PointInTimeField): string {
+  return `--${field.replaceAll('_', '-')}`;
+}
+
 /**
  * The time that tables are to be brought to; null: none is asked for.
  *
+ * @param naming how messages name a field
  * @throws ThawError `InputInvalid` for a time without its zone, and for what means nothing without a time
  */
-export function toPointInTime({ to, log, since, acceptFaults }: PointInTimeInput): PointInTime | null {
+export function toPointInTime(
+  { to, log, since, acceptFaults }: PointInTimeInput,
+  naming: (field: PointInTimeField) => string = flagOf,
+): PointInTime | null {
   if (to === null) {
-    const [name] = [log && '--log', since && '--since', acceptFaults && '--accept-log-faults'].filter(
-      Boolean,
-    );
-    if (name) throw invalid(name, 'it means nothing without --to', 'Name the time with --to.');
-    return null;
+    const field = log ? 'log' : since ? 'since' : acceptFaults ? 'accept_log_faults' : null;
+    if (field === null) return null;
+    throw invalid(naming(field), `it means nothing without ${naming('to')}`, 'Name the time as well.');
   }
   return {
-    to: timeOf('--to', to),
+    to: timeOf(naming('to'), to),
     log: log ?? defaultLog,
-    since: since === null ? null : timeOf('--since', since),
+    since: since === null ? null : timeOf(naming('since'), since),
     acceptFaults,
   };
 }

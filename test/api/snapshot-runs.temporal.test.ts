@@ -151,6 +151,11 @@ test("a diff has every difference of the tenant's rows, and a preview its counts
     [{ conflict_strategy: 'merge' }, 400],
     [{ newer_by: 'changed_at' }, 400],
     [{ samples: 101 }, 400],
+    [{ samples: 1, to: 'yesterday' }, 400],
+    [{ samples: 1, log: 'prices' }, 400],
+    [{ samples: 1, to: '2026-01-01T00:00:00Z', log: 'other.log' }, 403],
+    // There is no log.
+    [{ samples: 1, to: '2026-01-01T00:00:00Z' }, 404],
     [{ colour: 'red' }, 400],
   ] as const;
   for (const [body, status] of refusals) {

@@ -38,10 +38,29 @@ export const snapshotChoice = {
     .describe('What becomes of columns that only one side has: an error, or each keeps its own.'),
 };
 
+/** A time behind the snapshot, by the names of the flags. */
+export const pointInTime = {
+  to: text
+    .optional()
+    .describe('Brings the snapshot forward to this time, ISO 8601 with its zone, by a log of changes.'),
+  log: text
+    .optional()
+    .describe(
+      "With to: the table of changes; default: public.backup_transaction_logs. Without root: of the token's schema.",
+    ),
+  since: text
+    .optional()
+    .describe('With to, of a {tenant}/{job}-backup.json: the moment at which it was begun.'),
+  accept_log_faults: flag
+    .default(false)
+    .describe('With to: where the log contradicts itself, its later word counts.'),
+};
+
 /** What is said of a restore of a snapshot besides which one, by the names of the flags of `thaw snapshot restore`. */
 export const snapshotOptions = z.strictObject(
   {
     ...snapshotChoice,
+    ...pointInTime,
     selection: z
       .string(must('must be text'))
       .regex(/^[0-9a-f]{32}$/, 'must be the id that POST /api/snapshots/selections answers with')

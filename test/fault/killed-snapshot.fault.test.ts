@@ -30,6 +30,7 @@ let around: string[];
 /** `npm run soak` plays more of them. */
 const rounds = process.env.THAW_SOAK_SECONDS === undefined ? 1 : 10;
 const cuts = rounds === 1 ? 2 : 5;
+const timeout = 110_000 + rounds * 60_000;
 
 const tables = ['shop.people', 'shop.orders', 'shop.notes'];
 
@@ -164,7 +165,7 @@ async function isWriting({ restoreId }: SnapshotRequest): Promise<boolean> {
 }
 
 test('a worker killed in the middle of a merge leaves the old state, and the next one brings the new', {
-  timeout: 170_000,
+  timeout,
 }, async () => {
   for (let round = 0; round < rounds; round += 1) {
     const old = await change();
@@ -181,7 +182,7 @@ test('a worker killed in the middle of a merge leaves the old state, and the nex
 });
 
 test('a worker killed at any moment, and its sessions cut at any, end in one state', {
-  timeout: 170_000,
+  timeout,
 }, async () => {
   for (let round = 0; round < rounds; round += 1) {
     const old = await change();
@@ -205,9 +206,7 @@ test('a worker killed at any moment, and its sessions cut at any, end in one sta
   }
 });
 
-test('a worker killed while it takes a snapshot leaves a whole one in the end', {
-  timeout: 170_000,
-}, async () => {
+test('a worker killed while it takes a snapshot leaves a whole one in the end', { timeout }, async () => {
   for (let round = 0; round < rounds; round += 1) {
     const asked = request();
     // Whoever waits for a table has written others by then.

@@ -27,7 +27,12 @@ export interface ExactRestore {
 export interface ExactSite {
   readonly session: Session;
   readonly client: pg.Client;
-  take(tables: readonly SnapshotTableName[], tenant: TenantPart | null): Promise<SnapshotManifest>;
+  /** @param user @default the superuser */
+  take(
+    tables: readonly SnapshotTableName[],
+    tenant: TenantPart | null,
+    user?: string,
+  ): Promise<SnapshotManifest>;
   restore(
     manifest: SnapshotManifest,
     restore: ExactRestore,
@@ -45,7 +50,7 @@ export async function openExactSite(name: string): Promise<ExactSite> {
   return {
     session,
     client,
-    take: (tables, tenant) =>
+    take: (tables, tenant, user) =>
       takeSnapshot({
         request: {
           ...({
@@ -61,8 +66,8 @@ export async function openExactSite(name: string): Promise<ExactSite> {
         place,
         progress: new LoadProgress(),
         signal,
-        withConnection: async (applicationName, until, action) => {
-          const own = await connect(session.config, { applicationName, signal: until });
+        withConnection: async (applicationName, _until, action) => {
+          const own = await session.open(user, applicationName);
           try {
             return await action(own);
           } finally {

@@ -115,3 +115,23 @@ test(
   },
   (Number(soak ?? 0) + 280) * 1000,
 );
+
+test('whoever may not see all rows takes no snapshot, and one that sees them by a right does', async () => {
+  const { client, session } = site;
+  const user = await session.makeUser();
+  await client.query(`
+    drop schema if exists shop cascade; create schema shop;
+    create table shop.secrets (id int primary key, owner text);
+    insert into shop.secrets values (1, 'mine'), (2, 'theirs');
+    alter table shop.secrets enable row level security;
+    create policy own on shop.secrets using (owner = 'mine');
+    grant usage on schema shop to "${user}";
+    grant select on shop.secrets to "${user}"`);
+  const names = [{ schema: 'shop', table: 'secrets' }];
+  const tenant = { column: 'owner', value: 'mine' };
+  for (const part of [null, tenant]) {
+    await expect(site.take(names, part, user)).rejects.toMatchObject({ code: 'PermissionDenied' });
+  }
+  await client.query(`alter role "${user}" bypassrls`);
+  expect(await site.take(names, null, user)).toMatchObject({ totalRows: 2 });
+});

@@ -85,7 +85,9 @@ function linkSql(draw: Draw, schema: string, { tables, keys }: RandomSchema): st
 
 function drawField(draw: Draw, random: RandomSchema, place: number): readonly [string, string] {
   const columns = writtenColumns(random, place).filter(([column]) => column !== 'id' && column !== 'part');
-  const [column, type] = pick(draw, ...columns);
+  // Values of unique indexes more often: their rows have to go and come again.
+  const seat = ['seat', 'int'] as const;
+  const [column, type] = pick(draw, ...columns, seat, seat, seat);
   return [column, drawValue(draw, random, place, column, type)];
 }
 
@@ -96,7 +98,7 @@ function drawValue(draw: Draw, random: RandomSchema, place: number, column: stri
   if (column === 'tenant') return quoteLiteral(pick(draw, ...tenants, 'a', 'a'));
   if (between(draw, 0, 2) === 0) return 'null';
   if (column === 'at') return `${between(draw, 1, 4)}`;
-  if (column === 'seat') return `${between(draw, 1, 9)}`;
+  if (column === 'seat') return `${between(draw, 1, 6)}`;
   if (column.startsWith('r')) return quoteLiteral(drawId(draw, type));
   if (column.startsWith('p')) return `${between(draw, 1, 3)}`;
   const [, ...literals] = valueTypes[table?.values[column === 'v0' ? 0 : 1] ?? 0] ?? ['text', ''];
@@ -105,7 +107,7 @@ function drawValue(draw: Draw, random: RandomSchema, place: number, column: stri
 
 /** Few, so that rows meet; a numeric one may be the same and look otherwise. */
 function drawId(draw: Draw, type: string): string {
-  const id = `${between(draw, 1, 6)}`;
+  const id = `${between(draw, 1, 4)}`;
   return type === 'numeric' && isSo(draw) ? `${id}.0` : id;
 }
 
@@ -118,7 +120,7 @@ function rekeySql(draw: Draw, name: string, table: RandomTable, where: string): 
 /** Has two rows change their ids or seats. */
 function swapSql(draw: Draw, name: string, table: RandomTable): string {
   const column = table.idType !== 'bigint' && isSo(draw) ? 'id' : 'seat';
-  const [one, other] = [1, 2].map(() => quoteLiteral(`${between(draw, 1, 6)}`));
+  const [one, other] = [1, 2].map(() => quoteLiteral(`${between(draw, 1, 4)}`));
   const move = (from = '', to = '') => `update ${name} set ${column} = ${to} where ${column} = ${from}`;
   return [move(one, "'77'"), move(other, one), move("'77'", other)].join('; ');
 }

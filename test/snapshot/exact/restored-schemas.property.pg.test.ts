@@ -15,7 +15,7 @@ import {
 import { drawChanges, drawRows, tenants } from './random-work.ts';
 
 /** Runs in `npm test`; `npm run soak` goes on for minutes. */
-const runs = 20;
+const runs = 12;
 const soak = process.env.THAW_SOAK_SECONDS;
 
 let site: ExactSite;

@@ -171,9 +171,10 @@ const clean = {
 };
 
 test('brings all tables back as they were, and keeps what was there', async () => {
+  const source = { kind: 'stored', id: (await take()).id } as const;
   await change();
   const before = await contents();
-  const request = requestOf({ preSnapshot: true, again: false });
+  const request = requestOf({ source, preSnapshot: true, again: false });
   await restores.start(request);
   const outcome = await restores.outcome(request.restoreId);
   expect(outcome).toMatchObject({
@@ -210,7 +211,7 @@ test('brings all tables back as they were, and keeps what was there', async () =
   await restore({ source: { kind: 'stored', id: preSnapshotId ?? '' } });
   expect(await contents()).toEqual(before);
   // Once is enough, unless it is said.
-  expect(await restore({ again: false })).toMatchObject({
+  expect(await restore({ source, again: false })).toMatchObject({
     ...{ state: 'failed', error: { code: 'InputInvalid', hint: expect.stringContaining('--again') } },
   });
   expect(await contents()).toEqual(before);

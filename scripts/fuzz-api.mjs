@@ -61,7 +61,7 @@ run(fuzzer, [
   ...['--continue-on-failure', '--request-timeout', '30', '--no-color'],
 ]);
 
-/** Makes an extract, its bundle, an upload and a restore of it, so that requests meet something. */
+/** Makes an extract, its bundle and a restore of it, and a snapshot, so that requests meet something. */
 async function makeRecords() {
   const database = values.database;
   const extract = await ask('/api/data/extracts', { name: 'fuzzed', options: { database } });
@@ -73,7 +73,13 @@ async function makeRecords() {
   const source = { source_type: 'extract_run', source_ref: extractRun.run_id };
   const restore = await ask('/api/data/restores', { name: 'fuzzed', ...source, options: { database } });
   const restoreRun = await ask(`/api/restores/${restore.id}/run`, {});
+  const { snapshot_id: snapshot } = await ask('/api/snapshots', { database, tables: ['thaw_api.extracts'] });
+  for (let status = ''; status !== 'completed'; await sleep(200)) {
+    ({ status } = await ask(`/api/snapshots/${snapshot}`));
+    if (status === 'failed') throw new Error(`the snapshot failed: ${snapshot}`);
+  }
   return {
+    snapshot,
     extract: extract.id,
     extractRun: extractRun.run_id,
     restore: restore.id,
@@ -92,7 +98,7 @@ async function ask(where, body) {
 }
 
 /** Which id stands in which path. */
-function configOf({ extract, extractRun, restore, restoreRun }) {
+function configOf({ snapshot, extract, extractRun, restore, restoreRun }) {
   const places = [
     ['/api/data/extracts/.id.$', 'id', extract],
     ['/api/extracts/.id.', 'id', extract],
@@ -102,6 +108,7 @@ function configOf({ extract, extractRun, restore, restoreRun }) {
     ['/api/restores/.id.', 'id', restore],
     ['/api/data/restore_runs/.runId.$', 'runId', restoreRun],
     ['/api/runs/', 'runId', restoreRun],
+    ['/api/snapshots/.id.', 'id', snapshot],
   ];
   return places
     .map(

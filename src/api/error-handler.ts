@@ -82,6 +82,7 @@ function fromThawError(error: ThawError): ApiError {
         ...(error.object === undefined ? {} : { object: error.object }),
         ...(invalid ? { validation_errors: error.message.split('\n').map(validationError) } : {}),
       },
+      ...(status === 429 ? { headers: { 'Retry-After': '60' } } : {}),
       cause: error,
     },
   );

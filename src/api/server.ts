@@ -16,6 +16,7 @@ import { SnapshotRestoreClient } from '../client/snapshot-restore-client.ts';
 import { SystemClient } from '../client/system-client.ts';
 import { UndoClient } from '../client/undo-client.ts';
 import { type LoadedSystem, loadSystems } from '../config/load-system.ts';
+import { snapshotRestoresPerHour } from '../config/snapshot-limit.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { openControlDatabase } from '../control/control-database.ts';
@@ -42,7 +43,7 @@ import { configuredRunKeep } from './run-keep.ts';
 import { SnapshotChoices } from './snapshot-choices.ts';
 import { SnapshotLooks } from './snapshot-looks.ts';
 import { Selections } from './snapshot-selections.ts';
-import { listSnapshotHistory, snapshotTools } from './snapshot-tools.ts';
+import { admitSnapshot, listSnapshotHistory, snapshotTools } from './snapshot-tools.ts';
 import { Snapshots } from './snapshots.ts';
 import { Sources } from './sources/sources.ts';
 import { configuredTenantColumn } from './tenant-part.ts';
@@ -98,6 +99,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const perMinute = startsPerMinute(env);
   const bundles = bundleSettings(config, env);
   const runKeep = configuredRunKeep(env);
+  const perHour = snapshotRestoresPerHour(env);
   const tenantColumn = configuredTenantColumn(env);
   const control = openControlDatabase(env);
   const store = openStore(config.store, env);
@@ -134,7 +136,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     snapshotSelections: selections,
     snapshotRestores: new SnapshotRestoreClient(client, taskQueue),
     findSnapshotRestore: (restoreId) => findSnapshotRestore(config, env, restoreId),
-    admitSnapshot: async () => {},
+    admitSnapshot: (...restore) => admitSnapshot(config, env, perHour, ...restore),
   });
   const reconciler = new Reconciler({ control, restores, sources, logger });
   const extracts = new ExtractRuns({

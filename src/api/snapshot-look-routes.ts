@@ -145,7 +145,13 @@ const selectionRoute = createRoute({
   summary: 'Takes a diff in which lines are marked with "take": true',
   request: {
     params,
-    body: { required: true, content: { 'application/x-ndjson': { schema: lines } } },
+    body: {
+      required: true,
+      content: {
+        'application/x-ndjson': { schema: lines },
+        'application/octet-stream': { schema: { type: 'string', format: 'binary' } },
+      },
+    },
   },
   responses: {
     201: answer('It is kept.', kept),

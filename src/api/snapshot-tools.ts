@@ -1,12 +1,12 @@
 import { findDatabase } from '../config/database-config.ts';
 import type { DatabaseConfig, ThawConfig } from '../config/thaw-config.ts';
-import type { SnapshotTableName } from '../contract/snapshot.ts';
+import type { SnapshotTableName, TenantPart } from '../contract/snapshot.ts';
 import type { SnapshotHistory } from '../contract/snapshot-history.ts';
 import type { SnapshotPreview } from '../contract/snapshot-preview.ts';
 import type { SnapshotValidation } from '../contract/snapshot-validation.ts';
 import { type ListQuery, listPage, type Page } from '../control/list.ts';
 import { withDatabase } from '../postgres/connect-database.ts';
-import { historyTable } from '../postgres/snapshot-history.ts';
+import { historyTable, refuseTooMany } from '../postgres/snapshot-history.ts';
 import { databaseError, isSqlState, sqlState } from '../postgres/sqlstate.ts';
 import { findStoredSnapshot } from '../postgres/stored-snapshot.ts';
 import { isExact } from '../restore/schema-plan.ts';
@@ -43,6 +43,26 @@ export interface SnapshotTools {
   ): Promise<SnapshotValidation>;
   /** Gives every difference. */
   diff(choice: SnapshotChoice, options: DiffOptions, signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * Refuses a restore before anything of it is written down, where its worker would refuse it.
+ *
+ * @param perHour null: any number
+ * @throws ThawError `TooManyRestores`
+ */
+export async function admitSnapshot(
+  config: ThawConfig,
+  env: NodeJS.ProcessEnv,
+  perHour: number | null,
+  runId: string,
+  database: string,
+  tenant: TenantPart | null,
+): Promise<void> {
+  if (perHour === null || tenant === null) return;
+  await withDatabase(findDatabase(config, database), env, { applicationName: 'thaw-api' }, (client) =>
+    refuseTooMany(client, runId, tenant, perHour),
+  );
 }
 
 type ListedHistory = SnapshotHistory & {

@@ -82,11 +82,27 @@ export async function beginHistory(
 async function admit(
   client: pg.Client,
   restoreId: string,
+  tenant: TenantPart,
+  perHour: number,
+): Promise<void> {
+  await client.query('select pg_advisory_xact_lock($1, hashtext($2))', [countLock, tenant.value]);
+  await refuseTooMany(client, restoreId, tenant, perHour);
+}
+
+/**
+ * Refuses a restore where so many others of the tenant were begun within an hour; `beginHistory` has the last word.
+ *
+ * @throws ThawError `TooManyRestores`
+ */
+export async function refuseTooMany(
+  client: pg.Client,
+  restoreId: string,
   { column, value }: TenantPart,
   perHour: number,
 ): Promise<void> {
-  await client.query('select pg_advisory_xact_lock($1, hashtext($2))', [countLock, value]);
-  const { rows } = await client.query<{ begun: number; minutes: number | null }>(
+  const rows = await readKept<{ begun: number; minutes: number | null }>(
+    client,
+    object,
     `select count(*) as begun,
        ceil(extract(epoch from min(rollback_started_at) + interval '1 hour' - clock_timestamp()) / 60)::int4 as minutes
      from thaw.snapshot_history

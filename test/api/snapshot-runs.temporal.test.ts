@@ -88,7 +88,7 @@ beforeAll(async () => {
   site = await createApiSite('snapshot_runs');
   await site.thaw.pg.query(shop);
   await site.thaw.pg.query(before);
-  api = await site.listen();
+  api = await site.listen({ env: { THAW_SNAPSHOT_RESTORES_PER_HOUR: '0' } });
   snapshot = await take({ tables: ['prices', 'lines'], name: 'before' });
   await site.thaw.pg.query(after);
 });
@@ -401,6 +401,21 @@ test('a restore is a run: previewed, refused without being confirmed, observed, 
   // A snapshot that was restored is not taken for a fresh one.
   const again = await runIn(api, await start({ again: false }), ['failed']);
   expect(again).toMatchObject({ error: { code: 'InputInvalid' } });
+});
+
+test('no more restores begin for a tenant than it may begin in an hour', async () => {
+  const strict = await site.listen({ env: { THAW_SNAPSHOT_RESTORES_PER_HOUR: '1' } });
+  const authorization = await testAuthorization({ tenant: 'acme', access: 'full' });
+  const body = { source_type: 'snapshot', source_ref: snapshot, again: true };
+  const send = async (more: object) =>
+    read(await fetch(`${strict.url}/api/restores`, post({ ...body, ...more }, { authorization })));
+  const refused = await send({ confirm: true });
+  expect(refused).toMatchObject({
+    status: 429,
+    json: { error_code: 'TOO_MANY_REQUESTS', data: { code: 'TooManyRestores' } },
+  });
+  expect(refused.headers.get('retry-after')).toBe('60');
+  expect((await send({ dry_run: true })).status).toBe(200);
 });
 
 test('a saved restore runs, with what it may restore saved, and takes the newer or the marked rows', async () => {

@@ -34,7 +34,7 @@ export interface SnapshotSourceDependencies extends SnapshotsFollowing {
   readonly snapshotSelections: Pick<Selections, 'find'>;
   readonly snapshotLooks: Pick<SnapshotLooks, 'preview'>;
   /** Refuses a restore where the tenant has begun too many. @throws ThawError `TooManyRestores` */
-  readonly admitSnapshot: (database: string, tenant: TenantPart | null) => Promise<void>;
+  readonly admitSnapshot: (runId: string, database: string, tenant: TenantPart | null) => Promise<void>;
 }
 
 type SnapshotRunRequest = Extract<RunRequest, { sourceType: 'snapshot' }>;
@@ -72,7 +72,7 @@ export function snapshotSource(dependencies: SnapshotSourceDependencies): Source
         given.selection === undefined
           ? null
           : await selections.find(given.selection, choice, place, namings.saved);
-      if (!place.isPlan) await dependencies.admitSnapshot(choice.database, choice.tenant);
+      if (!place.isPlan) await dependencies.admitSnapshot(runId, choice.database, choice.tenant);
       const input = {
         ...{ ...choice, strategy, again: given.again, preSnapshot: given.pre_snapshot },
         tables: given.tables === undefined && selection !== null ? marked(selection, choice) : choice.tables,

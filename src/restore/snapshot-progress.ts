@@ -1,5 +1,11 @@
+import type { Tally } from '../contract/outcome.ts';
 import type { RestoreProgress } from '../contract/progress.ts';
-import type { SnapshotRequest, SnapshotSource, SnapshotStep } from '../contract/snapshot.ts';
+import type {
+  SnapshotRequest,
+  SnapshotSource,
+  SnapshotStep,
+  SnapshotTableResult,
+} from '../contract/snapshot.ts';
 import type {
   MergedSnapshot,
   PlannedSnapshotTable,
@@ -27,24 +33,29 @@ export function snapshotProgress(
 ): SnapshotProgress {
   const { steps } = standing;
   const tables = merged?.tables ?? [];
-  const add = (of: (table: (typeof tables)[number]) => number) =>
-    tables.reduce((all, table) => all + of(table), 0);
   return {
     ...sumProgress({ ...head, restoreId, database }, [], now),
     archives: { done: tables.length, total: steps.length === 0 ? null : steps.length },
     bytes: { done: 0, total: null },
-    tally: {
-      ...emptyTally,
-      archives: { ...emptyTally.archives, restored: tables.length },
-      rows: {
-        ...emptyTally.rows,
-        inserted: add(({ inserted }) => inserted),
-        updated: add(({ updated }) => updated),
-        skipped: add(({ unchanged }) => unchanged),
-      },
-    },
+    tally: mergedTally(tables),
     ...{ source, strategy },
     ...standing,
+  };
+}
+
+/** What a merge did, in the form that all restores have. */
+export function mergedTally(tables: readonly SnapshotTableResult[]): Tally {
+  const add = (of: (table: SnapshotTableResult) => number) =>
+    tables.reduce((all, table) => all + of(table), 0);
+  return {
+    ...emptyTally,
+    archives: { ...emptyTally.archives, restored: tables.length },
+    rows: {
+      ...emptyTally.rows,
+      inserted: add(({ inserted }) => inserted),
+      updated: add(({ updated }) => updated),
+      skipped: add(({ unchanged }) => unchanged),
+    },
   };
 }
 

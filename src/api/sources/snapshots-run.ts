@@ -2,13 +2,12 @@ import type { RestoreDescription } from '../../client/restore-client.ts';
 import type { SnapshotRestoreClient } from '../../client/snapshot-restore-client.ts';
 import { isTemporalUnavailable } from '../../client/temporal-error.ts';
 import { isEnded } from '../../contract/progress.ts';
-import type { SnapshotOutcome, SnapshotTableResult } from '../../contract/snapshot.ts';
+import type { SnapshotOutcome } from '../../contract/snapshot.ts';
 import type { SnapshotProgress, SnapshotRestoreStep } from '../../contract/snapshot-restore.ts';
 import type { LogLine } from '../../control/logs.ts';
 import type { RunChange } from '../../control/runs.ts';
 import type { StoredSnapshotRestore } from '../../postgres/snapshot-restores.ts';
-import { tableSteps } from '../../restore/snapshot-progress.ts';
-import { emptyTally } from '../../restore/tally.ts';
+import { mergedTally, tableSteps } from '../../restore/snapshot-progress.ts';
 import { nameOf } from '../../snapshot/order/table-order.ts';
 import { bareRun, type Run, type RunTimes, runOfProgress } from '../run.ts';
 import { changeOf, endLines } from '../run-change.ts';
@@ -62,22 +61,12 @@ function runOfSnapshotProgress(progress: SnapshotProgress, times: RunTimes): Run
 
 function runOfSnapshotOutcome(outcome: SnapshotOutcome, times: RunTimes): Run {
   const { restoreId, database, state, source, strategy, tables, preSnapshotId, notices, error } = outcome;
-  const add = (of: (table: SnapshotTableResult) => number) => tables.reduce((sum, one) => sum + of(one), 0);
   return {
     ...bareRun(restoreId, state, times, error),
     database,
     startedAt: new Date(outcome.startedAt),
     archives: { done: tables.length, total: state === 'completed' ? tables.length : null },
-    tally: {
-      ...emptyTally,
-      archives: { ...emptyTally.archives, restored: tables.length },
-      rows: {
-        ...emptyTally.rows,
-        inserted: add(({ inserted }) => inserted),
-        updated: add(({ updated }) => updated),
-        skipped: add(({ unchanged }) => unchanged),
-      },
-    },
+    tally: mergedTally(tables),
     snapshot: {
       ...{ step: null, source, strategy, keys: [], locks: [], preSnapshotId, notices, tables },
       steps: tableSteps(

@@ -90,7 +90,7 @@ export function addSnapshotCreateCommand(snapshot: Command, { env, printer, end 
       const config = await loadConfig(configPath(flags.config, env).value, env);
       const input = {
         database: chosenDatabase(config, flags.database ?? null).name,
-        ...{ name: flags.name ?? null, type: flags.type, by: whoAsks() },
+        ...{ name: flags.name ?? null, type: flags.type, by: whoAsks(env) },
         tables: (flags.table ?? []).map(readName),
         schemas: flags.schema ?? [],
         tenant: flags.where === undefined ? null : parseTenant(flags.where),

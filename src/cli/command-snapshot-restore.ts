@@ -94,7 +94,7 @@ export function addSnapshotRestoreCommand(snapshot: Command, { env, printer, end
       }
       const how = {
         ...{ ifUnchanged: flags.ifUnchanged ?? null, again: flags.again === true },
-        ...{ preSnapshot: flags.preSnapshot, reason: flags.reason ?? '', by: whoAsks() },
+        ...{ preSnapshot: flags.preSnapshot, reason: flags.reason ?? '', by: whoAsks(env) },
       };
       const isSure = flags.confirm === true || flags.yes === true;
       const logger = createLogger(logSettings(flags, 'warning'), printer, true);

@@ -57,7 +57,7 @@ async function print(flags: TokenFlags, { env, printer }: CommandContext): Promi
       hint: 'Tokens that are checked with THAW_JWKS come from the service that publishes it.',
     });
   }
-  const { tenant, access, ns, subject = whoAsks(), expires } = flags;
+  const { tenant, access, ns, subject = whoAsks(env), expires } = flags;
   const token = { subject, tenant, access, namespace: ns, lifetime: expires };
   printer.line(await signToken(settings.secret, token, settings));
 }

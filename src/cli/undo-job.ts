@@ -166,12 +166,12 @@ async function undoInCluster(
 }
 
 function requestOf(
-  { config, disableTriggers, reason }: UndoJob,
+  { config, env, disableTriggers, reason }: UndoJob,
   { restoreId: undoes, database }: UndoneRestore,
 ): UndoRequest {
   return {
     ...{ restoreId: newRestoreId(), undoes, database, fingerprint: fingerprint(config, database) },
-    ...{ disableTriggers, by: whoAsks(), reason },
+    ...{ disableTriggers, by: whoAsks(env), reason },
   };
 }
 

@@ -1,7 +1,8 @@
 import { userInfo } from 'node:os';
 
-/** Who runs the command, for records: the user of the system. */
-export function whoAsks(): string {
+/** Who runs the command, for records: `USER`, else the user of the system. */
+export function whoAsks(env: NodeJS.ProcessEnv): string {
+  if (env.USER) return env.USER;
   try {
     return userInfo().username;
   } catch {

@@ -18,8 +18,8 @@ const shared = {
 
 export default defineConfig({
   test: {
-    // Most tests wait for something most of the time: with two workers two cores are busy for 70 % only.
-    maxWorkers: 3,
+    // Most tests wait for something most of the time: with three workers two cores are busy for 83 % only.
+    maxWorkers: 4,
     projects: [
       {
         test: {

@@ -241,7 +241,7 @@ test('the history of restores is listed as the database keeps it, to each tenant
         strategy: 'merge',
         status: 'in_progress',
       },
-      ...{ database: database.name, initiated_by: 'ada', reason: 'a wrong price', current_step: 'starting' },
+      ...{ database: database.name, initiated_by: 'ada', reason: 'a wrong price', current_step: 'staging' },
       ...{
         rollback_started_at: expect.stringMatching(/Z$/),
         rollback_completed_at: null,

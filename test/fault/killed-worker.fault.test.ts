@@ -25,7 +25,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-const kills = 5;
+const kills = 4;
 
 test('workers that are killed again and again, under skip and overwrite', { timeout: 170_000 }, async () => {
   const shape = { archives: 120, rows: 500, repeated: 50 };

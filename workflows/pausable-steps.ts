@@ -1,8 +1,11 @@
 import { CancellationScope } from '@temporalio/workflow';
-import type { Control } from './control.ts';
+import type { RestoreState } from '../src/contract/progress.ts';
+import { Control } from './control.ts';
 
 /** What a workflow does around its steps. */
 export interface StepListener {
+  /** The state that is shown, with which updates are accepted or refused. */
+  state(): RestoreState;
   /** The restore waits for its resume: writes so, once, where that is kept. */
   onPaused(): Promise<unknown>;
   /** It goes on. */
@@ -14,26 +17,39 @@ export interface StepListener {
 /** The steps of a workflow, one at a time: a pause holds the next one up, and may break the one under way off. */
 export class PausableSteps {
   readonly #listener: StepListener;
+  readonly #control: Control;
   #scope: CancellationScope | null = null;
 
   constructor(listener: StepListener) {
     this.#listener = listener;
+    this.#control = new Control(null, {
+      state: () => listener.state(),
+      onPause: ({ now }) => {
+        // It is done again at resume.
+        if (now) this.#scope?.cancel();
+      },
+    });
   }
 
-  /** Whether a step is under way, so that a pause has not taken hold yet. */
-  get isUnderWay(): boolean {
-    return this.#scope !== null;
+  /** Sets the handlers of messages. */
+  listen(): void {
+    this.#control.listen(() => this.#listener.show());
   }
 
-  /** Breaks the step under way off; it is done again at resume. */
-  breakOff(): void {
-    this.#scope?.cancel();
+  /** Why users paused or cancelled it; null where they did not say. */
+  get reason(): string | null {
+    return this.#control.reason;
+  }
+
+  /** The state that is shown of a workflow in a phase. */
+  stateIn(phase: RestoreState): RestoreState {
+    return this.#control.stateIn(phase, this.#scope !== null);
   }
 
   /** Does a step once the restore is not paused; again where a pause has broken it off. */
-  async do<T>(control: Control, work: () => Promise<T>): Promise<T> {
+  async do<T>(work: () => Promise<T>): Promise<T> {
     for (;;) {
-      await this.whenRunning(control);
+      await this.whenRunning();
       const scope = new CancellationScope();
       this.#scope = scope;
       this.#listener.show();
@@ -49,11 +65,11 @@ export class PausableSteps {
   }
 
   /** Resolves when the restore is not paused. */
-  async whenRunning(control: Control): Promise<void> {
-    if (!control.paused) return;
+  async whenRunning(): Promise<void> {
+    if (!this.#control.paused) return;
     this.#listener.show();
     await this.#listener.onPaused();
-    await control.whenRunning();
+    await this.#control.whenRunning();
     await this.#listener.onResumed();
     this.#listener.show();
   }

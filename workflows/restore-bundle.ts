@@ -14,7 +14,6 @@ import type { BundleRequest } from '../src/contract/run-request.ts';
 import { bundleProgress, emptyBundleTally, sumBundleTallies } from '../src/restore/bundle-tally.ts';
 import { describeRestore } from '../src/restore/details.ts';
 import { carryOut, endState, endWith } from './carry-out.ts';
-import { Control } from './control.ts';
 import { stackOf, toTableError } from './failures.ts';
 import { PausableSteps } from './pausable-steps.ts';
 import { SearchState } from './search-attributes.ts';
@@ -73,7 +72,6 @@ class BundleRun {
   #isRolledBack = false;
   #request: BundleRequest;
   readonly #activities: ReturnType<typeof activitiesOf>;
-  readonly #control: Control;
   readonly #startedAt = new Date();
   readonly #searchState = new SearchState(false, null);
   #phase: RestoreState = 'planning';
@@ -81,6 +79,7 @@ class BundleRun {
   #made = { modelsCreated: 0, fieldsCreated: 0 };
   #tally: BundleTally = emptyBundleTally;
   readonly #pausable = new PausableSteps({
+    state: () => this.#state(),
     onPaused: () => recordRun({ runId: this.#request.restoreId, state: 'paused' }),
     onResumed: () => recordRun({ runId: this.#request.restoreId, state: this.#phase }),
     show: () => this.#show(),
@@ -89,18 +88,12 @@ class BundleRun {
   constructor(request: BundleRequest) {
     this.#request = request;
     this.#activities = activitiesOf(request);
-    this.#control = new Control(null, {
-      state: () => this.#state(),
-      onPause: ({ now }) => {
-        if (now) this.#pausable.breakOff();
-      },
-    });
   }
 
   /** Sets the handlers of messages and queries. */
   listen(): void {
     setHandler(progressQuery, () => this.#progress());
-    this.#control.listen(() => this.#show());
+    this.#pausable.listen();
     this.#show();
   }
 
@@ -177,7 +170,7 @@ class BundleRun {
   }
 
   #step<T>(work: () => Promise<T>): Promise<T> {
-    return this.#pausable.do(this.#control, work);
+    return this.#pausable.do(work);
   }
 
   #isWhole(): boolean {
@@ -186,10 +179,8 @@ class BundleRun {
   }
 
   #state(): RestoreState {
-    if (isEnded(this.#phase)) return this.#phase;
-    if (this.cancelled) return 'cancelling';
-    if (!this.#control.paused || this.#phase === 'finishing') return this.#phase;
-    return this.#pausable.isUnderWay ? 'pausing' : 'paused';
+    if (this.cancelled && !isEnded(this.#phase)) return 'cancelling';
+    return this.#pausable.stateIn(this.#phase);
   }
 
   #endState(): BundleOutcome['state'] {
@@ -217,7 +208,7 @@ class BundleRun {
         restoreId,
         database,
         state: this.#state(),
-        reason: this.#control.reason,
+        reason: this.#pausable.reason,
         startedAt: this.#startedAt.toISOString(),
       },
       this.#tally,

@@ -36,7 +36,7 @@ import { isRepeatable } from '../src/restore/dump-modes.ts';
 import { keptOld, leftInExisting, leftInPlace, verificationError } from '../src/restore/dump-outcome.ts';
 import { describeDump, dumpProgress } from '../src/restore/dump-progress.ts';
 import { carryOut, endState, endWith } from './carry-out.ts';
-import { Control, throwIfCancelled } from './control.ts';
+import { throwIfCancelled } from './control.ts';
 import { DatabaseHold } from './database-hold.ts';
 import type { dropOldDatabase } from './drop-old-database.ts';
 import { toFailure, toTableError } from './failures.ts';
@@ -129,7 +129,6 @@ class DumpRun {
   #error: TableError | null = null;
   readonly #request: DumpRequest;
   readonly #activities: ReturnType<typeof activitiesOf>;
-  readonly #control: Control;
   readonly #startedAt = new Date();
   #endedAt: number | null = null;
   readonly #searchState = new SearchState(false, null);
@@ -139,6 +138,7 @@ class DumpRun {
   #stepAt = Date.now();
   readonly #hold = new DatabaseHold();
   readonly #pausable = new PausableSteps({
+    state: () => this.#state(),
     onPaused: () => this.#record('paused'),
     onResumed: () => this.#record(this.#phase),
     show: () => this.#show(),
@@ -162,12 +162,6 @@ class DumpRun {
   constructor(request: DumpRequest) {
     this.#request = request;
     this.#activities = activitiesOf(request);
-    this.#control = new Control(null, {
-      state: () => this.#state(),
-      onPause: ({ now }) => {
-        if (now) this.#pausable.breakOff();
-      },
-    });
   }
 
   /** Sets the handlers of messages and queries. */
@@ -176,7 +170,7 @@ class DumpRun {
     setHandler(proceedSignal, (gate) => {
       this.#open.add(gate);
     });
-    this.#control.listen(() => this.#show());
+    this.#pausable.listen();
     this.#show();
   }
 
@@ -257,7 +251,7 @@ class DumpRun {
     if (mode === 'into-existing') return;
     const input = { request: this.#request, load: this.#loadOrThrow, before: this.#before };
     this.#enter('swap');
-    await this.#pausable.whenRunning(this.#control);
+    await this.#pausable.whenRunning();
     await throwIfCancelled();
     this.#phase = 'finishing';
     this.#show();
@@ -293,7 +287,7 @@ class DumpRun {
 
   #do<T>(step: DumpStep, work: () => Promise<T>): Promise<T> {
     this.#enter(step);
-    return this.#pausable.do(this.#control, work);
+    return this.#pausable.do(work);
   }
 
   #prove(dump: DumpRef): Promise<DumpProof> {
@@ -408,7 +402,7 @@ class DumpRun {
   }
 
   #state(): RestoreState {
-    return this.#control.stateIn(this.#phase, this.#pausable.isUnderWay);
+    return this.#pausable.stateIn(this.#phase);
   }
 
   #endState(): DumpOutcome['state'] {
@@ -438,7 +432,7 @@ class DumpRun {
   #progress(): DumpProgress {
     return dumpProgress(
       this.#request,
-      { state: this.#state(), reason: this.#control.reason, startedAt: this.#startedAt.toISOString() },
+      { state: this.#state(), reason: this.#pausable.reason, startedAt: this.#startedAt.toISOString() },
       {
         step: this.#step,
         dump: this.#dump,

@@ -25,7 +25,7 @@ import type {
 import { summaryText } from '../src/restore/clip.ts';
 import { describeSnapshot, snapshotProgress, tableSteps } from '../src/restore/snapshot-progress.ts';
 import { carryOut, endState, endWith } from './carry-out.ts';
-import { Control, throwIfCancelled } from './control.ts';
+import { throwIfCancelled } from './control.ts';
 import type { createSnapshot } from './create-snapshot.ts';
 import { toFailure, toTableError } from './failures.ts';
 import { PausableSteps } from './pausable-steps.ts';
@@ -112,13 +112,13 @@ class SnapshotRun {
   #error: TableError | null = null;
   readonly #request: SnapshotRequest;
   readonly #activities: ReturnType<typeof activitiesOf>;
-  readonly #control: Control;
   readonly #startedAt = new Date();
   #endedAt: Date | null = null;
   readonly #searchState = new SearchState(false, null);
   #phase: RestoreState = 'planning';
   #step: SnapshotRestoreStep = 'check';
   readonly #pausable = new PausableSteps({
+    state: () => this.#state(),
     onPaused: () => this.#record('paused'),
     onResumed: () => this.#record(this.#phase),
     show: () => this.#show(),
@@ -132,18 +132,12 @@ class SnapshotRun {
   constructor(request: SnapshotRequest) {
     this.#request = request;
     this.#activities = activitiesOf(request);
-    this.#control = new Control(null, {
-      state: () => this.#state(),
-      onPause: ({ now }) => {
-        if (now) this.#pausable.breakOff();
-      },
-    });
   }
 
   /** Sets the handlers of messages and queries. */
   listen(): void {
     setHandler(progressQuery, () => this.#progress());
-    this.#control.listen(() => this.#show());
+    this.#pausable.listen();
     this.#show();
   }
 
@@ -163,7 +157,7 @@ class SnapshotRun {
     const { preSnapshot } = this.#planOrThrow;
     if (preSnapshot === null) return;
     this.#enter('snapshot');
-    await this.#pausable.whenRunning(this.#control);
+    await this.#pausable.whenRunning();
     await throwIfCancelled();
     this.#show();
     const child = await startReachableChild<typeof createSnapshot>(workflowTypes.createSnapshot, {
@@ -212,7 +206,7 @@ class SnapshotRun {
 
   #do<T>(step: SnapshotRestoreStep, work: () => Promise<T>): Promise<T> {
     this.#enter(step);
-    return this.#pausable.do(this.#control, work);
+    return this.#pausable.do(work);
   }
 
   /** Shows in the database that the tables are held, until the restore ends. */
@@ -288,7 +282,7 @@ class SnapshotRun {
   }
 
   #state(): RestoreState {
-    return this.#control.stateIn(this.#phase, this.#pausable.isUnderWay);
+    return this.#pausable.stateIn(this.#phase);
   }
 
   #endState(): SnapshotOutcome['state'] {
@@ -315,7 +309,7 @@ class SnapshotRun {
     const end = this.#outcome === null ? null : this.#endState() === 'completed' ? 'completed' : 'failed';
     return snapshotProgress(
       this.#request,
-      { state: this.#state(), reason: this.#control.reason, startedAt: this.#startedAt.toISOString() },
+      { state: this.#state(), reason: this.#pausable.reason, startedAt: this.#startedAt.toISOString() },
       {
         ...{ snapshotStep: this.#step, steps: tableSteps(tables, this.#step, end), keys, locks },
         ...{ preSnapshotId: this.#preSnapshotId, notices: this.#notices, outcome: this.#outcome },

@@ -2,21 +2,18 @@ import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import { type SnapshotRestoreInput, toSnapshotRestore } from '../client/snapshot-restore-request.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
-import type { SnapshotOutcome, SnapshotRequest } from '../contract/snapshot.ts';
 import { tellSource } from '../restore/snapshot-progress.ts';
 import { selectionKey } from '../snapshot/container/snapshot-keys.ts';
 import { storeSelection } from '../snapshot/merge/selection.ts';
 import { nameOf } from '../snapshot/order/table-order.ts';
 import { openStore } from '../store/open-store.ts';
 import { confirmByName } from './confirm.ts';
-import { runDurableJob } from './durable-job.ts';
+import { runDurableSnapshot } from './durable-snapshot.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import type { TemporalFlags } from './flags.ts';
 import type { Printer } from './printer.ts';
 import { selectionChunks } from './selection-file.ts';
 import type { SnapshotChoice } from './snapshot-choice.ts';
-import { snapshotExitCode, snapshotOutcomeLines } from './snapshot-restore-lines.ts';
-import { snapshotRestoresOf } from './temporal.ts';
 
 /** One `thaw snapshot restore`. */
 export interface SnapshotRestoreJob {
@@ -37,7 +34,7 @@ export interface SnapshotRestoreJob {
 
 /** Restores a snapshot, once that is confirmed, and tells how it goes and how it ended. */
 export async function restoreSnapshot(job: SnapshotRestoreJob): Promise<ExitCode> {
-  const { config, choice, how, flags, printer } = job;
+  const { config, choice, how, printer } = job;
   const { database, selection, ...rest } = choice;
   const input = { ...rest, ...how, database: database.name };
   toSnapshotRestore(config, { ...input, selection: selection?.path ?? null }, '', 0);
@@ -47,7 +44,7 @@ export async function restoreSnapshot(job: SnapshotRestoreJob): Promise<ExitCode
   }
   const digest = selection === null ? null : await digestOf(selection.path);
   const { prefix } = config.store;
-  return runDurableJob<SnapshotRequest, SnapshotOutcome>({
+  return runDurableSnapshot({
     ...job,
     request: (restoreId, heartbeatSeconds) => {
       // Without an id it tells one command from another, and they take the same where the file is the same.
@@ -56,16 +53,6 @@ export async function restoreSnapshot(job: SnapshotRestoreJob): Promise<ExitCode
     },
     prepare: async ({ restoreId }) => {
       if (selection !== null) await storeFile(job, restoreId, selection.path);
-    },
-    client: snapshotRestoresOf,
-    clear: async () => {},
-    notes: [],
-    again: 'is begun again, as Temporal has lost it',
-    cancelling: 'the tables stay as they are.',
-    tellEnd: (outcome) => {
-      if (flags.json === true) printer.line(JSON.stringify(outcome));
-      else for (const line of snapshotOutcomeLines(outcome)) printer.line(line);
-      return snapshotExitCode(outcome);
     },
   });
 }

@@ -2,15 +2,13 @@ import type { Logger } from 'pino';
 import { toSnapshotRestore } from '../client/snapshot-restore-request.ts';
 import { snapshotUndo } from '../client/snapshot-undo.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
-import type { SnapshotOutcome, SnapshotRequest } from '../contract/snapshot.ts';
 import type { StoredSnapshotRestore } from '../postgres/snapshot-restores.ts';
 import { confirmByName } from './confirm.ts';
-import { runDurableJob } from './durable-job.ts';
+import { runDurableSnapshot } from './durable-snapshot.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import type { TemporalFlags } from './flags.ts';
 import type { Printer } from './printer.ts';
-import { snapshotExitCode, snapshotOutcomeLines } from './snapshot-restore-lines.ts';
-import { snapshotRestoresOf } from './temporal.ts';
+import { whoAsks } from './who-asks.ts';
 
 /** One `thaw undo` of a restore of a snapshot. */
 export interface SnapshotUndoJob {
@@ -40,24 +38,14 @@ export async function undoSnapshotRestore(job: SnapshotUndoJob): Promise<ExitCod
     if (flags.json === true) printer.line(JSON.stringify({ restoreId, undoneAt: restore.undoneAt }));
     return exitCodes.done;
   }
-  const input = snapshotUndo(restore, { ...job, by: env.USER || 'unknown' });
+  const input = snapshotUndo(restore, { ...job, by: whoAsks(env) });
   if (!yes && !(await confirmByName(restoreId, consequencesOf(job)))) {
     printer.aside('Not confirmed: nothing was done.');
     return exitCodes.failed;
   }
-  return runDurableJob<SnapshotRequest, SnapshotOutcome>({
+  return runDurableSnapshot({
     ...job,
     request: (undoId, heartbeatSeconds) => toSnapshotRestore(config, input, undoId, heartbeatSeconds),
-    client: snapshotRestoresOf,
-    clear: async () => {},
-    notes: [],
-    again: 'is begun again, as Temporal has lost it',
-    cancelling: 'the tables stay as they are.',
-    tellEnd: (outcome) => {
-      if (flags.json === true) printer.line(JSON.stringify(outcome));
-      else for (const line of snapshotOutcomeLines(outcome)) printer.line(line);
-      return snapshotExitCode(outcome);
-    },
   });
 }
 

@@ -415,7 +415,8 @@ describe('--disable-triggers', () => {
         if (!statement.startsWith('insert into "public"')) return;
         seen.push(await states());
         await site.pg.query(
-          `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'thaw/%'`,
+          `select pg_terminate_backend(pid) from pg_stat_activity 
+           where datname = current_database() and application_name like 'thaw/%'`,
         );
       },
     });

@@ -94,7 +94,9 @@ function stepsOf(stack: Stack, setup: ThawSetup, dumpFile: string): Step[] {
   return [
     {
       ...{ name: dump, yardstick: dump, before: null },
-      run: async () => void (await runCommand('pg_dump', ['-Fc', '-f', dumpFile, ...place], programs)),
+      // What Thaw has written down of the rounds before is not of the data.
+      run: async () =>
+        void (await runCommand('pg_dump', ['-Fc', '-N', 'thaw', '-f', dumpFile, ...place], programs)),
     },
     {
       ...{ name: 'thaw snapshot create', yardstick: dump, before: null },

@@ -35,6 +35,7 @@ import { isAboutDump } from '../src/restore/dump-faults.ts';
 import { isRepeatable } from '../src/restore/dump-modes.ts';
 import { keptOld, leftInExisting, leftInPlace, verificationError } from '../src/restore/dump-outcome.ts';
 import { describeDump, dumpProgress } from '../src/restore/dump-progress.ts';
+import { Notices } from '../src/restore/notices.ts';
 import { carryOut, endState, endWith } from './carry-out.ts';
 import { throwIfCancelled } from './control.ts';
 import { DatabaseHold } from './database-hold.ts';
@@ -156,7 +157,7 @@ class DumpRun {
   #report: DumpReport | null = null;
   #swap: DumpSwap | null = null;
   #leftBehind: readonly string[] = [];
-  readonly #notices: string[] = [];
+  readonly #notices = new Notices();
   #outcome: DumpOutcome | null = null;
 
   constructor(request: DumpRequest) {
@@ -191,7 +192,7 @@ class DumpRun {
     const { restoreId, database } = this.#request;
     this.#plan = await this.#do('choose', () => this.#activities.chooseDump(this.#request));
     this.#dump = this.#plan.candidates[0] ?? null;
-    this.#note(...this.#plan.notices);
+    this.#notices.add(...this.#plan.notices);
     if (this.#plan.searchAttributes) {
       this.#searchState.register({ restoreId, database, state: this.#state() });
     }
@@ -204,7 +205,7 @@ class DumpRun {
       try {
         const proof = await this.#prove(dump);
         this.#proof = proof;
-        this.#note(...proof.notices);
+        this.#notices.add(...proof.notices);
         return;
       } catch (error) {
         const told = toTableError(error);
@@ -212,7 +213,7 @@ class DumpRun {
         this.#passedOver.push({ key: dump.key, reason: `${told.code}: ${told.message}` });
         const next = this.#candidates[place + 1];
         if (place >= this.#request.fallback || next === undefined) throw await this.#notGood(told, place);
-        this.#note(`${dump.key} is not good; ${next.key} is taken in its place.`);
+        this.#notices.add(`${dump.key} is not good; ${next.key} is taken in its place.`);
       }
     }
   }
@@ -220,11 +221,11 @@ class DumpRun {
   async survey(): Promise<void> {
     const input = { request: this.#request, proof: this.#proofOrThrow };
     const { before, notices } = await this.#do('survey', async () => {
-      this.#note(...(await this.#record('running')));
+      this.#notices.add(...(await this.#record('running')));
       return this.#activities.surveyDatabase(input);
     });
     this.#before = before;
-    this.#note(...notices);
+    this.#notices.add(...notices);
   }
 
   async load(): Promise<void> {
@@ -234,7 +235,7 @@ class DumpRun {
       this.#hasBegunLoad = true;
       return this.#activities.loadDump(input);
     });
-    this.#note(...this.#load.warnings);
+    this.#notices.add(...this.#load.warnings);
   }
 
   async verify(): Promise<void> {
@@ -257,7 +258,7 @@ class DumpRun {
     this.#show();
     // A swap that was broken off may have been done all the same.
     this.#swap = await CancellationScope.nonCancellable(() => this.#activities.swapDatabase(input));
-    this.#note(...this.#swap.notices);
+    this.#notices.add(...this.#swap.notices);
   }
 
   fail(error: unknown): void {
@@ -271,7 +272,7 @@ class DumpRun {
     if (this.#endState() === 'completed') await this.#keepOld();
     else if (this.#hasBegunLoad) await this.#discard();
     this.#endedAt = Date.now();
-    this.#note(...(await this.#record(this.#endState())));
+    this.#notices.add(...(await this.#record(this.#endState())));
     this.#enter('finish');
     this.#phase = this.#endState();
     this.#outcome = this.#tell();
@@ -320,7 +321,7 @@ class DumpRun {
     if (keepOldSeconds === 0) {
       await this.#activities.dropOld(database).catch((error: unknown) => {
         this.#leftBehind = [old];
-        this.#note(`${old} could not be dropped: ${toTableError(error).message}`);
+        this.#notices.add(`${old} could not be dropped: ${toTableError(error).message}`);
       });
       return;
     }
@@ -340,23 +341,23 @@ class DumpRun {
     const request = this.#request;
     if (request.mode === 'into-existing') {
       const error = this.cancelled ? null : this.#error;
-      this.#note(leftInExisting({ request, proof: this.#proof, load: this.#load, error }));
+      this.#notices.add(leftInExisting({ request, proof: this.#proof, load: this.#load, error }));
       return;
     }
     if (request.mode === 'recreate' && this.#load !== null) {
       // The live database is gone: what was loaded is worth more than nothing.
       this.#leftBehind = [this.#load.database];
-      this.#note(leftInPlace(request, this.#load));
+      this.#notices.add(leftInPlace(request, this.#load));
       return;
     }
     try {
       const { leftBehind, notices } = await this.#activities.discardLoad(request);
       this.#leftBehind = leftBehind;
-      this.#note(...notices);
+      this.#notices.add(...notices);
     } catch (error) {
       const { message } = toTableError(error);
       this.#leftBehind = [this.#load?.database ?? `the new database beside ${request.database}`];
-      this.#note(`What was loaded could not be removed: ${message}`);
+      this.#notices.add(`What was loaded could not be removed: ${message}`);
     }
   }
 
@@ -369,11 +370,6 @@ class DumpRun {
       if (isCancellation(error)) throw error;
       return [`The record of the restore could not be written: ${toTableError(error).message}`];
     }
-  }
-
-  /** What was said before is not said again. */
-  #note(...notices: readonly string[]): void {
-    this.#notices.push(...notices.filter((notice) => !this.#notices.includes(notice)));
   }
 
   /** Writes down how long the step before took. */
@@ -423,7 +419,7 @@ class DumpRun {
       report: this.#report,
       old: keptOld(this.#swap, this.#request),
       leftBehind: this.#leftBehind,
-      notices: this.#notices,
+      notices: this.#notices.all,
       error: this.#error,
       seconds: ((this.#endedAt ?? Date.now()) - this.#startedAt.getTime()) / 1000,
     };
@@ -439,7 +435,7 @@ class DumpRun {
         proof: this.#proof,
         report: this.#report,
         steps: this.#steps,
-        notices: this.#notices,
+        notices: this.#notices.all,
         outcome: this.#outcome,
       },
       Date.now(),

@@ -23,6 +23,7 @@ import type {
   SnapshotRestoreStep,
 } from '../src/contract/snapshot-restore.ts';
 import { summaryText } from '../src/restore/clip.ts';
+import { Notices } from '../src/restore/notices.ts';
 import { describeSnapshot, snapshotProgress, tableSteps } from '../src/restore/snapshot-progress.ts';
 import { carryOut, endState, endWith } from './carry-out.ts';
 import { throwIfCancelled } from './control.ts';
@@ -126,7 +127,7 @@ class SnapshotRun {
   #plan: SnapshotPlan | null = null;
   #preSnapshotId: string | null = null;
   #merged: MergedSnapshot | null = null;
-  readonly #notices: string[] = [];
+  readonly #notices = new Notices();
   #outcome: SnapshotOutcome | null = null;
 
   constructor(request: SnapshotRequest) {
@@ -148,7 +149,7 @@ class SnapshotRun {
       this.#searchState.register({ restoreId, database, state: this.#state() });
     }
     this.#preSnapshotId = this.#plan.preSnapshotId;
-    this.#note(...this.#plan.notices);
+    this.#notices.add(...this.#plan.notices);
     this.#phase = 'running';
     void this.#keepTables(this.#plan);
   }
@@ -175,9 +176,9 @@ class SnapshotRun {
     const input = { request: this.#request, held: this.#planOrThrow.held };
     for (let stagings = 1; ; stagings += 1) {
       const staged = await this.#do('stage', () => this.#activities.stageSnapshot(input));
-      this.#note(...staged.notices);
+      this.#notices.add(...staged.notices);
       this.#merged = await this.#do('merge', () => this.#activities.mergeSnapshot({ ...input, staged }));
-      if (this.#merged !== null) return this.#note(...this.#merged.notices);
+      if (this.#merged !== null) return this.#notices.add(...this.#merged.notices);
       if (stagings === mostStagings) throw stageLost();
     }
   }
@@ -192,7 +193,7 @@ class SnapshotRun {
     this.#show();
     await this.#tidyUp();
     this.#endedAt = new Date();
-    this.#note(...(await this.#record(this.#endState())));
+    this.#notices.add(...(await this.#record(this.#endState())));
     this.#phase = this.#endState();
     this.#outcome = this.#tell();
     this.#show();
@@ -232,12 +233,12 @@ class SnapshotRun {
         request: this.#request,
         ...{ preSnapshotId: this.#preSnapshotId, failure: this.#failure() },
       });
-      this.#note(...notices);
+      this.#notices.add(...notices);
       if (merged === null) this.#preSnapshotId = null;
       else this.#wasMerged(merged);
     } catch (error) {
       const { message } = toTableError(error);
-      if (isBegun) this.#note(`What the restore has made for itself could not be removed: ${message}`);
+      if (isBegun) this.#notices.add(`What the restore has made for itself could not be removed: ${message}`);
     }
   }
 
@@ -245,7 +246,7 @@ class SnapshotRun {
   #wasMerged(merged: MergedSnapshot): void {
     this.#merged ??= merged;
     this.cancelled = false;
-    if (this.#error !== null) this.#note(this.#error.message);
+    if (this.#error !== null) this.#notices.add(this.#error.message);
     this.#error = null;
   }
 
@@ -264,11 +265,6 @@ class SnapshotRun {
       if (isCancellation(error)) throw error;
       return [`The record of the restore could not be written: ${toTableError(error).message}`];
     }
-  }
-
-  /** What was said before is not said again. */
-  #note(...notices: readonly string[]): void {
-    this.#notices.push(...notices.filter((notice) => !this.#notices.includes(notice)));
   }
 
   #enter(step: SnapshotRestoreStep): void {
@@ -297,7 +293,7 @@ class SnapshotRun {
       preSnapshotId: this.#preSnapshotId,
       tables: this.#merged?.tables ?? [],
       transactionId: this.#merged?.transactionId ?? null,
-      ...{ notices: this.#notices, error: this.#error },
+      ...{ notices: this.#notices.all, error: this.#error },
       startedAt: this.#startedAt.toISOString(),
       endedAt: endedAt.toISOString(),
       seconds: (endedAt.getTime() - this.#startedAt.getTime()) / 1000,
@@ -312,7 +308,7 @@ class SnapshotRun {
       { state: this.#state(), reason: this.#pausable.reason, startedAt: this.#startedAt.toISOString() },
       {
         ...{ snapshotStep: this.#step, steps: tableSteps(tables, this.#step, end), keys, locks },
-        ...{ preSnapshotId: this.#preSnapshotId, notices: this.#notices, outcome: this.#outcome },
+        ...{ preSnapshotId: this.#preSnapshotId, notices: this.#notices.all, outcome: this.#outcome },
       },
       this.#merged,
       Date.now(),

@@ -3,9 +3,9 @@ import { toRestoreRequest } from '../client/restore-request.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { previewRestore } from '../preview/restore-preview.ts';
 import { formatBytes, formatCount } from '../restore/format.ts';
-import { type ExitCode, exitCodes } from './exit-code.ts';
+import type { ExitCode } from './exit-code.ts';
 import { flagNaming } from './flags.ts';
-import { Interrupt } from './interrupt.ts';
+import { look } from './look.ts';
 import { previewJson, previewLines } from './preview-lines.ts';
 import type { Printer } from './printer.ts';
 
@@ -18,21 +18,13 @@ export interface DryRunJob {
   readonly printer: Printer;
 }
 
-/** Milliseconds between two lines on how far it is. */
-const lineEvery = 5_000;
-
 /** Tells what a restore would do, and changes nothing. */
 export async function dryRun({ config, input, json, env, printer }: DryRunJob): Promise<ExitCode> {
   const request = toRestoreRequest(input, config, '', { naming: flagNaming });
-  const interrupt = new Interrupt();
-  const { signal } = interrupt;
   const done = { archives: 0, bytes: 0, total: 0 };
   const told = () =>
-    printer.aside(
-      `${formatCount(done.archives)}/${formatCount(done.total)} archives  ${formatBytes(done.bytes)}`,
-    );
-  const timer = setInterval(told, lineEvery);
-  try {
+    `${formatCount(done.archives)}/${formatCount(done.total)} archives  ${formatBytes(done.bytes)}`;
+  return look(printer, told, async (signal) => {
     const previews = await previewRestore(request, {
       ...{ config, env, signal, detectConflicts: input.detect_conflicts },
       onExtent: (archives) => {
@@ -45,13 +37,5 @@ export async function dryRun({ config, input, json, env, printer }: DryRunJob): 
     });
     if (json) printer.line(JSON.stringify(previewJson(request, previews)));
     else for (const line of previewLines(request, previews)) printer.line(line);
-    return exitCodes.done;
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    printer.aside('Interrupted: not everything was looked at. Nothing was changed.');
-    return exitCodes.interrupted;
-  } finally {
-    clearInterval(timer);
-    interrupt.release();
-  }
+  });
 }

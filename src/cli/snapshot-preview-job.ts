@@ -4,8 +4,8 @@ import { isExact } from '../restore/schema-plan.ts';
 import { openMarked } from '../snapshot/merge/marked-differences.ts';
 import { type PreviewJob, previewSnapshot } from '../snapshot/preview/preview-snapshot.ts';
 import { openStore } from '../store/open-store.ts';
-import { type ExitCode, exitCodes } from './exit-code.ts';
-import { Interrupt } from './interrupt.ts';
+import type { ExitCode } from './exit-code.ts';
+import { look } from './look.ts';
 import type { Printer } from './printer.ts';
 import { selectionChunks } from './selection-file.ts';
 import type { SnapshotChoice } from './snapshot-choice.ts';
@@ -30,16 +30,13 @@ export interface SnapshotPreviewJob extends SnapshotLookJob {
   readonly json: boolean;
 }
 
-/** Milliseconds between two lines on how far it is. */
-const lineEvery = 5_000;
-
 /** Tells what a restore of a snapshot would do, and changes nothing. @throws ThawError what would end the restore */
 export async function printSnapshotPreview(job: SnapshotPreviewJob): Promise<ExitCode> {
   const { choice, printer, samples, values, json, ifUnchanged = null } = job;
   const { selection } = choice;
-  return lookAtSnapshot(job, async (look) => {
+  return lookAtSnapshot(job, async (asked) => {
     const chosen = selection === null ? null : (await openMarked(selectionChunks(selection.path))).marked;
-    const preview = await previewSnapshot(look, { samples, values, chosen, ifUnchanged });
+    const preview = await previewSnapshot(asked, { samples, values, chosen, ifUnchanged });
     if (json) printer.line(JSON.stringify(snapshotPreviewJson(choice, preview)));
     else for (const line of snapshotPreviewLines(choice, preview)) printer.line(line);
   });
@@ -48,30 +45,25 @@ export async function printSnapshotPreview(job: SnapshotPreviewJob): Promise<Exi
 /** Looks at a snapshot and its tables, telling now and then how far it is. Ctrl-C ends it. */
 export async function lookAtSnapshot(
   { config, choice, env, printer }: SnapshotLookJob,
-  look: (job: PreviewJob & Pick<SnapshotChoice, 'schemaStrategy'>) => Promise<void>,
+  preview: (job: PreviewJob & Pick<SnapshotChoice, 'schemaStrategy'>) => Promise<void>,
 ): Promise<ExitCode> {
-  const interrupt = new Interrupt();
-  const { signal } = interrupt;
   const store = openStore(config.store, env);
   let staged = 0;
-  const timer = setInterval(() => printer.aside(`${formatCount(staged)} rows read`), lineEvery);
   try {
-    await look({
-      ...choice,
-      ...{ env, signal, exact: isExact(choice) },
-      place: { store, prefix: config.store.prefix },
-      onRows: (rows) => {
-        staged += rows;
-      },
-    });
-    return exitCodes.done;
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    printer.aside('Interrupted: not everything was looked at. Nothing was changed.');
-    return exitCodes.interrupted;
+    return await look(
+      printer,
+      () => `${formatCount(staged)} rows read`,
+      (signal) =>
+        preview({
+          ...choice,
+          ...{ env, signal, exact: isExact(choice) },
+          place: { store, prefix: config.store.prefix },
+          onRows: (rows) => {
+            staged += rows;
+          },
+        }),
+    );
   } finally {
-    clearInterval(timer);
-    interrupt.release();
     store.close();
   }
 }

@@ -139,18 +139,21 @@ export interface CreateSnapshotRequest {
 export const snapshotDefaults = { readers: 4, partBytes: 128 * 1024 * 1024 } as const;
 
 /** A snapshot that was taken: what is told of it without its tables' columns. */
-export interface SnapshotSummary {
-  readonly id: string;
-  readonly name: string;
-  readonly type: SnapshotType;
-  readonly createdAt: string;
-  readonly createdBy: string;
-  readonly expiresAt: string | null;
-  readonly database: string;
-  readonly tenant: TenantPart | null;
+export interface SnapshotSummary
+  extends Pick<
+    SnapshotManifest,
+    | 'id'
+    | 'name'
+    | 'type'
+    | 'createdAt'
+    | 'createdBy'
+    | 'expiresAt'
+    | 'database'
+    | 'tenant'
+    | 'totalRows'
+    | 'bytes'
+  > {
   readonly tables: readonly (SnapshotTableName & { readonly rows: number })[];
-  readonly totalRows: number;
-  readonly bytes: number;
 }
 
 /** Where the rows of a restore come from. */

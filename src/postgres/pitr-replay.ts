@@ -1,3 +1,5 @@
+import { refuseUnusable } from './pitr-rollback.ts';
+
 /**
  * SQL functions that bring a snapshot forward to a time by the log of changes.
  *
@@ -79,12 +81,7 @@ begin
   if not found then
     return jsonb_build_object('success', false, 'error', 'Snapshot not found or access denied');
   end if;
-  if v.expires_at < now() or v.status = 'expired' then
-    return jsonb_build_object('success', false, 'error', 'Snapshot expired');
-  end if;
-  if coalesce(cardinality(v.affected_tables), 0) = 0 then
-    return jsonb_build_object('success', false, 'error', 'No tables to restore');
-  end if;
+  ${refuseUnusable}
   if p_target_timestamp is null or p_target_timestamp > clock_timestamp() then
     return jsonb_build_object('success', false, 'error', 'Target time is in the future');
   end if;

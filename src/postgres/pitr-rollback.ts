@@ -1,3 +1,11 @@
+/** Ends a function with why the snapshot `v` cannot be used, where it has expired or holds no table. */
+export const refuseUnusable = `if v.expires_at < now() or v.status = 'expired' then
+    return jsonb_build_object('success', false, 'error', 'Snapshot expired');
+  end if;
+  if coalesce(cardinality(v.affected_tables), 0) = 0 then
+    return jsonb_build_object('success', false, 'error', 'No tables to restore');
+  end if;`;
+
 /**
  * SQL functions that bring all tables of a snapshot back, or none of them.
  *
@@ -36,12 +44,7 @@ begin
   if v.is_rolled_back then
     return jsonb_build_object('success', false, 'error', 'Snapshot already rolled back');
   end if;
-  if v.expires_at < now() or v.status = 'expired' then
-    return jsonb_build_object('success', false, 'error', 'Snapshot expired');
-  end if;
-  if coalesce(cardinality(v.affected_tables), 0) = 0 then
-    return jsonb_build_object('success', false, 'error', 'No tables to restore');
-  end if;
+  ${refuseUnusable}
 
   if p_dry_run then
     v_order := ${s}.get_table_restoration_order(v.affected_tables);

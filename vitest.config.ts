@@ -36,8 +36,6 @@ export default defineConfig({
           ...shared,
           name: 'stack',
           include: [needsStack],
-          // A server that answers late on a busy machine is not a fault of Thaw; `npm test` names what was tried again.
-          retry: 1,
           globalSetup: ['test/harness/global-setup.ts'],
         },
       },

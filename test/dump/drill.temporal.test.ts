@@ -15,6 +15,7 @@ import { listDrills } from '../../src/postgres/drill-records.ts';
 import { thawHere } from '../cli/thaw-here.ts';
 import { writeArchive } from '../harness/archive-writer.ts';
 import { describeWithPrograms, pgDump } from '../harness/client-programs.ts';
+import { triggerNow } from '../harness/trigger-schedule.ts';
 import { createDumpSite, type DumpSite } from './dump-site.ts';
 
 let site: DumpSite;
@@ -244,7 +245,7 @@ describeWithPrograms('a drill', () => {
     const handle = client.schedule.getHandle(drillScheduleId(own.subject));
     const { policies } = await handle.describe();
     expect(policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 600_000 });
-    await handle.trigger();
+    await triggerNow(handle);
     const subject = () =>
       site.query(
         `select outcome, drill_id as id from thaw.drills where subject = '${own.subject}'`,

@@ -20,6 +20,7 @@ import type { ObjectStore } from '../../src/store/object-store.ts';
 import { openStore } from '../../src/store/open-store.ts';
 import { thawHere } from '../cli/thaw-here.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
+import { triggerNow } from '../harness/trigger-schedule.ts';
 import { zooSql } from './zoo.ts';
 
 let thaw: TestThaw;
@@ -298,12 +299,12 @@ test('a schedule takes automated ones, each under an id of its own, and deletes 
     const { snapshots: all } = await listSnapshots({ store, prefix: 'archives' });
     return all.filter((snapshot) => snapshot.name === name);
   };
-  await handle.trigger();
+  await triggerNow(handle);
   await expect.poll(own).toHaveLength(1);
   const [first] = await own();
   expect(first).toMatchObject({ type: 'automated', id: expect.stringMatching(/^\d{8}-\d{6}-[0-9a-f]{6}$/) });
   await expect.poll(() => Date.now()).toBeGreaterThan(Date.parse(first?.expiresAt ?? ''));
-  await handle.trigger('ALLOW_ALL');
+  await triggerNow(handle);
   await expect.poll(async () => (await own()).map(({ id }) => id === first?.id)).toEqual([false]);
   expect(JSON.parse((await schedule('--name', name, '--no-cron')).stdout)).toEqual({ removed: true });
   await expect(handle.describe()).rejects.toThrow();

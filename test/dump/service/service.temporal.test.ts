@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { Client, Connection, ScheduleOverlapPolicy } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import pino from 'pino';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { runService } from '../../../src/cli/service-job.ts';
@@ -24,6 +24,7 @@ import { describeWithPrograms, pgDump } from '../../harness/client-programs.ts';
 import { createTestDatabase, type TestDatabase } from '../../harness/postgres.ts';
 import { createTestBucket, type TestBucket } from '../../harness/s3.ts';
 import { testTemporal } from '../../harness/temporal.ts';
+import { triggerNow } from '../../harness/trigger-schedule.ts';
 import { zooSql } from '../zoo.ts';
 
 /** One `thaw service` in this process. */
@@ -189,7 +190,7 @@ describeWithPrograms('a service', () => {
     expect(made.policies).toMatchObject({ overlap: 'SKIP', catchupWindow: 600_000 });
 
     // There is no dump.
-    await schedule.trigger(ScheduleOverlapPolicy.SKIP);
+    await triggerNow(schedule);
     const failed = await logged(service, 'Restore failed');
     expect(failed).toMatchObject({
       error: { type: 'ArchiveNotFound' },
@@ -198,9 +199,8 @@ describeWithPrograms('a service', () => {
     const dump = gzipSync(await pgDump(small, '--format=tar'));
     await bucket.put('cron/backup-2026-01-01T00-00-00-000Z.tar.gz', dump);
     await run(smallInto, 'delete from shop.orders');
-    // Temporal's schedule hears late that a run has ended; its own policy, to skip, would skip this one.
     await until('it has ended', async () => (await runningRestore(client, target)) === null);
-    await schedule.trigger(ScheduleOverlapPolicy.ALLOW_ALL);
+    await triggerNow(schedule);
     await logged(service, 'Restore completed');
     expect(await contentOf(smallInto)).toBe(await contentOf(small));
     expect(await service.stop()).toBe(0);

@@ -23,10 +23,14 @@ export async function carryOut(run: PlannedRun, steps: () => Promise<void>): Pro
   await CancellationScope.nonCancellable(() => run.finish());
 }
 
+/** What the outcomes of all workflows tell that have a plan. */
+export interface EndedRun {
+  readonly state: string;
+  readonly error: TableError | null;
+}
+
 /** Gives the outcome of a workflow, or throws so that Temporal shows it as cancelled or failed. */
-export function endWith<Outcome extends { readonly state: string; readonly error: TableError | null }>(
-  outcome: Outcome,
-): Outcome {
+export function endWith<Outcome extends EndedRun>(outcome: Outcome): Outcome {
   if (outcome.state === 'cancelled') throw new CancelledFailure('The restore was cancelled.', [outcome]);
   if (outcome.error !== null) throw toFailure(outcome.error, outcome);
   return outcome;

@@ -54,7 +54,7 @@ export class Control {
    *
    * @param isUnderWay a step goes on nevertheless
    */
-  stateIn(phase: RestoreState, isUnderWay: boolean): RestoreState {
+  stateIn(phase: RestoreState, isUnderWay = false): RestoreState {
     const isEnding = isEnded(phase) || phase === 'finishing' || phase === 'cancelling';
     if (isEnding || !this.paused) return phase;
     return isUnderWay ? 'pausing' : 'paused';

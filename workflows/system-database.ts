@@ -13,6 +13,7 @@ import { restoreWorkflowId, workflowTypes } from '../src/contract/names.ts';
 import type { TableError } from '../src/contract/outcome.ts';
 import type { PlannedDatabase, SystemDatabase } from '../src/contract/system-activities.ts';
 import type { DumpGate, GateReached } from '../src/contract/system-request.ts';
+import { dumpAge, objectiveOf } from '../src/restore/system-progress.ts';
 import { detailOf, toFailure, toTableError } from './failures.ts';
 import type { restoreDump } from './restore-dump.ts';
 import { SignalLine } from './signal-line.ts';
@@ -31,6 +32,14 @@ interface Attempt {
   outcome: DumpOutcome | null;
   error: TableError | null;
   isOver: boolean;
+}
+
+/** By what the objectives of a system are measured, in milliseconds since the epoch. */
+export interface SystemTimes {
+  readonly startedAt: number;
+  /** Its services; null where they were not. */
+  readonly stoppedAt: number | null;
+  readonly wellAt: number | null;
 }
 
 /** A database of a system that is restored: the restores of its dump, one after another where one failed. */
@@ -115,6 +124,24 @@ export class SystemDatabaseRun {
   resume(): void {
     const { child, line, isOver } = this.#attempt ?? { child: null, line: null, isOver: true };
     if (child !== null && !isOver) line?.send(() => child.signal(resumeSignal));
+  }
+
+  /** What the end of the system's restore tells of it. */
+  summary({ startedAt, stoppedAt, wellAt }: SystemTimes): SystemDatabase {
+    const { plan, service, request, outcome, error, live, leftBehind, isSkipped } = this;
+    const isRestored = live === 'new' && !isSkipped;
+    const rto = isRestored && wellAt !== null ? (wellAt - startedAt) / 1000 : null;
+    const dump = outcome?.dump ?? plan.dump;
+    const lost = dumpAge({ dump }, stoppedAt ?? startedAt);
+    return {
+      ...{ service, database: plan.request.database, restoreId: request?.restoreId ?? null },
+      ...{ live, dump, leftBehind, error },
+      verified: outcome?.report?.outcome ?? null,
+      rows: outcome?.report?.after.rows ?? null,
+      rto: objectiveOf(plan.rto, rto),
+      rpo: objectiveOf(plan.rpo, lost),
+      old: live === 'new' ? (outcome?.old ?? null) : null,
+    };
   }
 
   async #begin(): Promise<void> {

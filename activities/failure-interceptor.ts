@@ -24,6 +24,8 @@ export const failureInterceptor: ActivityInboundCallsInterceptor = {
 };
 
 function toFailure(error: unknown): unknown {
+  // It says itself how it is to be taken.
+  if (error instanceof ApplicationFailure) return error;
   if (error instanceof ThawError) {
     return ApplicationFailure.create({
       type: error.code,

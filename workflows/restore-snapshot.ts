@@ -26,7 +26,6 @@ import { summaryText } from '../src/restore/clip.ts';
 import { Notices } from '../src/restore/notices.ts';
 import { describeSnapshot, snapshotProgress, tableSteps } from '../src/restore/snapshot-progress.ts';
 import { carryOut, endState, endWith } from './carry-out.ts';
-import { throwIfCancelled } from './control.ts';
 import type { createSnapshot } from './create-snapshot.ts';
 import { toFailure, toTableError } from './failures.ts';
 import { PausableSteps } from './pausable-steps.ts';
@@ -61,19 +60,20 @@ function activitiesOf({ heartbeatSeconds = 20 }: SnapshotRequest) {
     scheduleToCloseTimeout: '1 minute',
     retry,
   });
-  const { recordSnapshot, renewSnapshot } = proxyActivities<SnapshotRestoreActivities>({
+  const { recordSnapshot } = proxyActivities<SnapshotRestoreActivities>({
     startToCloseTimeout: '30s',
     scheduleToCloseTimeout: '2 minutes',
     retry,
+  });
+  const { renewSnapshot } = proxyActivities<SnapshotRestoreActivities>({
+    startToCloseTimeout: '30s',
+    retry: { initialInterval: '10s', backoffCoefficient: 1 },
   });
   return {
     ...{ checkSnapshot, stageSnapshot, mergeSnapshot, finishSnapshot, finishUnbegun },
     ...{ recordSnapshot, renewSnapshot },
   };
 }
-
-/** Its tables show in the database that they are held more often than their lease runs out. */
-const leaseRenewal = '2 minutes';
 
 /** A crash of PostgreSQL empties the stage; so often it is filled anew. */
 const mostStagings = 5;
@@ -91,7 +91,8 @@ const mostStagings = 5;
  * finish    entered by an error or a cancel too: removes the stage, looks after foreign keys, lets the tables go, and
  *           finds out whether the merge was committed, whatever was heard of it.
  *
- * A pause takes hold before the next step; with `--now` the step under way is broken off, and begun again at resume.
+ * A pause takes hold before the next step; with `--now` the step under way is broken off, and begun again at resume. The
+ * tables stay held, and however long it takes, its history stays as short as it is.
  */
 export async function restoreSnapshot(request: SnapshotRequest): Promise<SnapshotOutcome> {
   const restore = new SnapshotRun(request);
@@ -128,6 +129,7 @@ class SnapshotRun {
   #preSnapshotId: string | null = null;
   #merged: MergedSnapshot | null = null;
   readonly #notices = new Notices();
+  #keeping: CancellationScope | null = null;
   #outcome: SnapshotOutcome | null = null;
 
   constructor(request: SnapshotRequest) {
@@ -151,23 +153,21 @@ class SnapshotRun {
     this.#preSnapshotId = this.#plan.preSnapshotId;
     this.#notices.add(...this.#plan.notices);
     this.#phase = 'running';
-    void this.#keepTables(this.#plan);
+    this.#keepTables(this.#plan);
   }
 
   async takeSnapshot(): Promise<void> {
     const { preSnapshot } = this.#planOrThrow;
     if (preSnapshot === null) return;
-    this.#enter('snapshot');
-    await this.#pausable.whenRunning();
-    await throwIfCancelled();
-    this.#show();
-    const child = await startReachableChild<typeof createSnapshot>(workflowTypes.createSnapshot, {
-      workflowId: snapshotWorkflowId(preSnapshot.id),
-      args: [preSnapshot],
-      parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
-      staticSummary: summaryText(preSnapshot.name),
+    await this.#do('snapshot', async () => {
+      const child = await startReachableChild<typeof createSnapshot>(workflowTypes.createSnapshot, {
+        workflowId: snapshotWorkflowId(preSnapshot.id),
+        args: [preSnapshot],
+        parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
+        staticSummary: summaryText(preSnapshot.name),
+      });
+      await child.result();
     });
-    await child.result();
   }
 
   /** Also once more, where the stage was lost before the merge. */
@@ -192,6 +192,7 @@ class SnapshotRun {
     this.#phase = this.cancelled ? 'cancelling' : 'finishing';
     this.#show();
     await this.#tidyUp();
+    this.#keeping?.cancel();
     this.#endedAt = new Date();
     this.#notices.add(...(await this.#record(this.#endState())));
     this.#phase = this.#endState();
@@ -210,19 +211,22 @@ class SnapshotRun {
     return this.#pausable.do(work);
   }
 
-  /** Shows in the database that the tables are held, until the restore ends. */
-  async #keepTables({ held, isMerged }: SnapshotPlan): Promise<void> {
+  /** Shows in the database that the tables are held, until the restore ends: by one activity that is tried on and on. */
+  #keepTables({ held, isMerged }: SnapshotPlan): void {
     if (isMerged) return;
-    await CancellationScope.nonCancellable(async () => {
-      while (!(await condition(() => this.#endedAt !== null, leaseRenewal))) {
-        try {
-          await this.#activities.renewSnapshot({ request: this.#request, held });
-        } catch (error) {
-          // Whether they are still held is seen when the rows are committed.
-          log.info('The lease of the tables could not be renewed', { error: String(error) });
-        }
-      }
+    // Who cancels the restore does not end it: what was begun has to be over before.
+    const keeping = new CancellationScope({
+      cancellable: true,
+      parent: new CancellationScope({ cancellable: false }),
     });
+    this.#keeping = keeping;
+    keeping
+      .run(() => this.#activities.renewSnapshot({ request: this.#request, held }))
+      .catch((error: unknown) => {
+        if (isCancellation(error)) return;
+        // Whether they are still held is seen when the rows are committed.
+        log.info('The lease of the tables could not be renewed', { error: String(error) });
+      });
   }
 
   async #tidyUp(): Promise<void> {

@@ -109,7 +109,9 @@ export class OutcomeClient<
   protected async heartbeat<T>(restoreId: string): Promise<T | null> {
     try {
       const { raw } = await this.ask(restoreId, (handle) => handle.describe());
-      const [payload] = raw.pendingActivities?.[0]?.heartbeatDetails?.payloads ?? [];
+      // What is done beside it, such as keeping tables, tells nothing.
+      const [payload] =
+        raw.pendingActivities?.flatMap(({ heartbeatDetails }) => heartbeatDetails?.payloads ?? []) ?? [];
       return payload ? defaultPayloadConverter.fromPayload<T>(payload) : null;
     } catch {
       // Progress is for the eyes.

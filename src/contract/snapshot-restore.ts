@@ -133,8 +133,8 @@ export interface SnapshotRestoreActivities {
    * stage is no more, as after a crash of PostgreSQL: it has to be staged again.
    */
   mergeSnapshot(input: HeldSnapshot & { readonly staged: StagedSnapshot }): Promise<MergedSnapshot | null>;
-  /** Keeps the tables. */
-  renewSnapshot(input: HeldSnapshot): Promise<void>;
+  /** Keeps the tables until it is cancelled: each of its attempts renews their lease and has the next one follow. */
+  renewSnapshot(input: HeldSnapshot): Promise<never>;
   /** Removes the stage, looks after the foreign keys and lets the tables go. */
   finishSnapshot(input: {
     readonly request: SnapshotRequest;

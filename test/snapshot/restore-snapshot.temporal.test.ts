@@ -8,6 +8,7 @@ import { SnapshotClient } from '../../src/client/snapshot-client.ts';
 import { toSnapshotRequest } from '../../src/client/snapshot-request.ts';
 import { SnapshotRestoreClient } from '../../src/client/snapshot-restore-client.ts';
 import { toSnapshotRestore } from '../../src/client/snapshot-restore-request.ts';
+import { restoreWorkflowId } from '../../src/contract/names.ts';
 import type { SnapshotOutcome, SnapshotRequest } from '../../src/contract/snapshot.ts';
 import type { RowText } from '../../src/contract/snapshot-difference.ts';
 import { pitrSql } from '../../src/postgres/pitr-sql.ts';
@@ -420,6 +421,13 @@ test('tables of a restore are nobody else’s, and a cancelled merge changes not
       locks: expect.arrayContaining([
         expect.objectContaining({ table: 'shop.outside', lock: 'access exclusive' }),
       ]),
+    });
+    // What keeps the tables waits for its next time.
+    const handle = thaw.client.workflow.getHandle(restoreWorkflowId(request.restoreId));
+    const pending = (await handle.describe()).raw.pendingActivities ?? [];
+    expect(pending.find(({ activityType }) => activityType?.name === 'renewSnapshot')).toMatchObject({
+      ...{ attempt: 2, lastFailure: { applicationFailureInfo: { type: 'Renewed' } } },
+      currentRetryInterval: { seconds: expect.objectContaining({ low: 120 }) },
     });
     await thaw.restores.cancel(request.restoreId, 'wrong one');
     expect(await restores.outcome(request.restoreId)).toMatchObject({ state: 'cancelled', error: null });

@@ -1,4 +1,4 @@
-import { Context } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { SnapshotRestoreClient } from '../../src/client/snapshot-restore-client.ts';
 import { restoreWorkflowId } from '../../src/contract/names.ts';
@@ -26,6 +26,8 @@ let losses: number;
 let committed: boolean;
 let finishing: Finishing | null;
 let recorded: string[];
+let renewals: number;
+let renewalDelay: '2 minutes' | '1ms';
 const gate = new Gate();
 
 const merged: MergedSnapshot = {
@@ -65,7 +67,9 @@ const activities: SnapshotRestoreActivities & SnapshotActivities = {
     const about = { createdAt: '2026-01-04T05:20:21Z', createdBy: by, expiresAt: null, tenant: null };
     return { id, name, type, database, ...about, tables: [], totalRows: 0, bytes: 0 };
   },
-  discardSnapshot: async () => {},
+  discardSnapshot: async () => {
+    done.push('discard');
+  },
   expireSnapshots: async () => [],
   stageSnapshot: async () => {
     await step('stage');
@@ -78,7 +82,10 @@ const activities: SnapshotRestoreActivities & SnapshotActivities = {
     committed = true;
     return merged;
   },
-  renewSnapshot: async () => {},
+  renewSnapshot: async () => {
+    renewals += 1;
+    throw ApplicationFailure.create({ message: 'renewed', nextRetryDelay: renewalDelay });
+  },
   finishSnapshot: async (input) => {
     finishing = input;
     await step('finish');
@@ -96,6 +103,7 @@ function preSnapshot() {
 }
 
 beforeEach(async () => {
+  [renewals, renewalDelay] = [0, '2 minutes'];
   [done, recorded, failing, gated, losses, committed, finishing] = [[], [], null, 'stage', 0, false, null];
   it = await startWorkflowTest(testTemporal().address, 100, activities);
   restores = new SnapshotRestoreClient(it.client, it.taskQueue);
@@ -197,6 +205,7 @@ test('a restore of a snapshot that was committed is completed, whoever cancels i
 });
 
 test('a restore of a snapshot that is paused holds before its next step, and with --now does it again', async () => {
+  renewalDelay = '1ms';
   gate.close();
   await restores.start(request());
   await until('it stages', async () => done.at(-1) === 'stage');
@@ -209,11 +218,35 @@ test('a restore of a snapshot that is paused holds before its next step, and wit
   await it.restores.resume(it.restoreId);
   await until('it merges', async () => done.at(-1) === 'merge');
   await it.restores.pause(it.restoreId, null, true);
-  await until('it is paused', async () => (await it.progress()).state === 'paused');
+  await until('it is paused', async () => (await it.progress()).state === 'paused' && recorded.length === 3);
+  // However long it holds its tables, its history does not grow.
+  const handle = it.client.workflow.getHandle(restoreWorkflowId(it.restoreId));
+  const lengthAfter = async (more: number) => {
+    const enough = renewals + more;
+    await until('it has kept its tables', async () => renewals >= enough);
+    return (await handle.describe()).historyLength;
+  };
+  expect(await lengthAfter(2)).toBe(await lengthAfter(1));
   gate.open();
   await it.restores.resume(it.restoreId);
   expect(await restores.outcome(it.restoreId)).toMatchObject({ state: 'completed' });
   expect(done).toEqual(['check', 'take', 'stage', 'merge', 'merge broken off', 'merge', 'finish']);
   expect(recorded).toEqual(['paused', 'running', 'paused', 'running', 'completed']);
   await keep('restore-snapshot-paused');
+});
+
+test('a pause --now breaks off the snapshot of what is there, and takes it anew', async () => {
+  gated = 'take';
+  gate.close();
+  await restores.start(request());
+  await until('it is taken', async () => done.at(-1) === 'take');
+  expect(await it.restores.pause(it.restoreId, null, true)).toBe('pausing');
+  await until('it is paused', async () => (await it.progress()).state === 'paused');
+  expect(done).toEqual(['check', 'take', 'take broken off', 'discard']);
+  gate.open();
+  await it.restores.resume(it.restoreId);
+  expect(await restores.outcome(it.restoreId)).toMatchObject({
+    ...{ state: 'completed', preSnapshotId: preSnapshot().id },
+  });
+  expect(done.slice(3)).toEqual(['discard', 'take', 'stage', 'merge', 'finish']);
 });

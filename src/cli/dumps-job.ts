@@ -1,8 +1,10 @@
 import type { ServiceConfig } from '../config/thaw-config.ts';
 import { knownDumps } from '../dump/choose/known-dumps.ts';
 import { beginningsOf, type ListedDump } from '../dump/choose/list-dumps.ts';
+import { databasesBeside } from '../dump/swap/databases-beside.ts';
 import { formatBytes, formatCount } from '../restore/format.ts';
 import { describeFrozen, frozenObjects } from '../store/storage-class.ts';
+import { besideJson, besideLines } from './beside-lines.ts';
 import { dumpJson, dumpsLines } from './dumps-lines.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import type { Printer } from './printer.ts';
@@ -29,17 +31,21 @@ export async function printDumps(job: DumpsJob): Promise<ExitCode> {
   );
   for (const notice of notices) printer.aside(`Note: ${notice}`);
   if (unmarked !== null) printer.aside(`Note: which of them were verified is not known: ${unmarked.message}`);
+  const { name: database } = service.connection;
+  // The list is good without the server, and what it could not say was told.
+  const beside = await databasesBeside(service, database, env).catch(() => null);
   const now = Date.now();
   if (json) {
-    const what = { service: service.name, database: service.connection.name, store: place };
+    const what = { service: service.name, database, store: place };
     const rest = { total: dumps.length, dumps: known.map((dump) => dumpJson(dump, now)) };
-    printer.line(JSON.stringify({ ...what, ...rest }));
+    printer.line(JSON.stringify({ ...what, ...rest, beside: beside === null ? null : besideJson(beside) }));
     return exitCodes.done;
   }
   for (const line of dumpsLines(known, now)) printer.line(line);
   printer.line(sumText(service, place, dumps, known.length));
   if (listing.dumps.length === 0) printer.line(namesText(service, listing.otherCount));
   for (const line of describeFrozen(frozenObjects(dumps))) printer.line(line);
+  for (const line of beside === null ? [] : besideLines(service.name, beside, now)) printer.line(line);
   return exitCodes.done;
 }
 

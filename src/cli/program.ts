@@ -7,6 +7,7 @@ import { addDecideCommand } from './command-decide.ts';
 import { addDevCommand } from './command-dev.ts';
 import { addDrillCommand } from './command-drill.ts';
 import { addDrillsCommand } from './command-drills.ts';
+import { addDropOldCommand } from './command-drop-old.ts';
 import { addDumpsCommand } from './command-dumps.ts';
 import { addExportCommand } from './command-export.ts';
 import { addListCommand } from './command-list.ts';
@@ -65,6 +66,7 @@ export function createProgram(context: CommandContext): Command {
   addUndoCommand(program, context);
   addRestoreDumpCommand(program, context);
   addSwapBackCommand(program, context);
+  addDropOldCommand(program, context);
   addRestoreSystemCommand(program, context);
   addDecideCommand(program, context);
   addRestorePitrCommand(program, context);

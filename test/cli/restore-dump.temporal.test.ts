@@ -87,7 +87,28 @@ describeWithPrograms('thaw restore-dump', () => {
     expect(await site.content()).toBe(damaged);
     const { old: kept } = JSON.parse(back.stdout) as { old: string };
     expect(await site.content(kept)).toBe(content);
-    await site.query(`drop database "${kept}"`, 'postgres');
+    // Its time is not over, and nobody is there to confirm that it goes all the same.
+    const early = await thaw('drop-old', 'argus');
+    expect(early).toMatchObject({ exitCode: 0, stdout: `Kept: ${kept}\n` });
+    expect(await thaw('drop-old', 'argus', '--now')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining(`${kept}: dropped for good, with all that is in them.`),
+    });
+    await site.query(`create database "${site.live.name}__thaw_x"`, 'postgres');
+    const loaded = { thaw: 'new', restore: 'x', live: site.live.name, closed: [], state: null };
+    await site.query(
+      `comment on database "${site.live.name}__thaw_x" is '${JSON.stringify(loaded)}'`,
+      'postgres',
+    );
+    const listed = await thaw('dumps', 'argus');
+    expect(listed.stdout).toMatch(
+      new RegExp(`^Kept: ${kept}, replaced at \\S+, until \\S+; live again by: thaw swap-back argus$`, 'm'),
+    );
+    expect(listed.stdout).toContain(`Loaded by restore x, and not live: ${site.live.name}__thaw_x; `);
+    await site.query(`drop database "${site.live.name}__thaw_x"`, 'postgres');
+    const dropped = await thaw('drop-old', 'argus', '--now', '--yes', '--json');
+    expect(JSON.parse(dropped.stdout)).toEqual({ database: site.live.name, dropped: [kept], kept: [] });
+    expect(await site.databases()).toEqual([site.live.name]);
     // Its timer will find that it is live again.
     const { host, port } = site.live;
     const dropping = site.thaw.client.workflow.getHandle(oldDatabaseWorkflowId(`${host}:${port}`, old));

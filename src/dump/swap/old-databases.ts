@@ -32,6 +32,7 @@ export async function listOld(client: pg.Client): Promise<KeptDatabase[]> {
  *
  * @param client a session in the maintenance database
  * @param restoreId who asks, for the lock
+ * @param when `now`: whether its time is over or not
  * @returns `gone`: there is none of that name, since it was swapped back or dropped; `kept`: its comment says
  *   something else by now, or another time
  * @throws ThawError `LockTimeout`, as both pass, while the live database is being replaced, and while sessions are in the
@@ -41,6 +42,7 @@ export async function dropOld(
   client: pg.Client,
   name: string,
   restoreId: string,
+  when: 'in time' | 'now' = 'in time',
 ): Promise<'dropped' | 'gone' | 'kept'> {
   const found = await readOld(client, name);
   if (found === null || found === 'kept') return found ?? 'gone';
@@ -48,7 +50,7 @@ export async function dropOld(
   const dropping = withDatabaseLock(client, lock, async () => {
     const record = await readOld(client, name);
     if (record === null || record === 'kept') return record ?? 'gone';
-    if (Date.parse(record.dropAt) > Date.now() + clockSkew) return 'kept';
+    if (when === 'in time' && Date.parse(record.dropAt) > Date.now() + clockSkew) return 'kept';
     const stubborn = await stubbornSessions(client, name);
     if (stubborn.length > 0) throw later(name, mayNotEnd([name], stubborn).message);
     await dropDatabase(client, name);

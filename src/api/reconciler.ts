@@ -1,11 +1,11 @@
 import type { Logger } from 'pino';
 import type { RestoreClient, RestoreDescription } from '../client/restore-client.ts';
 import { isTemporalUnavailable } from '../client/temporal-error.ts';
-import type { TableError } from '../contract/outcome.ts';
 import { isEnded } from '../contract/progress.ts';
 import type { ControlDatabase } from '../control/control-database.ts';
 import { appendLogs } from '../control/logs.ts';
 import { readRun, type StoredRun, takeUntouchedRuns, touchRun, updateRun } from '../control/runs.ts';
+import { forgottenRestore, terminatedRestore } from '../restore/lost-restore.ts';
 import { bareRun, type Run } from './run.ts';
 import type { Sources } from './sources/sources.ts';
 
@@ -79,7 +79,10 @@ export class Reconciler {
         await control.use((client) => touchRun(client, stored.id));
         return { stored: await this.#read(stored), run: null };
       case 'broken':
-        return this.#write(stored, bareRun(stored.id, 'failed', description, terminated));
+        return this.#write(
+          stored,
+          bareRun(stored.id, 'failed', description, terminatedRestore(source.workflow(stored.request).type)),
+        );
       default:
         return this.#write(stored, unfinished(await source.observe(stored.id, description), description));
     }
@@ -105,14 +108,16 @@ export class Reconciler {
 
   /** The start of a run was lost, or Temporal has forgotten it since it ended. */
   async #unknown(stored: StoredRun): Promise<Reconciled> {
-    const recalled = await this.#dependencies.sources.ofRequest(stored.request).recall(stored.id);
+    const source = this.#dependencies.sources.ofRequest(stored.request);
+    const recalled = await source.recall(stored.id);
     if (recalled !== null && isEnded(recalled.state)) return this.#write(stored, recalled);
     if (stored.state === 'queued') {
       await this.start(stored);
       return { stored: await this.#read(stored), run: null };
     }
     const times = { createdAt: stored.createdAt, endedAt: new Date() };
-    return this.#write(stored, bareRun(stored.id, 'failed', times, forgotten));
+    const lost = forgottenRestore(source.workflow(stored.request).type);
+    return this.#write(stored, bareRun(stored.id, 'failed', times, lost));
   }
 
   async #write(stored: StoredRun, run: Run): Promise<Reconciled> {
@@ -138,15 +143,3 @@ export class Reconciler {
 function unfinished(run: Run, { standing }: RestoreDescription): Run {
   return standing === 'running' && isEnded(run.state) ? { ...run, state: 'finishing' } : run;
 }
-
-const terminated: TableError = {
-  code: 'InputInvalid',
-  message: 'The restore was terminated in Temporal.',
-  hint: 'What was committed stands, and the ledger has it: start the restore again to go on.',
-};
-
-const forgotten: TableError = {
-  code: 'InputInvalid',
-  message: 'Temporal does not know the restore any more.',
-  hint: 'What was committed stands, and the ledger has it: start the restore again to go on.',
-};

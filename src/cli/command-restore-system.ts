@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseSeconds } from '../config/duration.ts';
 import { loadServices } from '../config/load-services.ts';
 import { beforeTime } from './before-time.ts';
@@ -23,6 +23,7 @@ export interface SystemFlags extends TemporalFlags, LogFlags {
   readonly before?: string;
   /** Seconds. */
   readonly wait?: number;
+  readonly startServices?: boolean;
   readonly yes?: boolean;
   readonly json?: boolean;
   readonly detach?: boolean;
@@ -37,6 +38,8 @@ Examples:
     thaw restore-system opareta --before 2023-12-01T02:30 --yes
   A step that fails waits for \`thaw decide\`:
     thaw restore-system opareta --wait 30m
+  After a restore that was terminated, or whose Temporal is gone, on the machine of its worker:
+    thaw restore-system opareta --start-services
 
 system.yaml names databases, their dumps and order, what stops and starts the services, health checks, objectives.
 All dumps are proved before a service is stopped; all databases are swapped, or none. Until the services are started
@@ -57,6 +60,12 @@ export function addRestoreSystemCommand(program: Command, context: CommandContex
       beforeTime,
     )
     .option('--wait <time>', 'how long a failed step waits for `thaw decide`, such as 30m', waitTime)
+    .addOption(
+      new Option(
+        '--start-services',
+        'restore nothing: run what starts the services, and ask whether they are well',
+      ).conflicts(['before', 'wait', 'detach', 'taskQueue']),
+    )
     .option('--yes', 'take the checklist as done, and ask nothing')
     .option('--json', 'print one JSON object and nothing else')
     .option('--detach', 'start it in the cluster and do not wait for its end')

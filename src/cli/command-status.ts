@@ -35,6 +35,7 @@ import type { Printer } from './printer.ts';
 import { progressLine } from './progress-line.ts';
 import { snapshotProgressLines, snapshotRecordLines, snapshotStatusLines } from './snapshot-restore-lines.ts';
 import { recordLines, statusLines } from './status-lines.ts';
+import { errorLines } from './summary.ts';
 import { systemProgressLines, systemStatusLines } from './system-lines.ts';
 import {
   drillsOf,
@@ -103,7 +104,11 @@ async function list(flags: StatusFlags, { env, printer }: CommandContext): Promi
 async function show(restoreId: string, flags: StatusFlags, context: CommandContext): Promise<void> {
   const { printer } = context;
   const inTemporal = await askTemporal(restoreId, flags, context);
-  const status = inTemporal ?? (await askDatabases(restoreId, flags, context));
+  const lost = inTemporal instanceof ThawError ? inTemporal : null;
+  const told = inTemporal instanceof ThawError ? null : inTemporal;
+  const status = told ?? (await askDatabases(restoreId, flags, context, lost));
+  // The record of one that was terminated says that it goes on.
+  if (lost !== null && 'request' in status) for (const line of errorLines(lost)) printer.aside(line);
   if (flags.json === true) printer.line(JSON.stringify(status));
   else for (const line of linesOf(status)) printer.line(line);
 }
@@ -136,12 +141,15 @@ function linesOf(status: Status): string[] {
     : recordLines([status as StoredRestore]);
 }
 
-/** What Temporal tells; null where it is not there, does not know the restore or has lost its outcome. */
+/**
+ * What Temporal tells; null where it is not there, does not know the restore or has lost its outcome, an error where
+ * it was terminated.
+ */
 async function askTemporal(
   restoreId: string,
   flags: StatusFlags,
   { env }: CommandContext,
-): Promise<RestoreProgress | Outcome | null> {
+): Promise<RestoreProgress | Outcome | ThawError | null> {
   const temporal = await findTemporal(flags, env);
   if (temporal === null) return null;
   try {
@@ -150,7 +158,9 @@ async function askTemporal(
     if (standing === 'unknown') return null;
     const kind = await kindOf(restoreId, temporal);
     if (standing === 'running') return await kind.progress(restoreId);
-    return await kind.outcome(restoreId).catch(() => null);
+    return await kind
+      .outcome(restoreId)
+      .catch((error: unknown) => (error instanceof ThawError && !error.retryable ? error : null));
   } finally {
     await temporal.close();
   }
@@ -173,9 +183,10 @@ async function askDatabases(
   restoreId: string,
   flags: StatusFlags,
   { env, printer }: CommandContext,
+  lost: ThawError | null,
 ): Promise<Status> {
   const unknown = (hint: string) =>
-    new ThawError('InputInvalid', `no restore ${restoreId} is known`, { object: restoreId, hint });
+    lost ?? new ThawError('InputInvalid', `no restore ${restoreId} is known`, { object: restoreId, hint });
   if (!flags.config && !env.THAW_CONFIG && environmentServices(await withDotenv(env)).services.length === 0) {
     throw unknown('Name the configuration with --config to look in the target databases, too.');
   }

@@ -13,6 +13,7 @@ import { ageText } from './dumps-lines.ts';
 import { runDurableJob } from './durable-job.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import type { Printer } from './printer.ts';
+import { startServices } from './start-services-job.ts';
 import { contactLines, systemLines } from './system-lines.ts';
 import { systemsOf } from './temporal.ts';
 
@@ -31,6 +32,7 @@ export interface SystemJob {
 export async function runSystemJob(job: SystemJob): Promise<ExitCode> {
   const { config, env, flags, printer } = job;
   const loaded = findSystem(await loadSystems(config, env), job.name);
+  if (flags.startServices === true) return startServices(job, loaded);
   const { system } = loaded;
   const say = flags.json === true ? printer.aside : printer.line;
   for (const line of await planLines(job, loaded)) say(line);

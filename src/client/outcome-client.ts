@@ -2,6 +2,7 @@ import {
   CancelledFailure,
   type Client,
   defaultPayloadConverter,
+  TerminatedFailure,
   WorkflowExecutionAlreadyStartedError,
   WorkflowFailedError,
   type WorkflowHandle,
@@ -9,7 +10,9 @@ import {
 import { progressQuery } from '../contract/messages.ts';
 import { restoreWorkflowId } from '../contract/names.ts';
 import type { RestoreProgress } from '../contract/progress.ts';
+import { terminatedRestore } from '../restore/lost-restore.ts';
 import {
+  lostError,
   outcomeOf,
   RestoreClient,
   type RestoreStanding,
@@ -85,13 +88,16 @@ export class OutcomeClient<
   /**
    * Waits for the end of a restore. One that failed or was cancelled has an outcome too.
    *
-   * @throws InputInvalid when Temporal knows no such restore
+   * @throws InputInvalid when Temporal knows no such restore, or it was terminated there
    */
   async outcome(restoreId: string): Promise<Outcome> {
     try {
       return (await this.#handle(restoreId).result()) as Outcome;
     } catch (error) {
       if (!(error instanceof WorkflowFailedError)) throw restoreError(restoreId, error);
+      if (error.cause instanceof TerminatedFailure) {
+        throw lostError(restoreId, terminatedRestore(await this.typeOf(restoreId)), error);
+      }
       // Temporal keeps no result of a cancelled workflow, but it answers still.
       const isCancelled = error.cause instanceof CancelledFailure;
       const outcome = isCancelled ? (await this.progress(restoreId)).outcome : outcomeOf<Outcome>(error);

@@ -2,6 +2,7 @@ import {
   ApplicationFailure,
   CancelledFailure,
   type Client,
+  TerminatedFailure,
   WorkflowExecutionAlreadyStartedError,
   type WorkflowExecutionStatusName,
   WorkflowFailedError,
@@ -18,7 +19,7 @@ import {
   tableProgressQuery,
 } from '../contract/messages.ts';
 import { restoreWorkflowId, workflowTypes } from '../contract/names.ts';
-import type { RestoreOutcome } from '../contract/outcome.ts';
+import type { RestoreOutcome, TableError } from '../contract/outcome.ts';
 import {
   isEnded,
   type RestoreProgress,
@@ -28,6 +29,7 @@ import {
 import type { RestoreRequest } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import { summaryText } from '../restore/clip.ts';
+import { terminatedRestore } from '../restore/lost-restore.ts';
 import { mergeProgress } from '../restore/progress.ts';
 
 /** A question waits this long for Temporal, and where need be a worker, to answer it. */
@@ -146,7 +148,7 @@ export class RestoreClient {
   /**
    * Waits for the end of a restore. A restore that failed or was cancelled has an outcome too.
    *
-   * @throws InputInvalid when Temporal knows no such restore
+   * @throws InputInvalid when Temporal knows no such restore, or it was terminated there
    */
   async outcome(restoreId: string): Promise<RestoreOutcome> {
     try {
@@ -159,6 +161,9 @@ export class RestoreClient {
         const { startTime, closeTime = new Date() } = await this.#handle(restoreId).describe();
         const seconds = (closeTime.getTime() - startTime.getTime()) / 1000;
         return cancelledOutcome(await this.progress(restoreId), seconds);
+      }
+      if (error instanceof WorkflowFailedError && error.cause instanceof TerminatedFailure) {
+        throw lostError(restoreId, terminatedRestore(workflowTypes.restoreAll), error);
       }
       throw restoreError(restoreId, error);
     }
@@ -230,6 +235,11 @@ export function restoreError(restoreId: string, error: unknown): unknown {
     });
   }
   return error;
+}
+
+/** A restore without an outcome, as an error. */
+export function lostError(restoreId: string, { code, message, hint }: TableError, cause: unknown): ThawError {
+  return new ThawError(code, message, { object: restoreId, hint, cause });
 }
 
 /** The workflow of a restore of row archives. */

@@ -3,6 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { DumpClient } from '../../src/client/dump-client.ts';
+import { newRestoreId } from '../../src/client/restore-id.ts';
+import { databaseWorkflowId, restoreWorkflowId } from '../../src/contract/names.ts';
 import { thawHere } from '../cli/thaw-here.ts';
 import { until } from '../fault/until.ts';
 import { describeWithPrograms } from '../harness/client-programs.ts';
@@ -154,6 +156,66 @@ describeWithPrograms('a restore of the system of the example', () => {
     expect(watched.stdout).toContain('Contact: On-Call Engineer: check the PagerDuty rotation');
     expect(await site.ask('argus')).toBe(10);
     expect(await site.others()).toEqual(before);
+  });
+
+  test('that is terminated leaves the services stopped, says so, and has them started by a command', async () => {
+    const before = await site.others();
+    await site.change((text) =>
+      text.replace('> 0 from transactions', '> 0 from transactions, pg_sleep(600)'),
+    );
+    const request = site.request({ restoreId: newRestoreId() });
+    await site.systems.start(request);
+    const dumps = new DumpClient(site.thaw.client, site.thaw.temporal.taskQueue);
+    const child = `${request.restoreId}-2`;
+    await until('it verifies', async () => {
+      const hermes = await dumps.progress(child).catch(() => null);
+      return hermes?.step === 'verify';
+    });
+    const startServices = ['restore-system', '--start-services'];
+    const early = await thawHere(startServices, commandEnv());
+    expect(early).toMatchObject({ exitCode: 1, stderr: expect.stringContaining(`Restore ${child} holds`) });
+    await site.thaw.client.workflow.getHandle(restoreWorkflowId(request.restoreId)).terminate();
+    expect(await dumps.outcome(child)).toMatchObject({ state: 'cancelled', leftBehind: [] });
+    expect(await site.running()).toEqual([]);
+    const told = 'hint: Its services may be stopped still: `thaw restore-system --start-services`';
+    for (const command of ['status', 'watch']) {
+      const { exitCode, stderr } = await thawHere([command, request.restoreId], commandEnv());
+      expect({ exitCode, stderr }).toEqual({ exitCode: 1, stderr: expect.stringContaining(told) });
+    }
+
+    // The hold ends a moment after the restore that it is of.
+    const held = site.thaw.client.workflow.getHandle(
+      databaseWorkflowId(`${site.live.hermes.host}:${site.live.hermes.port}`, site.live.hermes.name),
+    );
+    await until('nothing holds it', async () => (await held.describe()).status.name !== 'RUNNING');
+    const { exitCode, stdout, stderr } = await thawHere(startServices, commandEnv());
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toMatch(/hermes: \S+ was replaced at \S+ by restore \S+; live again by: thaw swap-back/);
+    expect(stdout).toContain('start:1  done  start argus\n');
+    expect(stdout).toContain('Started: the services of system opareta.\n');
+    expect([await site.ask('argus'), await site.ask('hermes')]).toEqual([10, 20]);
+    expect(await site.others()).toEqual(before);
+
+    // Temporal is gone, and a service does not start any more: the other one is started all the same.
+    for (const pid of await site.running()) process.kill(pid);
+    await until('they have ended', async () => (await site.running()).length === 0);
+    await site.change((text) =>
+      text.replace(/run: \|\n.*argus\.pid.*\n.*\n/, 'run: exit 7\n').replace(/(3001.*)30s/, '$11s'),
+    );
+    const without = await thawHere([...startServices, '--json'], {
+      ...site.env,
+      THAW_STATE_DIR: site.folder,
+    });
+    expect(without.exitCode).toBe(1);
+    expect(JSON.parse(without.stdout)).toMatchObject({
+      steps: [
+        { step: 'start:1', state: 'failed', error: { code: 'StepFailed', message: 'It ended with code 7' } },
+        { step: 'start:2', state: 'done' },
+        { step: 'health:1', state: 'failed' },
+        { step: 'health:2', state: 'done' },
+      ],
+    });
+    expect([await site.ask('argus'), await site.ask('hermes')]).toEqual([null, 20]);
   });
 });
 

@@ -20,6 +20,8 @@ const example = path.join(import.meta.dirname, '../../examples/two-services');
 /** The two services of the example, each with its live database, and everything that restores them. */
 export interface SystemSite {
   readonly thaw: TestThaw;
+  /** A folder of its own. */
+  readonly folder: string;
   readonly systems: SystemClient;
   /** The live databases. */
   readonly live: Readonly<Record<Service, TestDatabase>>;
@@ -89,7 +91,7 @@ export async function createSystemSite(
   const dumpFile = (service: Service, time: string) =>
     path.join(backups, `${service}_20250101_${time}.sql.gz`);
   const site: SystemSite = {
-    ...{ thaw, env, live, systems: new SystemClient(thaw.client, thaw.temporal.taskQueue) },
+    ...{ thaw, folder, env, live, systems: new SystemClient(thaw.client, thaw.temporal.taskQueue) },
     request: (rest = {}) => {
       const loaded = parseSystems(text, file, env).map((system) => ({ file, system }));
       const { system } = findSystem(loaded, null);

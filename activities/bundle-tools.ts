@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import type pg from 'pg';
 import type { Bundle } from '../src/bundle/bundle.ts';
+import { inWordsOfBundles } from '../src/bundle/bundle-hints.ts';
 import type { OpenedBundles } from '../src/bundle/opened-bundles.ts';
 import type { BundleTally } from '../src/contract/bundle-activities.ts';
 import type { BundleRequest } from '../src/contract/run-request.ts';
@@ -42,7 +43,13 @@ export async function withBundle<T>(
   const progress = new LoadProgress();
   return withHeartbeats(
     () => (progress.alive ? progress.snapshot() : null),
-    () => bundles.use(request.source, signal, (bundle) => action(bundle, progress)),
+    async () => {
+      try {
+        return await bundles.use(request.source, signal, (bundle) => action(bundle, progress));
+      } catch (error) {
+        throw inWordsOfBundles(error);
+      }
+    },
   );
 }
 

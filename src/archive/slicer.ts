@@ -20,6 +20,8 @@ import { ValueNotes } from './value-notes.ts';
 export interface SlicerOptions extends EncoderOptions {
   /** Names the archive in errors. */
   readonly archive?: string | undefined;
+  /** What places in it are places of, in messages. @default 'the decompressed archive' */
+  readonly placesOf?: string | undefined;
   /** Keys to pass over without counting them, such as those of generated columns. */
   readonly ignoredKeys?: ReadonlySet<string> | undefined;
   /** Lines (1-based) to leave out, since PostgreSQL refused them before; each is given to `onReject`. */
@@ -365,7 +367,7 @@ export class Slicer {
 
   #rejection(error: BadValue, offset: number): ThawError {
     const column = this.#columns[this.#current?.column ?? -1]?.name ?? '';
-    const message = `${place(this.#lines, offset)}: column ${column} ${error.message}.`;
+    const message = `${this.#place(this.#lines, offset)}: column ${column} ${error.message}.`;
     return new ThawError('RowRejected', message, {
       object: this.#options.archive,
       stage: 'slice',
@@ -390,16 +392,16 @@ export class Slicer {
   }
 
   #corrupt(line: number, offset: number, what: string): ThawError {
-    return new ThawError('ArchiveCorrupt', `${place(line, offset)}: ${what}.`, {
+    return new ThawError('ArchiveCorrupt', `${this.#place(line, offset)}: ${what}.`, {
       object: this.#options.archive,
       stage: 'slice',
       line,
     });
   }
-}
 
-function place(line: number, offset: number): string {
-  return `Line ${line}, byte ${offset} of the decompressed archive`;
+  #place(line: number, offset: number): string {
+    return `Line ${line}, byte ${offset} of ${this.#options.placesOf ?? 'the decompressed archive'}`;
+  }
 }
 
 /** Where a region that begins at `start` ends: with a line, at about `regionSize`, at `end` at last. */

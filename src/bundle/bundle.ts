@@ -3,7 +3,7 @@ import type { BundleEntry } from './bundle-entry.ts';
 import { badBundle } from './bundle-error.ts';
 import { type BundleDescription, longestDescription, parseDescription } from './describe.ts';
 import { type BundleManifest, parseManifest } from './manifest.ts';
-import { isModelName } from './model-name.ts';
+import { isModelName, modelNameHint } from './model-name.ts';
 import type { RandomAccess } from './random-access.ts';
 import { openZip, type ZipLimits } from './zip.ts';
 
@@ -52,7 +52,9 @@ export async function openBundle(source: RandomAccess, limits?: ZipLimits): Prom
   }
 }
 
-async function readBundle(entries: readonly BundleEntry[], close: () => Promise<void>): Promise<Bundle> {
+async function readBundle(all: readonly BundleEntry[], close: () => Promise<void>): Promise<Bundle> {
+  // What a Mac puts beside the files when it packs a folder.
+  const entries = all.filter(({ name }) => !name.startsWith('__MACOSX/'));
   const root = commonFolder(entries);
   const byName = new Map(entries.map((entry) => [entry.name.slice(root.length), entry]));
   const manifest = await readEntry(byName.get(manifestName), longestManifest);
@@ -95,7 +97,9 @@ function commonFolder(entries: readonly BundleEntry[]): string {
 function modelFile(name: string, entry: BundleEntry, manifest: BundleManifest | null): ModelFile | null {
   if (!name.endsWith('.jsonl') || name.includes('/')) return null;
   const model = name.slice(0, -'.jsonl'.length);
-  if (!isModelName(model)) throw badBundle(`${JSON.stringify(name.slice(0, 80))} is no name of a model`);
+  if (!isModelName(model)) {
+    throw badBundle(`${JSON.stringify(name.slice(0, 80))} is no name of a model`, modelNameHint);
+  }
   const said = manifest?.files.get(name);
   const sha256 = said?.sha256 ?? null;
   return {

@@ -30,7 +30,7 @@ export async function copyModel(
 ): Promise<CopiedModel> {
   const slicer = new Slicer(
     columns.map(({ name, type }) => ({ name, key: name, type })),
-    { archive: file.name, nestedJson: new Set(columns.map(({ name }) => name)) },
+    { archive: file.name, placesOf: file.name, nestedJson: new Set(columns.map(({ name }) => name)) },
   );
   const take = async (pieces: ReturnType<Slicer['end']>) => {
     for (const piece of pieces) {

@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { badBundle } from './bundle-error.ts';
-import { isFieldName, isModelName } from './model-name.ts';
+import { isFieldName, isModelName, modelNameHint } from './model-name.ts';
 
 /** The types that fields have, and the PostgreSQL type of each. https://www.postgresql.org/docs/current/datatype.html */
 export const fieldTypes: Readonly<Record<string, string>> = {
@@ -188,7 +188,9 @@ function partsOf(text: string): string[] {
 }
 
 function describedModel(name: string, each: z.output<typeof model>, warnings: string[]): DescribedModel {
-  if (!isModelName(name)) throw badBundle(`describe.yaml: ${placeOf([name])} is no name of a model`);
+  if (!isModelName(name)) {
+    throw badBundle(`describe.yaml: ${placeOf([name])} is no name of a model`, modelNameHint);
+  }
   warnings.push(
     ...unknownKeys(each, knownOfModel).map((key) => `describe.yaml: ${name}: ${key} is not known`),
   );

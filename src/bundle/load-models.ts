@@ -8,13 +8,13 @@ import { type BundleScope, claimFiles, type DecidedFile, settleFiles } from '../
 import { readTargets, type TargetTable } from '../postgres/catalog.ts';
 import { keptImages, undoKeyOf } from '../postgres/kept-images.ts';
 import { setConstraints } from '../postgres/replaced-models.ts';
-import { databaseError } from '../postgres/sqlstate.ts';
 import type { ModelFile } from './bundle.ts';
 import { copyModel } from './copy-model.ts';
 import { deleteAll } from './delete-models.ts';
 import { conflictingRecord, existingRecords, recordLines, warning } from './import-log.ts';
 import { leaveOut } from './left-out.ts';
 import { aboutModels, type ModelLoad } from './model-load.ts';
+import { recordError } from './record-error.ts';
 
 /** How models are loaded. */
 export interface LoadModelsOptions extends BundleScope {
@@ -152,7 +152,7 @@ async function copyStraight(
     return { sha256, inserted: records, updated: 0, skipped: 0 };
   } catch (raw) {
     await sink.abandon();
-    throw databaseError(raw, { object: `${target.schema}.${target.table}` });
+    throw recordError(raw, { file, target }, sink);
   }
 }
 
@@ -192,7 +192,7 @@ async function mergeStaged(
     };
   } catch (raw) {
     await sink.abandon();
-    throw databaseError(raw, { object: `${target.schema}.${target.table}` });
+    throw recordError(raw, { file, target }, sink);
   }
 }
 

@@ -12,6 +12,10 @@ const reserved: ReadonlySet<string> = new Set(
   ).split(' '),
 );
 
+/** The rule of names, for those whose name is refused. */
+export const modelNameHint =
+  'A model is named by lower-case letters, digits and single _, a letter first, at most 63, and by no word of SQL such as select.';
+
 /** Whether a name may be that of a model: `^[a-z][a-z0-9_]*$`, at most 63 characters, no `__`, no word of SQL. */
 export function isModelName(name: string): boolean {
   return isName(name) && !reserved.has(name);

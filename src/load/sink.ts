@@ -36,6 +36,7 @@ export class CopyRun {
   #copy: Copy | null = null;
   #columns: readonly number[] | null = null;
   #rows = 0;
+  #lines = new LineMap();
   readonly #begin: (columns: readonly number[]) => Promise<Copy>;
 
   constructor(begin: (columns: readonly number[]) => Promise<Copy>) {
@@ -47,7 +48,9 @@ export class CopyRun {
       await this.finish();
       this.#copy = await this.#begin(piece.columns);
       this.#columns = piece.columns;
+      this.#lines = new LineMap();
     }
+    this.#lines.add(this.#rows, piece);
     this.#rows += piece.rows;
     await this.#copy.write(piece);
   }
@@ -65,6 +68,11 @@ export class CopyRun {
         hint: 'A trigger or rule of the table swallows rows.',
       });
     }
+  }
+
+  /** The line of the archive that a line (1-based) of the last COPY came from. */
+  lineOf(line: number): number {
+    return this.#lines.lineOf(line - 1);
   }
 
   async abandon(): Promise<void> {
@@ -105,6 +113,11 @@ export class DirectSink implements Sink {
 
   leftOut(): readonly ColumnNote[] {
     return [];
+  }
+
+  /** See {@link CopyRun.lineOf}. */
+  lineOf(line: number): number {
+    return this.#run.lineOf(line);
   }
 
   async merge(): Promise<ReadonlyMap<number, RowCounts>> {
@@ -208,6 +221,11 @@ export class StagedSink implements Sink {
 
   leftOut(archive: number): readonly ColumnNote[] {
     return this.#leftOut.get(archive) ?? [];
+  }
+
+  /** See {@link CopyRun.lineOf}. */
+  lineOf(line: number): number {
+    return this.#run.lineOf(line);
   }
 
   async merge(): Promise<ReadonlyMap<number, RowCounts>> {

@@ -117,6 +117,11 @@ describe('a bundle', () => {
     expect([await bundle.readDescription(), bundle.manifest]).toEqual([null, null]);
   });
 
+  it('is read as well where a Mac has packed it', async () => {
+    const bundle = await opened({ 'export/users.jsonl': users, '__MACOSX/export/._users.jsonl': 'rubbish' });
+    expect(bundle.files.map(({ model }) => model)).toEqual(['users']);
+  });
+
   it('of zip64 is read', async () => {
     const bundle = await openBundle(bytesOf(await makeZip({ 'users.jsonl': users }, { zip64: true })));
     expect(bundle.files[0]?.bytes).toBe(22);

@@ -287,8 +287,13 @@ test('a file that was restored before is left out where that is asked for', asyn
 
 describe('what cannot be loaded is told, and leaves nothing', () => {
   test.each([
-    ['a line that is no JSON', '{"id":\n', 'ArchiveCorrupt', 'Line 1'],
-    ['a value of another type', jsonl([{ id: id(1), name: 'a', age: 'old' }]), 'RowRejected', 'users'],
+    ['a line that is no JSON', '{"id":\n', 'ArchiveCorrupt', 'Line 1, byte 6 of users.jsonl: '],
+    [
+      'a value of another type',
+      `${jsonl([{ id: id(1), name: 'a' }])}\n${jsonl([{ id: id(2), name: 'b', age: 'old' }])}`,
+      'RowRejected',
+      '.users, line 3 of users.jsonl: a value cannot be read as the type of its column (column age,',
+    ],
     ['a value against a rule', jsonl([{ id: id(1), name: 'a', age: 151 }]), 'RowRejected', 'users'],
     ['a field without its value', jsonl([{ id: id(1) }]), 'RowRejected', 'users'],
   ])('%s', async (_, text, code, words) => {

@@ -199,6 +199,7 @@ test('a model that cannot be loaded leaves those before it in, though they share
   expect(run).toMatchObject({
     status: 'failed',
     error: expect.stringContaining('partly.c'),
+    errorDetail: expect.stringContaining('Correct the record in the bundle'),
     counts: { recordsImported: 3, modelsCreated: 4 },
   });
   expect(

@@ -1,8 +1,9 @@
 import type { Activities } from '../src/contract/activities.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { expiredSnapshots, removeSnapshot } from '../src/snapshot/container/stored-snapshots.ts';
+import { splitUnused } from '../src/snapshot/container/unused-snapshots.ts';
 
-/** Deletes what a schedule took earlier, and was to keep until now or before. */
+/** Deletes what a schedule took earlier, and was to keep until now or before, but for what a restore needs. */
 export function expireSnapshots(thaw: ThawContext): Activities['expireSnapshots'] {
   return async (request) => {
     thaw.checkFingerprint(request);
@@ -12,7 +13,11 @@ export function expireSnapshots(thaw: ThawContext): Activities['expireSnapshots'
       ({ type, name, database }) =>
         type === 'automated' && name === request.name && database === request.database,
     );
-    for (const { id } of own) await removeSnapshot(place, id);
-    return own.map(({ id }) => id);
+    const { unused, kept } = await splitUnused(
+      thaw,
+      own.map(({ id }) => id),
+    );
+    for (const id of unused) await removeSnapshot(place, id);
+    return { removed: unused, kept };
   };
 }

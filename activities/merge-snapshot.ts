@@ -12,12 +12,13 @@ export function mergeSnapshot(thaw: ThawContext): Activities['mergeSnapshot'] {
   return async ({ request, held, staged: { tables: staged } }) => {
     const { cancellationSignal: signal } = Context.current();
     const { restoreId, selection } = request;
+    const place = placeOf(thaw);
     return inSession(thaw, request, 'merge', signal, async (client) => {
       await endSessions(client, snapshotSessions(request));
       return withHistory(thaw, request, signal, (history) =>
         merge(client, {
-          ...{ request, held, staged, history },
-          chosen: selection === null ? null : readSelection(placeOf(thaw), selection, request, signal),
+          ...{ request, held, staged, place, history },
+          chosen: selection === null ? null : readSelection(place, selection, request, signal),
           recordKeys: (keys) =>
             inSession(thaw, request, 'keys', signal, (other) => recordKeys(other, restoreId, keys)),
         }),

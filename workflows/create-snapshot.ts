@@ -6,7 +6,12 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { timedId } from '../src/contract/names.ts';
-import type { CreateSnapshotRequest, SnapshotActivities, SnapshotSummary } from '../src/contract/snapshot.ts';
+import type {
+  CreateSnapshotRequest,
+  SnapshotActivities,
+  SnapshotSummary,
+  SnapshotUser,
+} from '../src/contract/snapshot.ts';
 import { toFailure, toTableError } from './failures.ts';
 
 const { discardSnapshot, expireSnapshots } = proxyActivities<SnapshotActivities>({
@@ -32,14 +37,22 @@ export async function createSnapshot(asked: CreateSnapshotRequest): Promise<Snap
   setCurrentDetails(`Takes ${what}`);
   try {
     const summary = await writeSnapshot(request);
-    setCurrentDetails(`Took ${what}: ${summary.totalRows} rows of ${summary.tables.length} tables`);
-    if (isScheduled) await expireSnapshots(request);
+    const took = `Took ${what}: ${summary.totalRows} rows of ${summary.tables.length} tables`;
+    setCurrentDetails(took);
+    if (isScheduled) {
+      const { kept } = await expireSnapshots(request);
+      setCurrentDetails([took, ...kept.map(keptLine)].join('\n\n'));
+    }
     return summary;
   } catch (error) {
     // One that is whole stays.
     await CancellationScope.nonCancellable(() => discardSnapshot(request));
     throw isCancellation(error) ? error : toFailure(toTableError(error));
   }
+}
+
+function keptLine({ snapshotId, restoreId }: SnapshotUser): string {
+  return `\`${snapshotId}\` has expired, and is kept while restore \`${restoreId}\` needs it`;
 }
 
 function idOfRun(): string {

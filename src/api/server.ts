@@ -109,7 +109,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const place = { store, prefix: config.store.prefix };
   const tools = snapshotTools(config, env, place);
   const snapshots = new Snapshots({
-    ...{ config, control, place, tools, tenantColumn },
+    ...{ config, env, control, place, tools, tenantColumn },
     client: new SnapshotClient(client, taskQueue),
   });
   const choices = new SnapshotChoices({ config, snapshots, tools, tenantColumn });

@@ -61,6 +61,7 @@ const deleteRoute = createRoute({
   method: 'delete',
   path: '/api/snapshots/{id}',
   summary: 'Deletes a snapshot with all its rows',
+  description: 'Refused while a restore reads it, or could only be undone by it.',
   request: { params },
   responses: { 200: answer('It is gone.', said), ...errorAnswers(401, 403, 404, 409, 422, 503) },
 });

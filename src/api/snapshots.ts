@@ -5,12 +5,8 @@ import type { ThawConfig } from '../config/thaw-config.ts';
 import type { CreateSnapshotRequest, SnapshotManifest, SnapshotTableName } from '../contract/snapshot.ts';
 import type { ControlDatabase } from '../control/control-database.ts';
 import { type ListQuery, listRecords, type Page, type RecordListing } from '../control/list.ts';
-import {
-  findManifest,
-  listSnapshots,
-  removeSnapshot,
-  type SnapshotPlace,
-} from '../snapshot/container/stored-snapshots.ts';
+import { findManifest, listSnapshots, type SnapshotPlace } from '../snapshot/container/stored-snapshots.ts';
+import { removeUnused } from '../snapshot/container/unused-snapshots.ts';
 import type { TableOrder } from '../snapshot/order/table-order.ts';
 import { ApiError } from './api-error.ts';
 import type { Caller } from './caller.ts';
@@ -29,6 +25,8 @@ import { isVisiblePart } from './tenant-part.ts';
 /** What snapshots take. */
 export interface SnapshotsDependencies {
   readonly config: ThawConfig;
+  /** Where passwords of databases are looked for. */
+  readonly env: NodeJS.ProcessEnv;
   readonly control: Pick<ControlDatabase, 'use'>;
   readonly place: SnapshotPlace;
   readonly client: Pick<SnapshotClient, 'start' | 'describe' | 'failure' | 'cancel'>;
@@ -124,7 +122,12 @@ export class Snapshots {
     await client.cancel(id);
   }
 
-  /** Deletes one with its rows. @throws ApiError `RECORD_NOT_FOUND`, `CONFLICT` while it is being taken */
+  /**
+   * Deletes one with its rows.
+   *
+   * @throws ApiError `RECORD_NOT_FOUND`, `CONFLICT` while it is being taken
+   * @throws ThawError `TargetBusy` while a restore needs it
+   */
   async remove(id: string, caller: Caller): Promise<void> {
     const { place } = this.#dependencies;
     if ((await this.#findTaken(id, caller)) === null) {
@@ -134,7 +137,7 @@ export class Snapshots {
         hint: `Wait for its end, or give it up: POST /api/snapshots/${id}/cancel.`,
       });
     }
-    await removeSnapshot(place, id);
+    await removeUnused(place, this.#dependencies, id);
   }
 
   /**

@@ -61,7 +61,9 @@ export function addStoredSnapshotCommands(snapshot: Command, context: CommandCon
   withJson(withConfig(snapshot.command('delete')))
     .argument('<snapshot>', 'its id')
     .summary('delete a snapshot')
-    .description('Deletes a snapshot with all its rows from the store.')
+    .description(
+      'Deletes a snapshot with all its rows from the store, unless a restore that goes on needs it.',
+    )
     .option('--yes', 'do not ask')
     .addHelpText('after', ofDelete)
     .action(async (id: string, flags: StoredFlags) => {
@@ -69,7 +71,9 @@ export function addStoredSnapshotCommands(snapshot: Command, context: CommandCon
     });
   withJson(withConfig(snapshot.command('expire')))
     .summary('delete the snapshots that have expired')
-    .description('Deletes the snapshots that were to be kept until now (`create --keep`), and no other.')
+    .description(
+      'Deletes the snapshots that were to be kept until now (`create --keep`), and no other; one that a restore needs is left for the next time.',
+    )
     .option('--dry-run', 'only tell which they are')
     .addHelpText('after', ofExpire)
     .action(async (flags: StoredFlags) => {

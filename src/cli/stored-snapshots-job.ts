@@ -9,6 +9,7 @@ import {
   type SnapshotPlace,
   summaryOf,
 } from '../snapshot/container/stored-snapshots.ts';
+import { removeUnused, splitUnused } from '../snapshot/container/unused-snapshots.ts';
 import { openStore } from '../store/open-store.ts';
 import { confirmByName } from './confirm.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
@@ -49,7 +50,8 @@ export async function printSnapshot(job: StoredJob, id: string): Promise<ExitCod
 /**
  * Deletes a snapshot, once its id was typed where nobody has said yes before.
  *
- * @throws ThawError `ArchiveNotFound`; `InputInvalid` where there is no terminal to ask at
+ * @throws ThawError `ArchiveNotFound`; `InputInvalid` where there is no terminal to ask at; `TargetBusy` while a restore
+ * needs it
  */
 export async function deleteSnapshot(job: StoredJob, id: string, isSure: boolean): Promise<ExitCode> {
   const { json, printer } = job;
@@ -61,22 +63,26 @@ export async function deleteSnapshot(job: StoredJob, id: string, isSure: boolean
       printer.aside('Nothing was deleted.');
       return exitCodes.failed;
     }
-    await removeSnapshot(place, id);
+    await removeUnused(place, job, id);
     printer.line(json ? JSON.stringify({ deleted: [id] }) : `Deleted ${id}.`);
     return exitCodes.done;
   });
 }
 
-/** Deletes what was to be kept until now or before; of a dry run only tells which they are. */
+/**
+ * Deletes what was to be kept until now or before, but for what a restore needs; of a dry run only tells which they are.
+ */
 export async function expireSnapshots(job: StoredJob, dryRun: boolean): Promise<ExitCode> {
   const { json, printer } = job;
   return inStore(job, async (place) => {
-    const due = readable(await expiredSnapshots(place, Date.now()), printer);
-    for (const { id } of dryRun ? [] : due) await removeSnapshot(place, id);
-    const ids = due.map(({ id }) => id);
-    if (json) printer.line(JSON.stringify(dryRun ? { expired: ids } : { deleted: ids }));
-    else for (const id of ids) printer.line(dryRun ? `${id} has expired.` : `Deleted ${id}.`);
-    if (!json && ids.length === 0) printer.line('No snapshot has expired.');
+    const due = readable(await expiredSnapshots(place, Date.now()), printer).map(({ id }) => id);
+    const { unused, kept } = await splitUnused(job, due);
+    for (const id of dryRun ? [] : unused) await removeSnapshot(place, id);
+    if (json) printer.line(JSON.stringify({ [dryRun ? 'expired' : 'deleted']: unused, kept }));
+    else for (const id of unused) printer.line(dryRun ? `${id} has expired.` : `Deleted ${id}.`);
+    for (const { snapshotId, restoreId } of kept)
+      printer.aside(`${snapshotId} has expired, and is kept while restore ${restoreId} needs it.`);
+    if (!json && due.length === 0) printer.line('No snapshot has expired.');
     return exitCodes.done;
   });
 }

@@ -245,14 +245,28 @@ export interface SnapshotOutcome {
   readonly seconds: number;
 }
 
+/** A restore that goes on, and a snapshot without which it, or its undo, cannot come to its end. */
+export interface SnapshotUser {
+  readonly snapshotId: string;
+  readonly restoreId: string;
+}
+
+/** What came of removing snapshots. */
+export interface RemovedSnapshots {
+  /** Their ids. */
+  readonly removed: readonly string[];
+  /** Those that restores still need. */
+  readonly kept: readonly SnapshotUser[];
+}
+
 /** The activities of snapshots, by the names that the UI shows. */
 export interface SnapshotActivities {
   /** Reads tables at one moment into the store, and writes the manifest last. */
   writeSnapshot(request: CreateSnapshotRequest): Promise<SnapshotSummary>;
   /** Takes away what was written of a snapshot that has no manifest. */
   discardSnapshot(request: Pick<CreateSnapshotRequest, 'id' | 'database' | 'fingerprint'>): Promise<void>;
-  /** Deletes the snapshots of a schedule that have expired. Gives their ids. */
+  /** Deletes the snapshots of a schedule that have expired, but for those that a restore needs. */
   expireSnapshots(
     request: Pick<CreateSnapshotRequest, 'name' | 'database' | 'fingerprint'>,
-  ): Promise<readonly string[]>;
+  ): Promise<RemovedSnapshots>;
 }

@@ -118,7 +118,7 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
   };
   const tenantColumn = 'tenant_id';
   const snapshots = new Snapshots({
-    ...{ config, control, place, tools, tenantColumn },
+    ...{ config, env: {}, control, place, tools, tenantColumn },
     client: { start: noAnswer, describe: noAnswer, failure: noAnswer, cancel: noAnswer },
   });
   const choices = new SnapshotChoices({ config, snapshots, tools, tenantColumn });

@@ -523,6 +523,10 @@ test('a run waits where it is paused, and of one that is cancelled nothing is do
       ...{ step: 'merge', steps: [{ table: 'public.prices' }, { table: 'public.lines' }] },
       locks: expect.arrayContaining([expect.objectContaining({ table: 'public.prices' })]),
     });
+    expect(await ask(`/api/snapshots/${snapshot}`, { method: 'DELETE' })).toMatchObject({
+      status: 409,
+      json: { error_code: 'CONFLICT', error: expect.stringContaining(`needed by restore ${runId}`) },
+    });
     expect((await ask(`/api/runs/${runId}/cancel`, post({ reason: 'not now' }))).status).toBe(200);
     expect(await runIn(api, runId, ['cancelled'])).toMatchObject({ snapshot: { tables: [] } });
     const events = await fetchAs(`/api/runs/${runId}/events`);

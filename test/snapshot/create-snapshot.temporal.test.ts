@@ -13,6 +13,7 @@ import { ThawError } from '../../src/contract/thaw-error.ts';
 import { LoadProgress } from '../../src/load/load-progress.ts';
 import { withDatabase } from '../../src/postgres/connect-database.ts';
 import { quoteIdentifier } from '../../src/postgres/identifier.ts';
+import { ensureSchema } from '../../src/postgres/schema.ts';
 import { manifestText, parseManifest } from '../../src/snapshot/container/manifest.ts';
 import { listSnapshots, removeSnapshot } from '../../src/snapshot/container/stored-snapshots.ts';
 import { takeSnapshot } from '../../src/snapshot/write/take-snapshot.ts';
@@ -283,7 +284,7 @@ test('commands take, list, show, expire and delete snapshots', async () => {
   expect(nothing).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('InputInvalid') });
 });
 
-test('a schedule takes automated ones, each under an id of its own, and deletes its own that have expired', async () => {
+test('a schedule takes automated ones, each under an id of its own, and deletes its own that have expired and nobody needs', async () => {
   const cluster = [
     ...['--temporal-address', thaw.temporal.address, '--namespace', thaw.temporal.namespace],
     ...['--task-queue', thaw.temporal.taskQueue],
@@ -304,8 +305,23 @@ test('a schedule takes automated ones, each under an id of its own, and deletes 
   const [first] = await own();
   expect(first).toMatchObject({ type: 'automated', id: expect.stringMatching(/^\d{8}-\d{6}-[0-9a-f]{6}$/) });
   await expect.poll(() => Date.now()).toBeGreaterThan(Date.parse(first?.expiresAt ?? ''));
+  // Another one of the schedule has expired, and a restore reads it.
+  const manifest = await manifestOf(first?.id ?? '');
+  await thaw.bucket.put(`${folderOf('needed')}manifest.json`, manifestText({ ...manifest, id: 'needed' }));
+  await ensureSchema(thaw.pg);
+  await thaw.pg.query(`
+    insert into thaw.snapshot_restores (restore_id, source_kind, source_place, source_id, request, state)
+      values ('reader', 'stored', '', 'needed', '{}', 'running');
+    insert into thaw.targets (target_oid, schema_name, table_name, restore_id, epoch, ordered, lease_until)
+      values (1, 'public', 'held', 'reader', 1, false, now() + interval '1 minute')`);
   await triggerNow(handle);
-  await expect.poll(async () => (await own()).map(({ id }) => id === first?.id)).toEqual([false]);
+  await expect.poll(async () => (await own()).map(({ id }) => id)).not.toContain(first?.id);
+  expect((await own()).map(({ id }) => id === 'needed')).toEqual([false, true]);
+  // Who shows no sign of life any more keeps nothing.
+  const expire = async () => JSON.parse((await thawHere(['snapshot', 'expire', '--json'], env)).stdout);
+  expect(await expire()).toMatchObject({ kept: [{ snapshotId: 'needed', restoreId: 'reader' }] });
+  await thaw.pg.query("update thaw.targets set lease_until = now() where restore_id = 'reader'");
+  expect(await expire()).toMatchObject({ deleted: expect.arrayContaining(['needed']), kept: [] });
   expect(JSON.parse((await schedule('--name', name, '--no-cron')).stdout)).toEqual({ removed: true });
   await expect(handle.describe()).rejects.toThrow();
 });

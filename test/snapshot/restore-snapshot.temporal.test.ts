@@ -13,7 +13,12 @@ import type { SnapshotOutcome, SnapshotRequest } from '../../src/contract/snapsh
 import type { RowText } from '../../src/contract/snapshot-difference.ts';
 import { pitrSql } from '../../src/postgres/pitr-sql.ts';
 import { readHistory } from '../../src/postgres/snapshot-history.ts';
-import { findManifest, listSnapshots } from '../../src/snapshot/container/stored-snapshots.ts';
+import { manifestText } from '../../src/snapshot/container/manifest.ts';
+import {
+  findManifest,
+  listSnapshots,
+  removeSnapshot,
+} from '../../src/snapshot/container/stored-snapshots.ts';
 import { differenceLine, headerLine } from '../../src/snapshot/merge/difference-file.ts';
 import { storeSelection } from '../../src/snapshot/merge/selection.ts';
 import type { ObjectStore } from '../../src/store/object-store.ts';
@@ -111,6 +116,13 @@ function take() {
       5,
     ),
   );
+}
+
+/** As if a snapshot had been taken with another time to be kept. */
+async function expireAt(id: string, expiresAt: string): Promise<void> {
+  const manifest = await findManifest({ store, prefix: thaw.config.store.prefix }, id);
+  if (manifest === null) throw new Error(`there is no snapshot ${id}`);
+  await thaw.bucket.put(`archives/snapshots/${id}/manifest.json`, manifestText({ ...manifest, expiresAt }));
 }
 
 /** Changes all tables, in every way. */
@@ -392,19 +404,35 @@ test('what fails in the middle of a merge leaves everything as it was', async ()
   expect(left.filter(({ name }) => name.includes(request.restoreId))).toEqual([]);
 });
 
-test('tables of a restore are nobody else’s, and a cancelled merge changes nothing', async () => {
+test('tables and snapshots of a restore are nobody else’s, and a cancelled merge changes nothing', async () => {
+  const source = { kind: 'stored', id: (await take()).id } as const;
+  const env = { THAW_CONFIG: path.join(root, 'config.yaml') };
   await change();
   const before = await contents();
   const writer = await thaw.database.client();
   try {
     // The merge waits for who writes into a table.
     await writer.query('begin; update people set name = name where id = 1');
-    const request = requestOf();
+    const request = requestOf({ source, preSnapshot: true });
     await restores.start(request);
     await until(
       'it merges',
       async () => (await restores.progress(request.restoreId)).snapshotStep === 'merge',
     );
+    // What is read, and what was there, is not deleted meanwhile, by nobody and for no reason.
+    const { preSnapshotId } = await restores.progress(request.restoreId);
+    for (const id of [source.id, preSnapshotId ?? '']) {
+      expect(await thawHere(['snapshot', 'delete', id, '--yes'], env)).toMatchObject({
+        exitCode: 1,
+        stderr: expect.stringContaining(`Snapshot ${id} is needed by restore ${request.restoreId}`),
+      });
+    }
+    await expireAt(source.id, '2026-01-01T00:00:00.000Z');
+    expect(await thawHere(['snapshot', 'expire'], env)).toMatchObject({
+      exitCode: 0,
+      stdout: '',
+      stderr: `${source.id} has expired, and is kept while restore ${request.restoreId} needs it.\n`,
+    });
     const busy = { code: 'TargetBusy', message: expect.stringContaining(request.restoreId) };
     const other = requestOf({ tables: [{ schema: 'public', table: 'people' }] });
     await restores.start(other);
@@ -432,6 +460,40 @@ test('tables of a restore are nobody else’s, and a cancelled merge changes not
     await thaw.restores.cancel(request.restoreId, 'wrong one');
     expect(await restores.outcome(request.restoreId)).toMatchObject({ state: 'cancelled', error: null });
     await writer.query('rollback');
+  } finally {
+    await writer.end();
+  }
+  expect(await contents()).toEqual(before);
+  expect(await leftovers()).toEqual(clean);
+  expect(await thawHere(['snapshot', 'expire'], env)).toMatchObject({ stdout: `Deleted ${source.id}.\n` });
+});
+
+test('nothing is merged where what was there is kept no more', async () => {
+  await change();
+  const before = await contents();
+  const writer = await thaw.database.client();
+  try {
+    await writer.query('begin; update people set name = name where id = 1');
+    const request = requestOf({ preSnapshot: true });
+    const { restoreId } = request;
+    await restores.start(request);
+    const ofWaiting = async (what: string) => {
+      const { rowCount } = await thaw.pg.query(
+        `select ${what} from pg_stat_activity
+         where starts_with(application_name, $1) and wait_event_type = 'Lock'`,
+        [`thaw/${restoreId}/snapshot/`],
+      );
+      return rowCount !== 0;
+    };
+    await until('it waits for the writer', () => ofWaiting('pid'));
+    // By somebody who does not ask; then the merge is tried again.
+    const { preSnapshotId } = await restores.progress(restoreId);
+    await removeSnapshot({ store, prefix: thaw.config.store.prefix }, preSnapshotId ?? '');
+    expect(await ofWaiting('pg_terminate_backend(pid)')).toBe(true);
+    expect(await restores.outcome(restoreId)).toMatchObject({
+      ...{ state: 'failed', preSnapshotId: null },
+      error: { code: 'ArchiveNotFound', message: expect.stringContaining(preSnapshotId ?? '') },
+    });
   } finally {
     await writer.end();
   }

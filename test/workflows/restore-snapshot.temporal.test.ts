@@ -70,7 +70,7 @@ const activities: SnapshotRestoreActivities & SnapshotActivities = {
   discardSnapshot: async () => {
     done.push('discard');
   },
-  expireSnapshots: async () => [],
+  expireSnapshots: async () => ({ removed: [], kept: [] }),
   stageSnapshot: async () => {
     await step('stage');
     return { tables: [], notices: ['staged'] };

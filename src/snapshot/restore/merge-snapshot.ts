@@ -12,9 +12,11 @@ import { stageSchema } from '../../postgres/snapshot-stage.ts';
 import { databaseError } from '../../postgres/sqlstate.ts';
 import { markRolledBack, unmarkRolledBack } from '../../postgres/stored-snapshot.ts';
 import type { TakenKey } from '../../postgres/taken-keys.ts';
+import type { SnapshotPlace } from '../container/stored-snapshots.ts';
 import type { HistoryRecorder } from '../history/history-recorder.ts';
 import { contentToken } from '../merge/content-token.ts';
 import { restoreTables } from '../merge/restore-tables.ts';
+import { demandPreSnapshot } from './pre-snapshot.ts';
 import { reopenStage } from './staged-refs.ts';
 
 /** A merge of what was staged. */
@@ -22,6 +24,8 @@ export interface SnapshotMerge {
   readonly request: SnapshotRequest;
   readonly held: readonly HeldTarget[];
   readonly staged: readonly StagedTableRef[];
+  /** Where the snapshot of what was there lies. */
+  readonly place: SnapshotPlace;
   /** The only differences to take; null: all. */
   readonly chosen: AsyncIterable<readonly SnapshotDifference[]> | null;
   /** Writes down what is about to be taken off, on a connection of its own. */
@@ -36,15 +40,17 @@ export interface SnapshotMerge {
  *
  * @param client in no transaction
  * @returns null where the stage is not there any more
- * @throws ThawError `TargetBusy` where the tables are held no longer; what `restoreTables` throws
+ * @throws ThawError `TargetBusy` where the tables are held no longer; `ArchiveNotFound` where what was there is not
+ * kept any more; what `restoreTables` throws
  */
 export async function mergeSnapshot(client: pg.Client, merge: SnapshotMerge): Promise<MergedSnapshot | null> {
-  const { request, held, staged, chosen, recordKeys, history } = merge;
+  const { request, held, staged, place, chosen, recordKeys, history } = merge;
   const { restoreId, ifUnchanged, undoes = null, preSnapshot } = request;
   const before = await readMerged(client, restoreId);
   if (before !== null) return { ...before, notices: await moveSequences(client, before.tables) };
   const tables = await reopenStage(client, stageSchema(restoreId), staged, request);
   if (tables === null) return null;
+  if (preSnapshot) await demandPreSnapshot(place, restoreId);
   const changed: SnapshotTableResult[] = [];
   let transactionId = '';
   const { notices } = await restoreTables(client, tables, {

@@ -5,6 +5,7 @@ import {
   type SnapshotTableName,
   snapshotDefaults,
 } from '../../contract/snapshot.ts';
+import { ThawError } from '../../contract/thaw-error.ts';
 import { findManifest, removeSnapshot, type SnapshotPlace } from '../container/stored-snapshots.ts';
 import type { ChosenTable } from './choose-tables.ts';
 
@@ -40,6 +41,21 @@ export function preSnapshotId(restoreId: string): string {
   const id = `${restoreId}-before`;
   if (/^[a-z0-9-]{1,32}$/.test(id)) return id;
   return `before-${createHash('sha256').update(restoreId).digest('hex').slice(0, 24)}`;
+}
+
+/**
+ * Sees that what a restore is to be undone by still lies in the store, before anything is changed: whoever deletes
+ * snapshots may not have known of a restore that showed no sign of life for long.
+ *
+ * @throws ThawError `ArchiveNotFound`
+ */
+export async function demandPreSnapshot(place: SnapshotPlace, restoreId: string): Promise<void> {
+  const id = preSnapshotId(restoreId);
+  if ((await findManifest(place, id)) !== null) return;
+  throw new ThawError('ArchiveNotFound', `Snapshot ${id} of what was there was deleted meanwhile.`, {
+    object: id,
+    hint: 'Nothing was changed. Restore again: another one is taken then.',
+  });
 }
 
 /** Removes what was taken before a restore that has changed nothing: it would be undone by nobody. */

@@ -4,8 +4,8 @@ import { ensureSchema } from '../src/postgres/schema.ts';
 
 /** What is said where nothing may be kept: restores go on without. */
 export const notKept =
-  'Nothing is kept of this restore, since the user may not make the schema thaw in the maintenance database ' +
-  '(`thaw schema --sql` prints it): `thaw status` will not know it for long.';
+  'Nothing is kept of this restore, since the user may not make the schema thaw in the maintenance database, or ' +
+  'not write to it (`thaw schema --sql` prints it): `thaw status` will not know it for long.';
 
 /**
  * Writes into the schema `thaw` of a maintenance database.

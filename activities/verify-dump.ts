@@ -6,6 +6,7 @@ import { verifyCluster } from '../src/dump/verify/verify-cluster.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { type KeptProof, readProof } from '../src/postgres/dump-proofs.ts';
 import { readSurvey, writeTableRows } from '../src/postgres/dump-records.ts';
+import { readIfAllowed } from '../src/postgres/kept.ts';
 import { type DumpTools, withDumpTools } from './dump-tools.ts';
 import { keepRecord } from './keep-record.ts';
 import { proveAgain } from './prove-dump.ts';
@@ -17,13 +18,15 @@ export function verifyDump(thaw: ThawContext): DumpActivities['verifyDump'] {
       const { inMaintenance, connection, env, signal, progress } = tools;
       const { restoreId, part, options, mode, checks, checkUrls } = request;
       const found = await findProof(tools, proof.dump);
-      const before = await inMaintenance((client) => readSurvey<DatabaseSurvey>(client, restoreId));
+      const before = await inMaintenance((client) =>
+        readIfAllowed(() => readSurvey<DatabaseSurvey>(client, restoreId)),
+      );
       progress.enter('merge', load.database);
       const verification = {
         ...{ connection: connection(load.database), env, before, checks, checkUrls, signal },
         expected: { tables: found.tables, toc: found.toc, extensions: proof.extensions },
         restored: { part, options },
-        appends: mode === 'into-existing' && !part.clean,
+        appends: mode === 'into-existing' && !part.clean && !proof.dropsTables,
       };
       const { report, tables } =
         proof.format === 'cluster'
@@ -37,7 +40,7 @@ export function verifyDump(thaw: ThawContext): DumpActivities['verifyDump'] {
 /** What the proof has found; where it was not kept, the dump is read once more. */
 async function findProof(tools: DumpTools, dump: DumpRef): Promise<KeptProof> {
   const kept = await tools.withStore((store) =>
-    tools.inMaintenance((client) => readProof(client, store.name, dump)),
+    tools.inMaintenance((client) => readIfAllowed(() => readProof(client, store.name, dump))),
   );
   return kept ?? (await proveAgain(tools, dump)).proved;
 }

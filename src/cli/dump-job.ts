@@ -3,6 +3,7 @@ import { type DumpInput, toDumpRequest } from '../client/dump-input.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import type { DumpOutcome } from '../contract/dump-activities.ts';
 import type { DumpChoice, DumpRequest } from '../contract/dump-request.ts';
+import { isPart } from '../dump/tools/restore-options.ts';
 import { confirmByName } from './confirm.ts';
 import type { DumpFlags } from './dump-flags.ts';
 import { endDumpLeftovers } from './dump-leftovers.ts';
@@ -57,8 +58,12 @@ function lossesOf({ mode, server, database, choice, part, keepOldSeconds }: Dump
     const kept = keepOldSeconds === 0 ? 'dropped' : 'kept under another name for a while';
     return [`${what} is replaced by ${dumpText(choice)}; what it holds now is ${kept}.`];
   }
-  if (!part.clean) return [];
-  return [`What ${dumpText(choice)} holds is dropped from ${what} before it is loaded.`];
+  if (part.clean) return [`What ${dumpText(choice)} holds is dropped from ${what} before it is loaded.`];
+  if (isPart(part)) return [];
+  // Only the dump itself tells, and it is read after the question.
+  return [
+    `${dumpText(choice)} is loaded into ${what}; a plain one made with --clean drops there first what it holds.`,
+  ];
 }
 
 function dumpText(choice: DumpChoice): string {

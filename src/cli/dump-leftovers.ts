@@ -6,6 +6,7 @@ import { withDatabase } from '../postgres/connect-database.ts';
 import { dumpSessionPrefix, withDatabaseLock } from '../postgres/database-lock.ts';
 import { readDatabase } from '../postgres/databases.ts';
 import { readDumpRestore, writeDumpRestore } from '../postgres/dump-records.ts';
+import { readIfAllowed } from '../postgres/kept.ts';
 import { isShared, type LeftoverScope, runningHolder, terminate } from './leftovers.ts';
 
 /**
@@ -39,7 +40,7 @@ async function removeLoad(
       if ((await readDatabase(client, database)) === null) say(`${database} is not there any more.`);
       else await discardBeside(client, { database, restoreId });
     });
-    const stored = await readDumpRestore(client, restoreId);
+    const stored = await readIfAllowed(() => readDumpRestore(client, restoreId));
     if (stored !== null) await writeDumpRestore(client, { ...stored, state: 'cancelled' });
   });
 }

@@ -48,6 +48,8 @@ export interface DumpProof {
   readonly extensions: readonly string[];
   /** Roles that own or are granted something, at most 100. */
   readonly roles: readonly string[];
+  /** Whether it drops tables before it makes them: plain SQL of `pg_dump --clean`. */
+  readonly dropsTables: boolean;
   readonly notices: readonly string[];
 }
 

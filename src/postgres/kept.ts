@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { ThawError } from '../contract/thaw-error.ts';
 import { databaseError, isSqlState, sqlState } from './sqlstate.ts';
 
 /**
@@ -18,6 +19,16 @@ export async function readKept<Row extends object>(
   } catch (error) {
     if (isSqlState(error, sqlState.undefinedTable, sqlState.invalidSchemaName)) return [];
     throw databaseError(error, { object });
+  }
+}
+
+/** Reads what restores can go on without; null where the schema `thaw` is that of a user who shares nothing of it. */
+export async function readIfAllowed<T>(read: () => Promise<T | null>): Promise<T | null> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof ThawError && error.code === 'PermissionDenied') return null;
+    throw error;
   }
 }
 

@@ -77,7 +77,7 @@ it('lists the dumps of a service, the newest first, with what is known of each',
   await ensureSchema(client);
   const part = { tables: [], schemas: [], sections: [], dataOnly: false, schemaOnly: false, clean: false };
   const ref = { key: proved.key, etag: proved.etag, bytes: 1, modifiedAt: '', takenAt: null };
-  const none = { dumpVersion: null, database: null, tables: 0, rows: null, bytes: 0 };
+  const none = { dumpVersion: null, dropsTables: false, database: null, tables: 0, rows: null, bytes: 0 };
   const lists = { extensions: [], roles: [], notices: [] };
   const proof = {
     dump: ref,

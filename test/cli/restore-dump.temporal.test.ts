@@ -53,6 +53,9 @@ describeWithPrograms('thaw restore-dump', () => {
       `InputInvalid: ${site.live.name} on ${site.live.host}:${site.live.port} is replaced by ${file}; ` +
         'what it holds now is kept under another name for a while. Nobody is there to confirm it.',
     );
+    // Whether the dump drops what is there, only itself tells.
+    const into = await thaw('restore-dump', file, 'argus', '--mode', 'into-existing');
+    expect(into).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('made with --clean drops') });
     const back = await thaw('swap-back', 'argus');
     expect(back).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Nobody is there') });
     expect(await site.content()).toBe(damaged);

@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { DumpClient } from '../../src/client/dump-client.ts';
+import { serviceFingerprint } from '../../src/config/fingerprint.ts';
 import { wholeDump } from '../../src/contract/dump-request.ts';
 import { quoteIdentifier } from '../../src/postgres/identifier.ts';
 import { thawHere } from '../cli/thaw-here.ts';
 import { until } from '../fault/until.ts';
 import { describeWithPrograms, pgDump } from '../harness/client-programs.ts';
+import { createTestThaw } from '../harness/thaw.ts';
 import { createDumpSite, type DumpSite } from './dump-site.ts';
 import { zooSql } from './zoo.ts';
 
@@ -144,6 +147,48 @@ describeWithPrograms('a restore of a dump', () => {
     expect(() => site.request({ choice, part, mode: 'swap' })).toThrow(
       'A part of a dump never replaces a database, and mode swap would have it do so.',
     );
+  });
+
+  test('of a dump made with --clean replaces the rows that are there, and is found to be what it says', async () => {
+    await site.query('insert into public.junk values (1)');
+    await site.put('clean.sql.gz', gzipSync(await pgDump(site.live, '--clean', '--table=junk')));
+    const choice = { kind: 'key', key: 'clean.sql.gz' } as const;
+    const before = await site.content();
+    const outcome = await site.restore({ choice, mode: 'into-existing' });
+    expect(outcome).toMatchObject({ state: 'completed', error: null, report: { outcome: 'verified' } });
+    expect(await site.content()).toBe(before);
+  });
+
+  test('by a user who may not even read what others keep of theirs goes on without, and says so', async () => {
+    const role = `poor_${randomBytes(4).toString('hex')}`;
+    const { host, port, folder } = { ...site.live, folder: site.folder };
+    await site.query(`create role ${role} login createdb password 'p'`, 'postgres');
+    await site.query(`create database ${role} owner ${role}`, 'postgres');
+    const poor = { name: role, host, port, user: role, password: 'p', database: role, dumps: { folder } };
+    const { PATH } = process.env;
+    const url = new URL(site.live.url);
+    url.pathname = role;
+    const thaw = await createTestThaw('poor', 'worker', { services: [poor], env: { PATH } });
+    try {
+      // Whoever came first has made the schema, and shares nothing of it.
+      await site.restore({ choice: { kind: 'key', key: 'nothing' } });
+      await site.query(`create table own as select 1 as a; alter table own owner to ${role}`, role);
+      await site.put(`${role}.dump`, await pgDump({ ...site.live, url: url.href }, '--format=custom'));
+      const asked = site.request({ choice: { kind: 'key', key: `${role}.dump` }, keepOldSeconds: 0 });
+      const [service] = thaw.config.services.filter(({ name }) => name === role);
+      if (service === undefined) throw new Error('no service');
+      const own = { service: role, database: role, fingerprint: serviceFingerprint(service) };
+      const dumps = new DumpClient(thaw.client, thaw.temporal.taskQueue);
+      await dumps.start({ ...asked, ...own });
+      expect(await dumps.outcome(asked.restoreId)).toMatchObject({
+        ...{ state: 'completed', error: null, report: { outcome: 'verified' } },
+        notices: [expect.stringContaining('Nothing is kept of this restore')],
+      });
+    } finally {
+      await thaw.close();
+      await site.query(`drop database ${role} with (force)`, 'postgres');
+      await site.query(`drop role ${role}`, 'postgres');
+    }
   });
 
   test('that is not what its dump says, or not good, leaves everything as it was', async () => {

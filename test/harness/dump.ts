@@ -82,6 +82,7 @@ async function proofOf(store: FolderStore, key: string, format: DumpFormat): Pro
     compression,
     serverVersion: '15.0',
     dumpVersion: '15.0',
+    dropsTables: false,
     database: null,
     tables: 0,
     rows: null,

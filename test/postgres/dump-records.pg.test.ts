@@ -46,6 +46,7 @@ function proofOf(ref: DumpRef): DumpProof {
     compression: 'gzip',
     serverVersion: '15.18',
     dumpVersion: '15.18',
+    dropsTables: false,
     database: 'shop',
     tables: 1,
     rows: 3,

@@ -131,7 +131,14 @@ export function failureOf(code: ErrorCode, message: string): ApplicationFailure 
 
 function proofOf(dump: DumpRef): DumpProof {
   return {
-    ...{ dump, format: 'plain', compression: 'gzip', serverVersion: '15.18', dumpVersion: '15.18' },
+    ...{
+      dump,
+      format: 'plain',
+      compression: 'gzip',
+      serverVersion: '15.18',
+      dumpVersion: '15.18',
+      dropsTables: false,
+    },
     ...{ database: 'argus_db', tables: 1, rows: 3, bytes: 5000, extensions: [], roles: [], notices: [] },
   };
 }

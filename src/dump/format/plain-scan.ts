@@ -1,5 +1,6 @@
 import { ThawError } from '../../contract/thaw-error.ts';
 import { CopyRows } from './copy-rows.ts';
+import { corruptDump } from './open-dump.ts';
 import { type DumpedRows, PlainStatements } from './plain-statements.ts';
 import { SqlLexer } from './sql-lexer.ts';
 import { Unsafe } from './sql-token.ts';
@@ -20,6 +21,8 @@ export interface PlainFacts {
   readonly roles: readonly string[];
   /** Parameters that it sets for its session, each once. */
   readonly settings: readonly string[];
+  /** Whether it drops tables: `pg_dump --clean`. */
+  readonly dropsTables: boolean;
   readonly toc: readonly TocEntry[];
 }
 
@@ -46,11 +49,14 @@ export class PlainScan {
   /**
    * Takes the next bytes.
    *
-   * @throws ThawError `InputInvalid` for what pg_dump does not write and psql would act upon, with its line
+   * @throws ThawError `InputInvalid` for what pg_dump does not write and psql would act upon, with its line;
+   * `ArchiveCorrupt` for a NUL byte, which no text of PostgreSQL has, but a file whose blocks were lost
    */
   push(chunk: Buffer): void {
+    if (chunk.includes(0)) {
+      throw corruptDump(this.#object, `line ${this.#lexer.line} or one that follows soon holds a NUL byte`);
+    }
     this.#guard(() => {
-      if (chunk.includes(0)) throw new Unsafe(this.#lexer.line, 'or one that follows soon holds a NUL byte');
       for (let at = 0; at !== -1 && at < chunk.length; ) at = this.#pushPart(chunk, at);
     });
   }
@@ -73,7 +79,7 @@ export class PlainScan {
   /** What was found, once all bytes have come. @throws ThawError as `push` does */
   end(): PlainFacts {
     this.#guard(() => this.#rows === null && this.#lexer.end());
-    const { comments, databases, extensions, roles, ownRoles, settings } = this.#found;
+    const { comments, databases, extensions, roles, ownRoles, settings, dropsTables } = this.#found;
     return {
       cut: this.#cut(),
       serverVersion: comments.serverVersion,
@@ -83,6 +89,7 @@ export class PlainScan {
       extensions: [...extensions],
       roles: [...roles].filter((role) => !ownRoles.has(role)),
       settings: [...settings.keys()],
+      dropsTables,
       toc: comments.toc,
     };
   }

@@ -50,6 +50,7 @@ export class PlainStatements implements SqlSink {
   transactionStatements = 0;
   /** Commands that connect anew. */
   connections = 0;
+  dropsTables = false;
   /** Whether a statement came behind the last line of the dump. */
   goesOn = false;
   /** The table whose data are about to come. */
@@ -140,6 +141,7 @@ export class PlainStatements implements SqlSink {
 
   #learn(tokens: readonly SqlToken[]): Following {
     if (controlsTransaction(tokens)) this.transactionStatements += 1;
+    if (isWord(tokens, 0, 'drop') && isWord(tokens, 1, 'table')) this.dropsTables = true;
     for (const role of rolesOf(tokens)) this.roles.add(role);
     learn(this.extensions, createdBy(tokens, 'extension'));
     learn(this.ownRoles, createdBy(tokens, 'role'));

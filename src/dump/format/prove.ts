@@ -78,6 +78,7 @@ export async function proveDump(
     tables: tables.length,
     extensions: facts.extensions.slice(0, maxExtensions),
     roles: facts.roles.slice(0, maxRoles),
+    dropsTables: facts.dropsTables,
     notices: [...manifest.notices, ...noticesOf(dump.key, format, facts)],
   };
   return { proof, tables, toc };
@@ -104,7 +105,17 @@ async function ofPlain(
   isCluster: boolean,
 ): Promise<ContentFacts> {
   const scan = new PlainScan(object);
-  for await (const chunk of chunks) scan.push(chunk);
+  let refused: unknown = null;
+  for await (const chunk of chunks) {
+    // Read to the end all the same: where the wrapping is damaged, that is what is wrong with the line.
+    if (refused !== null) continue;
+    try {
+      scan.push(chunk);
+    } catch (error) {
+      refused = error;
+    }
+  }
+  if (refused !== null) throw refused;
   const facts = scan.end();
   return { ...facts, database: isCluster ? null : (facts.databases[0] ?? null) };
 }

@@ -50,6 +50,8 @@ export function restoredEntries<Entry extends DatabaseObject>(
   return toc.filter((entry) => {
     const { kind, schema, name } = entry;
     if (!hasSection(part, sectionOf(entry))) return false;
+    // A large object is made by its data, though pg_dump lists it before them.
+    if (kind === 'BLOB' && part.schemaOnly) return false;
     if (schema === null ? part.schemas.length > 0 : !isOfSchemas(part, excluded, schema)) return false;
     if (part.tables.length > 0) {
       const table = ofTableKinds.has(kind) ? tableOf(entry, relations) : tableKinds.has(kind) ? name : null;

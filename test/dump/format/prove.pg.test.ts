@@ -254,6 +254,10 @@ describeWithPrograms('proving a dump', () => {
     await expect(prove('hostile.sql', Buffer.from(hostile))).rejects.toMatchObject({
       ...{ code: 'InputInvalid', object: 'hostile.sql', line: expect.any(Number) },
     });
+    // A line that only damage has made so is none of somebody's.
+    const damaged = gzipSync(hostile);
+    damaged.writeUInt8((damaged.at(-8) ?? 0) ^ 1, damaged.length - 8);
+    await expect(prove('damaged.sql.gz', damaged)).rejects.toMatchObject(corrupt);
     const ofNewer = plain.replace('SET row_security', 'SET transaction_timeout = 0;\nSET row_security');
     expect((await prove('17.sql', Buffer.from(ofNewer))).proof.notices).toEqual([
       '17.sql sets transaction_timeout, which servers before PostgreSQL 17 do not know.',

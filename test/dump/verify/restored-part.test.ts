@@ -16,6 +16,7 @@ const toc = [
   'INDEX shop.a_idx',
   'ROW SECURITY shop.a',
   'PUBLICATION -.p',
+  'BLOB -.123',
 ].map((text) => {
   const [, kind = '', schema = '', name = ''] = /^([A-Z ]+) ([a-z-]+)\.(.*)$/.exec(text) ?? [];
   return { kind, schema: schema === '-' ? null : schema, name };
@@ -37,6 +38,8 @@ test('of a part only what it brings is expected', () => {
   expect(entries({ tables: ['a'] })).toContain('TABLE other.a');
   expect(entries({ tables: ['a'], dataOnly: true })).toEqual(['TABLE DATA shop.a']);
   expect(entries({ sections: ['data'] })).toEqual(['TABLE DATA shop.a', 'SEQUENCE SET shop.a_id_seq']);
+  // Large objects are made with their data, though pg_dump lists them before the tables.
+  expect(entries({ schemaOnly: true })).not.toContain('BLOB -.123');
   expect(entries({ schemaOnly: true, schemas: ['other'] })).toEqual(['TABLE other.a']);
   expect(entries({ sections: ['post-data'] }, ['--no-publications'])).toEqual([
     'CONSTRAINT shop.a a_pkey',
@@ -48,6 +51,7 @@ test('of a part only what it brings is expected', () => {
     'SCHEMA -.shop',
     'EXTENSION -.hstore',
     'TABLE other.a',
+    'BLOB -.123',
   ]);
 });
 

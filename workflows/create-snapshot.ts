@@ -12,6 +12,8 @@ import type {
   SnapshotSummary,
   SnapshotUser,
 } from '../src/contract/snapshot.ts';
+import { clip } from '../src/restore/clip.ts';
+import { formatCounted } from '../src/restore/format.ts';
 import { toFailure, toTableError } from './failures.ts';
 
 const { discardSnapshot, expireSnapshots } = proxyActivities<SnapshotActivities>({
@@ -37,7 +39,7 @@ export async function createSnapshot(asked: CreateSnapshotRequest): Promise<Snap
   setCurrentDetails(`Takes ${what}`);
   try {
     const summary = await writeSnapshot(request);
-    const took = `Took ${what}: ${summary.totalRows} rows of ${summary.tables.length} tables`;
+    const took = `Took ${what}: ${formatCounted(summary.totalRows, 'row')} of ${formatCounted(summary.tables.length, 'table')}`;
     setCurrentDetails(took);
     if (isScheduled) {
       const { kept } = await expireSnapshots(request);
@@ -47,6 +49,11 @@ export async function createSnapshot(asked: CreateSnapshotRequest): Promise<Snap
   } catch (error) {
     // One that is whole stays.
     await CancellationScope.nonCancellable(() => discardSnapshot(request));
+    setCurrentDetails(
+      isCancellation(error)
+        ? `**cancelled** ${what}`
+        : `**failed** ${what}: ${clip(toTableError(error).message, 500)}`,
+    );
     throw isCancellation(error) ? error : toFailure(toTableError(error));
   }
 }

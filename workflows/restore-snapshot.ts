@@ -24,7 +24,8 @@ import type {
 } from '../src/contract/snapshot-restore.ts';
 import { summaryText } from '../src/restore/clip.ts';
 import { Notices } from '../src/restore/notices.ts';
-import { describeSnapshot, snapshotProgress, tableSteps } from '../src/restore/snapshot-progress.ts';
+import { describeSnapshot } from '../src/restore/snapshot-details.ts';
+import { snapshotProgress, tableSteps } from '../src/restore/snapshot-progress.ts';
 import { carryOut, endState, endWith } from './carry-out.ts';
 import type { createSnapshot } from './create-snapshot.ts';
 import { toFailure, toTableError } from './failures.ts';

@@ -59,13 +59,17 @@ export function describeRestore(progress: RestoreProgress, errors: readonly stri
     ];
     return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   });
-  const table = [
-    '| table | state | archives | rows restored | skipped | failed | archives failed |',
-    '|---|---|---:|---:|---:|---:|---:|',
-  ];
+  const table =
+    rows.length === 0
+      ? []
+      : [
+          '',
+          '| table | state | archives | rows restored | skipped | failed | archives failed |',
+          '|---|---|---:|---:|---:|---:|---:|',
+        ];
   const about = errors.map((error) => `* ${clip(oneLine(error), lineBytes)}`);
   const top = listLines(
-    [head, ...(about.length > 0 ? ['', ...about.slice(0, 10)] : []), '', ...table],
+    [head, ...(about.length > 0 ? ['', ...about.slice(0, 10)] : []), ...table],
     rows,
     'tables',
     tableBytes,
@@ -103,7 +107,7 @@ function describeFailure({ archive, code, message }: ArchiveFailure): string {
 }
 
 /** Puts as many lines behind the head as there is room for, and says how many are left out. */
-function listLines(
+export function listLines(
   head: readonly string[],
   lines: readonly string[],
   noun: string,

@@ -12,8 +12,6 @@ import type {
   SnapshotProgress,
   SnapshotRestoreStep,
 } from '../contract/snapshot-restore.ts';
-import { clip } from './clip.ts';
-import { formatCount } from './format.ts';
 import { type RestoreHead, sumProgress } from './progress.ts';
 import { emptyTally } from './tally.ts';
 
@@ -89,42 +87,4 @@ export function snapshotShare({ steps }: SnapshotProgress): number {
 export function tellSource(source: SnapshotSource): string {
   if (source.kind === 'object') return source.key;
   return source.kind === 'stored' ? `snapshot ${source.id}` : `row ${source.id} of backup_pitr_snapshots`;
-}
-
-/** What the Temporal UI shows of a restore of a snapshot, in Markdown. */
-export function describeSnapshot(progress: SnapshotProgress): string {
-  const { state, database, source, strategy, snapshotStep, steps, keys, locks, outcome, reason } = progress;
-  const { inserted, updated } = progress.tally.rows;
-  const waiting = locks.filter(({ lock }) => lock === 'access exclusive');
-  const error = outcome?.error ?? null;
-  return [
-    `**${state}** \`${database}\` to ${line(tellSource(source))} (${strategy})${reason === null ? '' : ` (${line(reason)})`}: ${snapshotStep}`,
-    ...(progress.preSnapshotId === null ? [] : ['', `Taken before: snapshot \`${progress.preSnapshotId}\``]),
-    ...(error === null ? [] : ['', `**${error.code}** ${line(error.message)}`]),
-    ...(outcome?.state === 'completed'
-      ? ['', `Inserted ${formatCount(inserted)}, updated ${formatCount(updated)} rows`]
-      : []),
-    '',
-    ...steps.slice(0, shownLines).map(({ table, status }) => `* \`${line(table)}\`: ${status}`),
-    ...more(steps.length, 'tables'),
-    ...keys
-      .slice(0, shownLines)
-      .map(({ name, table, hold }) => `* foreign key \`${line(name)}\` of \`${line(table)}\`: ${hold}`),
-    ...more(keys.length, 'foreign keys'),
-    ...waiting
-      .slice(0, shownLines)
-      .map(({ table, why }) => `* readers of \`${line(table)}\` wait: ${line(why)}`),
-    ...progress.notices.slice(0, shownLines).flatMap((notice) => ['', line(notice)]),
-  ].join('\n');
-}
-
-/** Current details stay below 16 KB. */
-const shownLines = 15;
-
-function more(count: number, what: string): string[] {
-  return count > shownLines ? [`* and ${formatCount(count - shownLines)} more ${what}`] : [];
-}
-
-function line(text: string): string {
-  return clip(text.replaceAll(/\s+/g, ' '), 200);
 }

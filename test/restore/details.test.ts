@@ -2,7 +2,10 @@ import { describe, expect, test } from 'vitest';
 import type { LoadInput, LoadOutcome } from '../../src/contract/activities.ts';
 import type { ArchiveFailure } from '../../src/contract/outcome.ts';
 import type { RestoreProgress, TableProgress } from '../../src/contract/progress.ts';
+import type { SnapshotOutcome } from '../../src/contract/snapshot.ts';
+import type { SnapshotProgress } from '../../src/contract/snapshot-restore.ts';
 import { describeLoad, describeRestore, describeTable } from '../../src/restore/details.ts';
+import { describeSnapshot } from '../../src/restore/snapshot-details.ts';
 import { emptyTally } from '../../src/restore/tally.ts';
 
 /** What the Temporal UI takes as current details. */
@@ -70,6 +73,88 @@ describe('describeTable', () => {
 
   test('only what is done is 100 %', () => {
     expect(describeTable({ ...table, archives: { done: 4999, total: 5000 } })).toContain('(99 %)');
+  });
+});
+
+describe('describeRestore', () => {
+  test('has no table where there are no tables, as of a bundle', () => {
+    const progress = { state: 'completed', database: 'd', reason: null, tally: emptyTally, tables: [] };
+    const text = describeRestore({ ...progress, failures: [] } as unknown as RestoreProgress, ['one error']);
+    expect(text).toBe('**completed** `d`: rows: 0 inserted, 0 updated, 0 skipped, 0 failed\n\n* one error');
+  });
+});
+
+describe('describeSnapshot', () => {
+  const name = { schema: 'sales', table: 'a|b' };
+  const running: SnapshotProgress = {
+    ...({ state: 'running', database: 'd', reason: null } as unknown as SnapshotProgress),
+    source: { kind: 'stored', id: 'one' },
+    strategy: 'overwrite',
+    snapshotStep: 'merge',
+    steps: [{ table: 'sales.a|b', status: 'staged', progress_pct: 50, eta_seconds: null }],
+    keys: [{ name: 'k', table: 'sales.a|b', hold: 'taken off' }],
+    locks: [
+      { table: 'sales.a|b', lock: 'access exclusive', why: 'its foreign key k is taken off' },
+      { table: 'sales.c', lock: 'share row exclusive', why: 'rows are merged into it' },
+    ],
+    preSnapshotId: 'before',
+    notices: ['a notice'],
+    outcome: null,
+  };
+  const ended = {
+    transactionId: '7',
+    tables: [{ ...name, inserted: 1, updated: 2, deleted: 3000, unchanged: 4 }],
+    error: null,
+  };
+
+  test('tells what is done with each table, and who waits meanwhile', () => {
+    expect(describeSnapshot(running)).toBe(
+      [
+        '**running** `d` to snapshot one (overwrite): merge',
+        ...['', 'Taken before: snapshot `before`', '', 'a notice', ''],
+        '* `sales.a|b`: staged',
+        ...['', 'Foreign keys, while rows are merged:', '', '* `k` of `sales.a|b`: taken off'],
+        ...['', 'Readers wait, while rows are merged, for:', ''],
+        '* `sales.a|b`: its foreign key k is taken off',
+      ].join('\n'),
+    );
+  });
+
+  test('tells at the end what became of each table, and of nobody who waits', () => {
+    const outcome = { ...ended, state: 'completed' } as unknown as SnapshotOutcome;
+    expect(describeSnapshot({ ...running, state: 'completed', outcome })).toBe(
+      [
+        '**completed** `d` to snapshot one (overwrite)',
+        ...['', 'Taken before: snapshot `before`', '', 'a notice', ''],
+        ...['| table | inserted | updated | deleted | unchanged |', '|---|---:|---:|---:|---:|'],
+        '| `sales.a\\|b` | 1 | 2 | 3,000 | 4 |',
+        '| 1 table in all | 1 | 2 | 3,000 | 4 |',
+        ...['', 'Foreign keys, while rows were merged:', '', '* `k` of `sales.a|b`: taken off'],
+      ].join('\n'),
+    );
+  });
+
+  test('tells of one that failed why it did, and of no foreign key that was held', () => {
+    const error = { code: 'RowRejected', message: 'rows break\na key', hint: '' };
+    const outcome = { ...ended, state: 'failed', transactionId: null, tables: [], error };
+    const progress = { ...running, state: 'failed' as const, outcome: outcome as unknown as SnapshotOutcome };
+    const text = describeSnapshot(progress);
+    expect(text).toContain('**RowRejected** rows break a key');
+    expect(text).not.toContain('Foreign keys');
+  });
+
+  test('stays below what Temporal takes', () => {
+    const long = 'é'.repeat(500);
+    const many = <T>(one: T) => Array.from({ length: 40 }, () => one);
+    const text = describeSnapshot({
+      ...running,
+      steps: many({ table: long, status: 'staged', progress_pct: 50, eta_seconds: null }),
+      keys: many({ name: long, table: long, hold: 'taken off' }),
+      locks: many({ table: long, lock: 'access exclusive', why: long }),
+      notices: many(long),
+    });
+    expect(Buffer.byteLength(text)).toBeLessThan(limit);
+    expect(text).toContain('and 25 more tables');
   });
 });
 

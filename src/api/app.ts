@@ -14,6 +14,7 @@ import type { Authenticator } from './auth.ts';
 import type { BundleSettings } from './bundle-settings.ts';
 import { addDocsPage } from './docs-page.ts';
 import { addDrillRoutes, type DrillRouteDependencies } from './drill-routes.ts';
+import { addDrillScheduleRoutes, type DrillScheduleDependencies } from './drill-schedule-routes.ts';
 import { envelopeOf, errorHandler } from './error-handler.ts';
 import { addEventRoutes } from './event-routes.ts';
 import { addExtractRoutes } from './extract-routes.ts';
@@ -62,6 +63,7 @@ export interface AppDependencies {
   readonly snapshotLooks: Omit<SnapshotLookDependencies, 'settings'>;
   readonly snapshotHistory: Omit<SnapshotHistoryDependencies, 'config'>;
   readonly listDrills: DrillRouteDependencies['listDrills'];
+  readonly drillSchedules: DrillScheduleDependencies['schedules'];
   readonly loadSystems: SystemRouteDependencies['loadSystems'];
   readonly decide: RunsDependencies['decide'];
 }
@@ -75,6 +77,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
     control,
     extracts,
     decide,
+    drillSchedules,
     listDrills,
     loadSystems,
     logger,
@@ -120,6 +123,7 @@ export function createApp(dependencies: AppDependencies): OpenAPIHono<ApiEnv> {
   addUploadRoutes(app, uploads, bundles);
   addServiceRoutes(app, config, services);
   addDrillRoutes(app, { config, starter, sources, listDrills });
+  addDrillScheduleRoutes(app, { config, schedules: drillSchedules });
   addSnapshotRoutes(app, snapshots);
   addSnapshotLookRoutes(app, { ...snapshotLooks, settings: bundles });
   addSnapshotHistoryRoutes(app, { config, ...snapshotHistory });

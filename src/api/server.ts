@@ -7,6 +7,7 @@ import { authSettings } from '../auth/auth-settings.ts';
 import { TokenVerifier } from '../auth/verify-token.ts';
 import { AllowedPlaces } from '../bundle/source-url.ts';
 import { DrillClient } from '../client/drill-client.ts';
+import { DrillSchedules } from '../client/drill-schedules.ts';
 import { DumpClient } from '../client/dump-client.ts';
 import { ExtractClient } from '../client/extract-client.ts';
 import { listRecordedDrills } from '../client/recorded-drills.ts';
@@ -188,6 +189,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     bundles,
     extracts,
     listDrills: (visible, subject, limit) => listRecordedDrills(visible, env, subject, limit),
+    drillSchedules: new DrillSchedules(client, taskQueue),
     loadSystems: systemsThere,
     decide: (runId, decision) => systems.decide(runId, decision),
     snapshots,

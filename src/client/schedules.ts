@@ -44,6 +44,8 @@ export async function keepSchedule(
       type: 'startWorkflow',
       workflowType: type,
       ...{ args: [...args], workflowId, taskQueue },
+      // Temporal gives the spec back as it has taken it apart.
+      memo: { cron },
       staticSummary: summary,
     },
   } satisfies Omit<ScheduleOptions, 'scheduleId'>;

@@ -57,6 +57,8 @@ describe('description', () => {
       '/api/data/snapshot_restores',
       '/api/databases/{service}/swap-back',
       '/api/drills',
+      '/api/drills/schedules',
+      '/api/drills/schedules/{subject}',
       '/api/extracts/runs/{runId}/download',
       '/api/extracts/{id}/cancel',
       '/api/extracts/{id}/run',

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { type RunningApi, startApi } from '../../src/api/server.ts';
 import type { NewToken } from '../../src/auth/sign-token.ts';
 import { openTemporal } from '../../src/client/temporal-connection.ts';
+import type { ThawConfig } from '../../src/config/thaw-config.ts';
 import { createDumpSite, type DumpSite } from '../dump/dump-site.ts';
 import { zooSql } from '../dump/zoo.ts';
 import { describeWithPrograms, pgDump } from '../harness/client-programs.ts';
@@ -30,10 +31,31 @@ checklist: [Tell everybody]
 const newest = 'argus_20250102_020000.sql.gz';
 
 /** A request of the tenant that the service is for, unless a test says otherwise. */
-async function ask(path: string, init: RequestInit = {}, token: Partial<NewToken> = {}): Promise<Answer> {
+async function ask(
+  path: string,
+  init: RequestInit = {},
+  token: Partial<NewToken> = {},
+  { url }: RunningApi = api,
+): Promise<Answer> {
   const authorization = await testAuthorization({ tenant: 'acme', access: 'full', ...token });
   const headers = { ...Object.fromEntries(new Headers(init.headers)), authorization };
-  return read(await fetch(`${api.url}${path}`, { ...init, headers }));
+  return read(await fetch(`${url}${path}`, { ...init, headers }));
+}
+
+/** An API of the site. */
+function listen(config: ThawConfig): Promise<RunningApi> {
+  return startApi({
+    config,
+    env: {
+      ...tokenEnv,
+      ...{ THAW_DATABASE_URL: site.thaw.database.url, THAW_SYSTEM: path.join(folder, 'system.yaml') },
+    },
+    port: 0,
+    temporal: openTemporal({ TEMPORAL_ADDRESS: site.thaw.temporal.address }),
+    taskQueue: site.thaw.temporal.taskQueue,
+    logger: pino({ level: 'silent' }),
+    reconcileSeconds: 1,
+  });
 }
 
 /** Starts a restore that is not saved. @returns the id of its run */
@@ -62,15 +84,7 @@ describeWithPrograms('dumps over the API', () => {
     await site.put(newest, dump);
     await site.put('argus_20250101_020000.sql.gz', dump.subarray(0, dump.length - 20));
     await site.put('tar.tar.gz', gzipSync(await pgDump(site.live, '--format=tar')));
-    api = await startApi({
-      config: site.thaw.config,
-      env: { ...tokenEnv, THAW_DATABASE_URL: site.thaw.database.url, THAW_SYSTEM: file },
-      port: 0,
-      temporal: openTemporal({ TEMPORAL_ADDRESS: site.thaw.temporal.address }),
-      taskQueue: site.thaw.temporal.taskQueue,
-      logger: pino({ level: 'silent' }),
-      reconcileSeconds: 1,
-    });
+    api = await listen(site.thaw.config);
   }, 120_000);
 
   beforeEach(async () => {
@@ -323,6 +337,87 @@ describeWithPrograms('dumps over the API', () => {
         wrong,
         status: refused,
       });
+    }
+  });
+
+  test('drills of a service are scheduled, changed and taken away by its tenants, those of archives by root', async () => {
+    // Names in Temporal are those of the whole test run.
+    const service = `argus-${site.live.name}`;
+    const [argus] = site.thaw.config.services;
+    if (argus === undefined) throw new Error('the site has no service');
+    const config = {
+      ...site.thaw.config,
+      services: [...site.thaw.config.services, { ...argus, name: service }],
+    };
+    const named = await listen(config);
+    const at = '/api/drills/schedules';
+    const put = (body: object) => ({ ...post(body), method: 'PUT' });
+    const send = (init: RequestInit, token: Partial<NewToken> = {}, path = at) =>
+      ask(path, init, token, named);
+    const [stranger, edit, root] = [{ tenant: 'other' }, { access: 'edit' }, { access: 'root' }] as const;
+    try {
+      const body = { service, rto: '30m', rpo: '24h', cron: '30 4 * * 0', time_zone: 'Europe/Berlin' };
+      const made = {
+        ...{ subject: service, source: 'dump', cron: '30 4 * * 0', time_zone: 'Europe/Berlin', checks: 0 },
+        ...{
+          objectives: { rto_seconds: 1800, rpo_seconds: 86_400 },
+          fallback: 0,
+          is_paused: false,
+          tables: null,
+        },
+        ...{ next_at: expect.stringMatching(/T0[23]:30:00\.000Z$/), allow_errors: false },
+      };
+      expect((await send(put(body))).json.data).toEqual(made);
+      expect((await send({}, { access: 'read' })).json.data).toEqual([made]);
+      expect((await send({}, stranger)).json.data).toEqual([]);
+      const changed = await send(put({ service, cron: '@daily', checks: ['true'] }), root);
+      const anew = { cron: '@daily', time_zone: 'UTC', checks: 1, objectives: { rto_seconds: null } };
+      expect(changed).toMatchObject({ status: 200, json: { data: anew } });
+      const handle = site.thaw.client.schedule.getHandle(`drill/${service}`);
+      const { action } = await handle.describe();
+      expect(action).toMatchObject({ workflowType: 'drill', taskQueue: site.thaw.temporal.taskQueue });
+
+      const archives = { archives: site.thaw.database.name, tables: ['a'], cron: '0 4 * * *' };
+      for (const [wrong, refused, token] of [
+        [put(body), 403, edit],
+        [put(body), 400, { ...stranger, access: 'full' }],
+        // Root has it ask a statement, which is more than they may take away.
+        [put(body), 403, {}],
+        [put({ ...body, cron: '99 4 * * 0' }), 400, root],
+        [put({ ...body, time_zone: 'Europe/Nowhere' }), 400, root],
+        [put({ service }), 400, root],
+        [put({ ...body, tables: ['a'] }), 400, root],
+        [put(archives), 403, {}],
+      ] as const) {
+        const { status, json } = await send(wrong, token);
+        expect({ wrong, status, error: json.error }).toMatchObject({ wrong, status: refused });
+      }
+      const one = `${at}/${encodeURIComponent(service)}`;
+      for (const [token, refused] of [
+        [edit, 403],
+        [{}, 403],
+        [stranger, 404],
+        [root, 200],
+        [root, 404],
+      ] as const) {
+        expect({ token, status: (await send({ method: 'DELETE' }, token, one)).status }).toEqual({
+          ...{ token, status: refused },
+        });
+      }
+      await expect(handle.describe()).rejects.toThrow();
+      expect((await send({})).json.data).toEqual([]);
+
+      const subject = String((await send(put(archives), root)).json.data.subject);
+      expect(subject).toBe(`${site.thaw.database.name}/public.a`);
+      const there = expect.arrayContaining([expect.objectContaining({ subject, tables: ['public.a'] })]);
+      await expect
+        .poll(async () => (await send({}, root)).json.data, { timeout: 20_000, interval: 100 })
+        .toEqual(there);
+      const other = `${at}/${encodeURIComponent(subject)}`;
+      expect((await send({ method: 'DELETE' }, {}, other)).status).toBe(404);
+      expect((await send({ method: 'DELETE' }, root, other)).status).toBe(200);
+    } finally {
+      await named.close();
     }
   });
 

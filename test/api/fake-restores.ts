@@ -158,6 +158,7 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     store,
     bundles,
     listDrills: noAnswer,
+    drillSchedules: { subjects: noAnswer, find: noAnswer, keep: noAnswer, remove: noAnswer },
     loadSystems: async () => [],
     decide: noAnswer,
     services: { dumps: noAnswer, swapBack: noAnswer },

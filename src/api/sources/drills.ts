@@ -60,9 +60,7 @@ export function drillSource({ config, drills }: DrillsDependencies): Source<Dril
     settings: (input, caller) => settings(input, caller, namings.saved),
     settingsOnce: (body, caller) => settings(takenApart(body), caller, namings.once),
     async request({ options }, owner) {
-      const drill = requestOf(options, config, owner, namings.saved);
-      demandRights(owner.caller, drill);
-      return { sourceType: 'drill', drill };
+      return { sourceType: 'drill', drill: drillOf(options, config, owner, namings.saved) };
     },
     workflow: ({ drill }) => drillWorkflow(drill),
     preview: null,
@@ -82,10 +80,33 @@ export function drillSource({ config, drills }: DrillsDependencies): Source<Dril
 
 const plain = { ...plainSettings('drill'), source_ref: null } as const;
 
+/**
+ * The drill that options ask for, where the caller may.
+ *
+ * @throws ThawError `InputInvalid`
+ * @throws ApiError `FORBIDDEN`
+ */
+export function drillOf(
+  options: unknown,
+  config: ThawConfig,
+  owner: DrillOwner,
+  naming: FieldNaming,
+): DrillRequest {
+  const drill = requestOf(options, config, owner, naming);
+  demandDrillRights(owner.caller, drill);
+  return drill;
+}
+
+interface DrillOwner {
+  /** Empty in a schedule. */
+  readonly runId: string;
+  readonly caller: Caller;
+}
+
 function requestOf(
   options: unknown,
   config: ThawConfig,
-  { runId, caller }: { readonly runId: string; readonly caller: Caller },
+  { runId, caller }: DrillOwner,
   naming: FieldNaming,
 ): DrillRequest {
   const given = parseInput(drillOptions, options, naming);
@@ -112,7 +133,7 @@ function requestOf(
 }
 
 /** A drill touches nothing that is there; what the worker is told to run reaches further. @throws ApiError `FORBIDDEN` */
-function demandRights(caller: Caller, { source }: DrillRequest): void {
+export function demandDrillRights(caller: Caller, { source }: DrillRequest): void {
   if (source.kind === 'archives') {
     demandAccess(caller, 'root', 'A drill of archives');
     return;

@@ -1,10 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ActivityInboundCallsInterceptor,
-  DefaultLogger,
   NativeConnection,
   type NativeConnectionOptions,
-  Runtime,
   Worker,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
@@ -17,6 +15,7 @@ import type { ThawConfig } from './config/thaw-config.ts';
 import { ThawContext } from './load/thaw-context.ts';
 import { registerSearchAttributes } from './search-attributes.ts';
 import { openStore } from './store/open-store.ts';
+import { installRuntime } from './worker-runtime.ts';
 import { workflowBundle } from './workflow-bundle.ts';
 
 /** What a worker needs. */
@@ -116,29 +115,4 @@ async function whenPolling(worker: Worker): Promise<void> {
 
 function shutDown(worker: Worker): void {
   if (worker.getState() === 'RUNNING') worker.shutdown();
-}
-
-let installed = false;
-
-/** The SDK has one runtime in a process; its log goes where ours goes, and signals are the caller's. */
-function installRuntime(logger: Logger): void {
-  if (installed) return;
-  installed = true;
-  Runtime.install({
-    shutdownSignals: [],
-    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
-      logger[level === 'ERROR' ? 'error' : 'warn'](withoutBigints(meta), message);
-    }),
-    telemetryOptions: { logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} } },
-  });
-}
-
-/** JSON has no bigint, and the SDK gives times as such. */
-function withoutBigints(meta: object | undefined): object {
-  return Object.fromEntries(
-    Object.entries(meta ?? {}).map(([key, value]) => [
-      key,
-      typeof value === 'bigint' ? value.toString() : value,
-    ]),
-  );
 }

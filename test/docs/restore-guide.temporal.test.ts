@@ -19,6 +19,8 @@ const document = readDocument('docs/restore-guide.md');
 /** Stands in the document for the id of a restore. */
 const someRestore = '20260301-091240-5c1f0e';
 
+/** Files that share the process find it where it was. */
+const home = process.cwd();
 let thaw: TestThaw;
 let folder: string;
 
@@ -32,7 +34,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  process.chdir(import.meta.dirname);
+  process.chdir(home);
   await thaw?.close();
   await rm(folder, { recursive: true, force: true });
 });

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Client, Connection, type WorkflowExecutionInfo } from '@temporalio/client';
 import { temporal } from '@temporalio/proto';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import pino from 'pino';
 import { expect } from 'vitest';
 import { RestoreClient } from '../../src/client/restore-client.ts';
 import { restoreWorkflowId, targetWorkflowId } from '../../src/contract/names.ts';
@@ -11,6 +12,7 @@ import {
   type RestoreOptions,
   type RestoreRequest,
 } from '../../src/contract/restore-request.ts';
+import { installRuntime } from '../../src/worker-runtime.ts';
 import { testBundle } from '../harness/temporal.ts';
 import { FakeDatabase } from './fake-database.ts';
 import { recordsHistories, writeHistory } from './history-file.ts';
@@ -42,8 +44,6 @@ export interface WorkflowTest {
   close(): Promise<void>;
 }
 
-let installed = false;
-
 /**
  * @param address of the Temporal server
  * @param maxCachedWorkflows 0: each task replays the whole history, so that what is not deterministic shows;
@@ -55,7 +55,7 @@ export async function startWorkflowTest(
   maxCachedWorkflows = 100,
   activities: object = {},
 ): Promise<WorkflowTest> {
-  quietRuntime();
+  installRuntime(pino({ level: 'error' }));
   const unique = randomBytes(4).toString('hex');
   const taskQueue = `workflows-${unique}`;
   const fake = new FakeDatabase();
@@ -123,15 +123,6 @@ export async function startWorkflowTest(
 }
 
 /** A cancelled load is no news. */
-function quietRuntime(): void {
-  if (installed) return;
-  installed = true;
-  Runtime.install({
-    logger: new DefaultLogger('ERROR'),
-    telemetryOptions: { logging: { filter: { core: 'ERROR', other: 'ERROR' }, forward: {} } },
-  });
-}
-
 /** The list of executions is a little behind what happens. */
 async function endedExecutions(client: Client, taskQueue: string): Promise<WorkflowExecutionInfo[]> {
   const executions: WorkflowExecutionInfo[] = [];

@@ -265,8 +265,8 @@ export interface SnapshotActivities {
   writeSnapshot(request: CreateSnapshotRequest): Promise<SnapshotSummary>;
   /** Takes away what was written of a snapshot that has no manifest. */
   discardSnapshot(request: Pick<CreateSnapshotRequest, 'id' | 'database' | 'fingerprint'>): Promise<void>;
-  /** Deletes the snapshots of a schedule that have expired, but for those that a restore needs. */
+  /** Deletes the snapshots of a schedule that have expired, but for `id`, just taken, and those that a restore needs. */
   expireSnapshots(
-    request: Pick<CreateSnapshotRequest, 'name' | 'database' | 'fingerprint'>,
+    request: Pick<CreateSnapshotRequest, 'id' | 'name' | 'database' | 'fingerprint'>,
   ): Promise<RemovedSnapshots>;
 }

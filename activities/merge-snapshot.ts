@@ -2,10 +2,11 @@ import { Context } from '@temporalio/activity';
 import type { Activities } from '../src/contract/activities.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { recordKeys } from '../src/postgres/key-records.ts';
+import { snapshotSessions } from '../src/postgres/snapshot-stage.ts';
 import { endSessions } from '../src/postgres/targets.ts';
 import { mergeSnapshot as merge } from '../src/snapshot/restore/merge-snapshot.ts';
 import { readSelection } from '../src/snapshot/restore/selection.ts';
-import { inSession, placeOf, snapshotSessions, withHistory } from './snapshot-tools.ts';
+import { inSession, placeOf, withHistory } from './snapshot-tools.ts';
 
 /** Brings what was staged into the tables, in one transaction. */
 export function mergeSnapshot(thaw: ThawContext): Activities['mergeSnapshot'] {

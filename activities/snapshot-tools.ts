@@ -4,6 +4,7 @@ import type { SnapshotRequest } from '../src/contract/snapshot.ts';
 import type { SnapshotHeartbeat } from '../src/contract/snapshot-restore.ts';
 import { ThawError } from '../src/contract/thaw-error.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
+import { snapshotSessions } from '../src/postgres/snapshot-stage.ts';
 import type { SnapshotPlace } from '../src/snapshot/container/stored-snapshots.ts';
 import { HistoryRecorder } from '../src/snapshot/history/history-recorder.ts';
 import { withHeartbeats } from './heartbeat.ts';
@@ -11,14 +12,6 @@ import { withHeartbeats } from './heartbeat.ts';
 /** Where a worker finds snapshots. */
 export function placeOf(thaw: ThawContext): SnapshotPlace {
   return { store: thaw.store, prefix: thaw.config.store.prefix };
-}
-
-/**
- * What the sessions begin their names with that work on the rows of a restore of a snapshot: there is one attempt at
- * one of its activities at a time, and whatever is left of others is ended.
- */
-export function snapshotSessions({ restoreId }: SnapshotRequest): string {
-  return `thaw/${restoreId}/snapshot/`;
 }
 
 /** Opens connections for the attempt that is running. @param signal ends what is not connected yet */

@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { Activities } from '../src/contract/activities.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { dropDeadPreviewStages } from '../src/postgres/preview-stage.ts';
-import { stageSchema } from '../src/postgres/snapshot-stage.ts';
+import { snapshotSessions, stageSchema } from '../src/postgres/snapshot-stage.ts';
 import { endSessions } from '../src/postgres/targets.ts';
 import { isExact } from '../src/restore/schema-plan.ts';
 import { nameOf } from '../src/snapshot/order/table-order.ts';
@@ -12,7 +12,7 @@ import { describeLeftOut } from '../src/snapshot/restore/left-out.ts';
 import { openSnapshot } from '../src/snapshot/restore/open-snapshot.ts';
 import { stageSnapshot as stage } from '../src/snapshot/restore/stage-snapshot.ts';
 import { stagedRef } from '../src/snapshot/restore/staged-refs.ts';
-import { connector, inSession, placeOf, snapshotSessions, withHistory } from './snapshot-tools.ts';
+import { connector, inSession, placeOf, withHistory } from './snapshot-tools.ts';
 
 /** Connections that rows are copied on at the same time. */
 const connections = 4;

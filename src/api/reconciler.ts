@@ -81,7 +81,13 @@ export class Reconciler {
       case 'broken':
         return this.#write(
           stored,
-          bareRun(stored.id, 'failed', description, terminatedRestore(source.workflow(stored.request).type)),
+          (await this.#recalled(stored)) ??
+            bareRun(
+              stored.id,
+              'failed',
+              description,
+              terminatedRestore(source.workflow(stored.request).type),
+            ),
         );
       default:
         return this.#write(stored, unfinished(await source.observe(stored.id, description), description));
@@ -109,8 +115,8 @@ export class Reconciler {
   /** The start of a run was lost, or Temporal has forgotten it since it ended. */
   async #unknown(stored: StoredRun): Promise<Reconciled> {
     const source = this.#dependencies.sources.ofRequest(stored.request);
-    const recalled = await source.recall(stored.id);
-    if (recalled !== null && isEnded(recalled.state)) return this.#write(stored, recalled);
+    const recalled = await this.#recalled(stored);
+    if (recalled !== null) return this.#write(stored, recalled);
     if (stored.state === 'queued') {
       await this.start(stored);
       return { stored: await this.#read(stored), run: null };
@@ -118,6 +124,12 @@ export class Reconciler {
     const times = { createdAt: stored.createdAt, endedAt: new Date() };
     const lost = forgottenRestore(source.workflow(stored.request).type);
     return this.#write(stored, bareRun(stored.id, 'failed', times, lost));
+  }
+
+  /** Its end, where its own record tells it. */
+  async #recalled(stored: StoredRun): Promise<Run | null> {
+    const recalled = await this.#dependencies.sources.ofRequest(stored.request).recall(stored.id);
+    return recalled !== null && isEnded(recalled.state) ? recalled : null;
   }
 
   async #write(stored: StoredRun, run: Run): Promise<Reconciled> {

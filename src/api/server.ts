@@ -16,6 +16,7 @@ import { SnapshotClient } from '../client/snapshot-client.ts';
 import { SnapshotRestoreClient } from '../client/snapshot-restore-client.ts';
 import { SystemClient } from '../client/system-client.ts';
 import { UndoClient } from '../client/undo-client.ts';
+import { findDatabase } from '../config/database-config.ts';
 import { type LoadedSystem, loadSystems } from '../config/load-system.ts';
 import { snapshotRestoresPerHour } from '../config/snapshot-limit.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
@@ -41,6 +42,7 @@ import {
 } from './recorded-restores.ts';
 import { removeExpired, removeOld } from './removal.ts';
 import { configuredRunKeep } from './run-keep.ts';
+import { settleSnapshots } from './settled-snapshots.ts';
 import { SnapshotChoices } from './snapshot-choices.ts';
 import { SnapshotLooks } from './snapshot-looks.ts';
 import { Selections } from './snapshot-selections.ts';
@@ -116,6 +118,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
   const choices = new SnapshotChoices({ config, snapshots, tools, tenantColumn });
   const looks = new SnapshotLooks(tools);
   const selections = new Selections({ control, place, settings: bundles });
+  const settle = settleSnapshots(env, place, client, logger);
   const systemsThere = () => knownSystems(config, env);
   const sources = new Sources({
     config,
@@ -137,6 +140,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     snapshotSelections: selections,
     snapshotRestores: new SnapshotRestoreClient(client, taskQueue),
     findSnapshotRestore: (restoreId) => findSnapshotRestore(config, env, restoreId),
+    settleSnapshots: (database) => settle(findDatabase(config, database)),
     admitSnapshot: (...restore) => admitSnapshot(config, env, perHour, ...restore),
   });
   const reconciler = new Reconciler({ control, restores, sources, logger });
@@ -196,7 +200,10 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     snapshotLooks: { choices, looks, selections },
     snapshotHistory: {
       tenantColumn,
-      listHistory: (database, query, tenant) => listSnapshotHistory(database, env, query, tenant),
+      listHistory: async (database, query, tenant) => {
+        await settle(database);
+        return listSnapshotHistory(database, env, query, tenant);
+      },
     },
     services: {
       dumps: (service, wanted, signal) => knownDumps(service, wanted, env, signal),

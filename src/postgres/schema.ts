@@ -204,6 +204,8 @@ create table thaw.snapshot_restores (
   outcome jsonb,
   -- taken before, so that the restore can be undone
   pre_snapshot_id text,
+  -- Temporal cluster, namespace and id of the workflow
+  workflow text,
   -- written in the transaction that brought the rows back; from then on the snapshot counts as rolled back
   merged_at timestamptz,
   merged jsonb,

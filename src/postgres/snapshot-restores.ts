@@ -57,27 +57,34 @@ export async function wasRestored(
   return rows.length > 0;
 }
 
-/** Writes down that a restore begins; one of its id that was begun before goes on under it. */
+/**
+ * Writes down that a restore begins; one of its id that was begun before goes on under it.
+ *
+ * @param workflow see `Taker`
+ */
 export async function beginSnapshotRestore(
   client: pg.Client,
   request: SnapshotRequest,
   source: SourceName,
   preSnapshotId: string | null,
+  workflow: string,
 ): Promise<void> {
   await writeKept(
     client,
     object,
     `insert into thaw.snapshot_restores
-       (restore_id, source_kind, source_place, source_id, source_version, request, state, pre_snapshot_id)
-     values ($1, $2, $3, $4, $5, $6, 'running', $7)
+       (restore_id, source_kind, source_place, source_id, source_version, request, state, pre_snapshot_id, workflow)
+     values ($1, $2, $3, $4, $5, $6, 'running', $7, $8)
      on conflict (restore_id) do update
      set source_place = excluded.source_place, source_version = excluded.source_version, state = excluded.state,
-       outcome = null, pre_snapshot_id = excluded.pre_snapshot_id, updated_at = now(), ended_at = null`,
+       outcome = null, pre_snapshot_id = excluded.pre_snapshot_id, workflow = excluded.workflow, updated_at = now(),
+       ended_at = null`,
     [
       request.restoreId,
       ...[source.kind, source.place, source.id, source.version],
       JSON.stringify(request),
       preSnapshotId,
+      workflow,
     ],
   );
 }

@@ -8,6 +8,14 @@ export function stageSchema(restoreId: string): string {
   return `thaw_stage_${restoreId}`;
 }
 
+/**
+ * What the sessions begin their names with that work on the rows of a restore of a snapshot: there is one attempt at
+ * one of its activities at a time, and whatever is left of others is ended.
+ */
+export function snapshotSessions({ restoreId }: { readonly restoreId: string }): string {
+  return `thaw/${restoreId}/snapshot/`;
+}
+
 /** The table within that schema: by number, since tables of several schemas may have one name. */
 export function stageName({ oid }: Pick<TargetTable, 'oid'>): string {
   return `rows_${oid}`;

@@ -13,6 +13,8 @@ const hints: Readonly<Partial<Record<string, string>>> = {
     'lies beside it. Start the restore again.',
   [workflowTypes.drill]:
     'No live database was touched. Start the drill again; the next one names a scratch place that was left.',
+  [workflowTypes.restoreSnapshot]:
+    'Its tables are all as they were, or all restored: `thaw snapshot history` tells which, and removes what it has left.',
   [workflowTypes.restorePitr]:
     'The cluster that was backed up was not touched. Stop what runs in the new folder, remove it, and recover again.',
 };

@@ -138,6 +138,7 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     snapshotSelections: selections,
     snapshotRestores: { progress: noAnswer, outcome: noAnswer },
     findSnapshotRestore: async () => null,
+    settleSnapshots: async () => {},
     admitSnapshot: async () => {},
     drills: { progress: noAnswer, outcome: noAnswer },
     systems: { progress: noAnswer, outcome: noAnswer },

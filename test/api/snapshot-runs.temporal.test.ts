@@ -539,6 +539,30 @@ test('a run waits where it is paused, and of one that is cancelled nothing is do
   expect(await rowsNow()).toEqual(now);
 });
 
+test('a run whose workflow is terminated has failed, and holds nothing back', async () => {
+  await changed();
+  const blocker = await site.thaw.database.client();
+  const history = async () => {
+    const { json } = await ask('/api/data/snapshot_restores?order=rollback_started_at desc&limit=1');
+    return (json.data as unknown as { readonly status: string; readonly restore_id: string }[])[0];
+  };
+  try {
+    await blocker.query('begin; lock table public.lines in row exclusive mode');
+    const runId = await start({ pre_snapshot: false });
+    const isMerging = async () => (await runIn(api, runId, ['running', 'planning', 'queued'])).snapshot;
+    await expect.poll(isMerging, { timeout: 20_000 }).toMatchObject({ step: 'merge' });
+    expect(await history()).toMatchObject({ restore_id: runId, status: 'in_progress' });
+    await site.thaw.client.workflow.getHandle(`restore/${runId}`).terminate('by an operator');
+    expect(await runIn(api, runId, ['failed'])).toMatchObject({
+      error: { message: expect.stringContaining('ended before it could end the restore itself') },
+    });
+    expect(await history()).toMatchObject({ restore_id: runId, status: 'failed' });
+  } finally {
+    await blocker.end();
+  }
+  await runIn(api, await start({ pre_snapshot: false }), ['completed']);
+});
+
 test('a restore is taken back by a run of its own, but not over what others changed since', async () => {
   await changed();
   const rows = async () => {

@@ -11,8 +11,10 @@ import { toSnapshotRestore } from '../../src/client/snapshot-restore-request.ts'
 import { restoreWorkflowId } from '../../src/contract/names.ts';
 import type { SnapshotOutcome, SnapshotRequest } from '../../src/contract/snapshot.ts';
 import type { RowText } from '../../src/contract/snapshot-difference.ts';
+import type { SnapshotHistory } from '../../src/contract/snapshot-history.ts';
 import { pitrSql } from '../../src/postgres/pitr-sql.ts';
 import { readHistory } from '../../src/postgres/snapshot-history.ts';
+import { readSnapshotRestore } from '../../src/postgres/snapshot-restores.ts';
 import { manifestText } from '../../src/snapshot/container/manifest.ts';
 import {
   findManifest,
@@ -466,6 +468,72 @@ test('tables and snapshots of a restore are nobody else’s, and a cancelled mer
   expect(await contents()).toEqual(before);
   expect(await leftovers()).toEqual(clean);
   expect(await thawHere(['snapshot', 'expire'], env)).toMatchObject({ stdout: `Deleted ${source.id}.\n` });
+});
+
+test('what a terminated restore has left is settled by who looks or restores next, and a running one never', async () => {
+  await change();
+  const before = await contents();
+  const { address, taskQueue } = thaw.temporal;
+  const here = { THAW_CONFIG: path.join(root, 'config.yaml'), THAW_STATE_DIR: path.join(root, 'none') };
+  const env = { ...here, TEMPORAL_ADDRESS: address, THAW_TASK_QUEUE: taskQueue };
+  const request = requestOf({ preSnapshot: true });
+  const { restoreId } = request;
+  const look = async (where: NodeJS.ProcessEnv) => {
+    const { stdout, stderr } = await thawHere(['snapshot', 'history', '--json'], where);
+    const found = (JSON.parse(stdout).restores as SnapshotHistory[]).find(
+      (one) => one.restore_id === restoreId,
+    );
+    return { status: found?.status, stderr };
+  };
+  const other = await thaw.database.client();
+  try {
+    // Its foreign key is taken off, which waits for whoever reads the table.
+    await other.query('begin; lock table shop.outside in access share mode');
+    await restores.start(request);
+    const step = async () => (await readHistory(thaw.pg, restoreId))?.current_step;
+    await until('it merges', async () => (await step()) === 'restoring_public.people');
+    expect(await look(env)).toEqual({ status: 'in_progress', stderr: '' });
+    await thaw.client.workflow.getHandle(`restore/${restoreId}`).terminate('by an operator');
+    // Who cannot ask does not know.
+    expect(await look(here)).toEqual({ status: 'in_progress', stderr: '' });
+    expect(await look(env)).toEqual({
+      status: 'failed',
+      stderr: expect.stringContaining(`Restore ${restoreId} has changed nothing`),
+    });
+  } finally {
+    await other.end();
+  }
+  expect(await contents()).toEqual(before);
+  expect(await leftovers()).toEqual(clean);
+  const place = { store, prefix: thaw.config.store.prefix };
+  const kept = await readSnapshotRestore(thaw.pg, restoreId);
+  expect(await findManifest(place, kept?.preSnapshotId ?? '')).toBeNull();
+  expect(kept).toMatchObject({
+    ...{ state: 'failed', endedAt: expect.any(String), mergedAt: null },
+    outcome: { state: 'failed', tables: [], preSnapshotId: null, error: { hint: expect.any(String) } },
+  });
+
+  // The next restore has its tables, also where one ended behind its commit.
+  const merged = await restore();
+  await thaw.pg.query(
+    `update thaw.snapshot_restores set state = 'running', outcome = null, ended_at = null where restore_id = $1`,
+    [merged.restoreId],
+  );
+  await thaw.pg.query(
+    `update thaw.targets set released_at = null, lease_until = now() + interval '5 minutes' where restore_id = $1`,
+    [merged.restoreId],
+  );
+  expect(await restore()).toMatchObject({
+    state: 'completed',
+    notices: expect.arrayContaining([
+      expect.stringContaining(`Restore ${merged.restoreId} had brought its rows back`),
+    ]),
+  });
+  expect((await readSnapshotRestore(thaw.pg, merged.restoreId))?.outcome).toMatchObject({
+    ...{ state: 'completed', tables: merged.tables, transactionId: merged.transactionId, error: null },
+  });
+  expect(await contents()).toEqual(wanted);
+  expect(await leftovers()).toEqual(clean);
 });
 
 test('nothing is merged where what was there is kept no more', async () => {

@@ -17,6 +17,8 @@ export interface SnapshotsFollowing {
   readonly snapshotRestores: Pick<SnapshotRestoreClient, 'progress' | 'outcome'>;
   /** Looks a restore up in the databases; null when none has it. */
   readonly findSnapshotRestore: (restoreId: string) => Promise<StoredSnapshotRestore | null>;
+  /** Ends restores of a database whose workflows have ended without having done so. */
+  readonly settleSnapshots: (database: string) => Promise<void>;
 }
 
 /** A restore of a snapshot as its workflow tells, which has begun. */
@@ -40,11 +42,13 @@ export async function observeSnapshot(
 
 /** A restore of a snapshot as the database that it was of remembers it. */
 export async function recalledSnapshot(
-  { findSnapshotRestore }: SnapshotsFollowing,
+  { findSnapshotRestore, settleSnapshots }: SnapshotsFollowing,
   id: string,
 ): Promise<Run | null> {
-  const recorded = await findSnapshotRestore(id);
-  if (recorded === null) return null;
+  const found = await findSnapshotRestore(id);
+  if (found === null) return null;
+  if (found.outcome === null) await settleSnapshots(found.request.database);
+  const recorded = found.outcome === null ? ((await findSnapshotRestore(id)) ?? found) : found;
   const { request, state, outcome, startedAt, endedAt } = recorded;
   const times = { createdAt: new Date(startedAt), endedAt: endedAt === null ? null : new Date(endedAt) };
   if (outcome !== null) return runOfSnapshotOutcome(outcome, times);

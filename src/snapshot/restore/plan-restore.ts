@@ -62,7 +62,7 @@ export async function planSnapshotRestore(
     );
     const held = await inTransaction(client, async () => {
       const taken = await takeTargets(client, { restoreId, workflow }, namesOf(targets));
-      await beginSnapshotRestore(client, request, snapshot.sourceName, preSnapshot?.id ?? null);
+      await beginSnapshotRestore(client, request, snapshot.sourceName, preSnapshot?.id ?? null, workflow);
       return taken;
     });
     return {

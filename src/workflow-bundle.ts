@@ -32,9 +32,11 @@ export async function writeWorkflowBundle(file: string): Promise<void> {
 
 async function bundle() {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const file = (name: string) => fileURLToPath(new URL(`../workflows/${name}.${extension}`, import.meta.url));
   const quiet = () => {};
   return bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL(`../workflows/workflows.${extension}`, import.meta.url)),
+    workflowsPath: file('workflows'),
+    workflowInterceptorModules: [file('interceptors')],
     // Each worker reads the whole bundle when it starts, and the source texts in its source map, which the
     // SDK requires, are most of it. Lines and names in stack traces stay.
     webpackConfigHook: (config) => ({

@@ -9,6 +9,7 @@ import type { DumpActivities } from '../src/contract/dump-activities.ts';
 import type { DumpRequest } from '../src/contract/dump-request.ts';
 import { releaseSignal } from '../src/contract/messages.ts';
 import { databaseWorkflowId, workflowTypes } from '../src/contract/names.ts';
+import { summaryText } from '../src/restore/clip.ts';
 import { throwIfCancelled } from './control.ts';
 import { toFailure } from './failures.ts';
 import type { holdDatabase } from './hold-database.ts';
@@ -33,6 +34,7 @@ export class DatabaseHold {
         startChild<typeof holdDatabase>(workflowTypes.holdDatabase, {
           workflowId,
           args: [restoreId],
+          staticSummary: summaryText(`${database} is held`),
           parentClosePolicy: ParentClosePolicy.TERMINATE,
         }),
       );

@@ -9,6 +9,6 @@ const { dropOldDatabase: drop } = proxyActivities<DumpActivities>({
 /** Waits until the old database of a swap is no longer kept, and drops it. Cancelled, it keeps the database for good. */
 export async function dropOldDatabase(old: OldDatabase): Promise<void> {
   setCurrentDetails(`Drops \`${old.name}\` at ${old.dropAt}`);
-  await sleep(Math.max(Date.parse(old.dropAt) - Date.now(), 0));
+  await sleep(Math.max(Date.parse(old.dropAt) - Date.now(), 0), { summary: `until ${old.dropAt}` });
   await drop(old);
 }

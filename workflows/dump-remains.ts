@@ -3,6 +3,7 @@ import { ParentClosePolicy, startChild } from '@temporalio/workflow';
 import type { DiscardedLoad, DumpSwap, OldDatabase } from '../src/contract/dump-activities.ts';
 import type { DumpRequest } from '../src/contract/dump-request.ts';
 import { oldDatabaseWorkflowId, workflowTypes } from '../src/contract/names.ts';
+import { summaryText } from '../src/restore/clip.ts';
 import { type BrokenLoad, leftInExisting, leftInPlace } from '../src/restore/dump-outcome.ts';
 import type { dropOldDatabase } from './drop-old-database.ts';
 import type { DumpWork } from './dump-work.ts';
@@ -54,6 +55,7 @@ async function dropLater(database: OldDatabase): Promise<void> {
     await startChild<typeof dropOldDatabase>(workflowTypes.dropOldDatabase, {
       workflowId: oldDatabaseWorkflowId(request.server, name),
       args: [database],
+      staticSummary: summaryText(`drop ${name} at ${database.dropAt}`),
       parentClosePolicy: ParentClosePolicy.ABANDON,
     });
   } catch (error) {

@@ -42,7 +42,7 @@ export async function startLoad(
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       // This restore was terminated and begun anew: the load of then still rolls back, and its id is free soon.
-      await sleep('1s');
+      await sleep('1s', { summary: 'until the load of before has ended' });
     }
   }
 }

@@ -6,6 +6,7 @@ import { pauseSignal, resumeSignal } from '../src/contract/messages.ts';
 import { restoreWorkflowId, workflowTypes } from '../src/contract/names.ts';
 import type { RestoreOutcome } from '../src/contract/outcome.ts';
 import type { RestoreRequest } from '../src/contract/restore-request.ts';
+import { summaryText } from '../src/restore/clip.ts';
 import type { Rehearsed } from '../src/restore/drill-report.ts';
 import { detailOf } from './failures.ts';
 import { startReachableChild } from './start-child.ts';
@@ -47,7 +48,7 @@ export class Rehearsal {
     const restoreId = this.#newRestoreId();
     // As in earnest: loaded beside by several sessions, verified, then renamed.
     const into = { database: scratch, into: scratch, create: true, mode: 'swap', keepOldSeconds: 0 } as const;
-    const outcome = await this.#restore<DumpOutcome>(workflowTypes.restoreDump, {
+    const outcome = await this.#restore<DumpOutcome>(workflowTypes.restoreDump, scratch, {
       ...asked,
       restoreId,
       ...into,
@@ -70,7 +71,7 @@ export class Rehearsal {
     // Without tables it would go into those that are configured.
     const tables = (asked.tables ?? []).map((table) => ({ ...table, intoSchema: scratch }));
     const options = { ...asked.options, createTable: true, rehearsal: true };
-    const outcome = await this.#restore<RestoreOutcome>(workflowTypes.restoreAll, {
+    const outcome = await this.#restore<RestoreOutcome>(workflowTypes.restoreAll, scratch, {
       ...asked,
       ...{ restoreId, tables, options },
     });
@@ -94,11 +95,13 @@ export class Rehearsal {
   /** Has it restored by a child, whose outcome it gives also where that failed. */
   async #restore<Outcome extends DumpOutcome | RestoreOutcome>(
     type: string,
+    scratch: string,
     request: { readonly restoreId: string },
   ): Promise<Outcome> {
     const child = await startReachableChild<(asked: typeof request) => Promise<Outcome>>(type, {
       workflowId: restoreWorkflowId(request.restoreId),
       args: [request],
+      staticSummary: summaryText(`rehearsal in ${scratch}`),
       // What was begun is undone before the scratch place is dropped.
       cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     });

@@ -13,6 +13,7 @@ import { restoreWorkflowId, workflowTypes } from '../src/contract/names.ts';
 import type { TableError } from '../src/contract/outcome.ts';
 import type { PlannedDatabase, SystemDatabase } from '../src/contract/system-activities.ts';
 import type { DumpGate, GateReached } from '../src/contract/system-request.ts';
+import { summaryText } from '../src/restore/clip.ts';
 import { dumpAge, objectiveOf } from '../src/restore/system-progress.ts';
 import { detailOf, toFailure, toTableError } from './failures.ts';
 import type { restoreDump } from './restore-dump.ts';
@@ -163,6 +164,7 @@ export class SystemDatabaseRun {
         startReachableChild<typeof restoreDump>(workflowTypes.restoreDump, {
           workflowId: restoreWorkflowId(restoreId),
           args: [attempt.request],
+          staticSummary: summaryText(`${this.service} (${request.mode})`),
           parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
         }),
       );

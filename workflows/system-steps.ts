@@ -3,6 +3,7 @@ import { decideUpdate } from '../src/contract/messages.ts';
 import type { TableError } from '../src/contract/outcome.ts';
 import type { SystemStep } from '../src/contract/system-activities.ts';
 import { type DecisionAction, decisionActions, type WaitingStep } from '../src/contract/system-request.ts';
+import { summaryText } from '../src/restore/clip.ts';
 import { toFailure, toTableError } from './failures.ts';
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -152,7 +153,9 @@ export class SystemSteps {
     this.#waiting.set(step, waiting);
     end('waiting');
     try {
-      await condition(() => waiting.action !== null || isAbandoned(), seconds * 1000);
+      await condition(() => waiting.action !== null || isAbandoned(), seconds * 1000, {
+        summary: summaryText(`for a decision about ${step}`),
+      });
     } catch (cancelled) {
       end('abandoned');
       throw cancelled;

@@ -107,7 +107,7 @@ export class TableLoads {
     table.window.reopen();
     table.show();
     const goOn = () => !table.control.paused || table.error !== null;
-    while (!(await condition(goOn, leaseRenewal))) {
+    while (!(await condition(goOn, leaseRenewal, { summary: 'until the table is kept anew' }))) {
       await renewLease({ scope: table.input.scope, target: table.held });
       if (workflowInfo().continueAsNewSuggested) await this.#continueAsNew();
     }

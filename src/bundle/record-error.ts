@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
-import type { DirectSink, StagedSink } from '../load/sink.ts';
+import type { DirectSink } from '../load/direct-sink.ts';
+import type { StagedSink } from '../load/staged-sink.ts';
 import { copyPosition, databaseError } from '../postgres/sqlstate.ts';
 import type { ModelLoad } from './model-load.ts';
 

@@ -11,7 +11,8 @@ import { holdForMerge } from '../postgres/merge-hold.ts';
 import { databaseError } from '../postgres/sqlstate.ts';
 import { createStage, indexStage, type Stage, StageCopy } from '../postgres/stage.ts';
 import { leaveOut } from '../postgres/time-range.ts';
-import { pick, type Sink } from './sink.ts';
+import { pick } from './picked-columns.ts';
+import type { Sink } from './sink.ts';
 
 /** Is told of a line that PostgreSQL refuses, and why; may throw when that is enough. */
 export type TakeRefused = (line: number, error: ThawError) => void;

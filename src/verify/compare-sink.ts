@@ -1,7 +1,9 @@
 import type { CopyPiece } from '../archive/copy-piece.ts';
 import type { ColumnNote, RowCounts } from '../contract/outcome.ts';
 import type { TimeRange } from '../contract/time-range.ts';
-import { CopyRun, pick, type Sink } from '../load/sink.ts';
+import { CopyRun } from '../load/copy-run.ts';
+import { pick } from '../load/picked-columns.ts';
+import type { Sink } from '../load/sink.ts';
 import type { TargetColumn } from '../postgres/catalog.ts';
 import {
   type Comparison,

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import type { CopyPiece } from '../../archive/copy-piece.ts';
-import { CopyRun } from '../../load/sink.ts';
+import { CopyRun } from '../../load/copy-run.ts';
 import { Copy } from '../../postgres/copy.ts';
 
 /** Copies rows into one table on several connections at once, in no order. */

@@ -23,7 +23,6 @@ export function importModels(worker: BundleWorker): Activities['importModels'] {
   return async ({ request, groups, filesTotal }) =>
     withBundleTools(worker, request, async ({ bundle, client, progress }) => {
       const { restoreId, conflictStrategy: strategy, incremental, undoable = false, namespace } = request;
-      const report = new RunReport(worker.control.database, restoreId, filesTotal);
       const own = new Set(groups.flat());
       const created = await readCreated(client, request, [...own]);
       const loads = await findTables(
@@ -47,12 +46,14 @@ export function importModels(worker: BundleWorker): Activities['importModels'] {
         .map((group) => group.flatMap((model) => byModel.get(model) ?? []));
       let whole = await sumDecidedFiles(client, request);
       let part = tallyOf(decided);
+      const report = new RunReport(worker.control.database, restoreId, filesTotal, whole);
       await whileHolding(worker, request, client, [...own], async (prove) => {
         const load = (pack: Groups, way: LoadModelsOptions['way']) =>
           inFencedTransaction(client, restoreId, async () => {
             await prove(new Set(pack.flat().map(({ target }) => target.rootOid)));
             // A table that somebody has locked holds up no other.
             if (pack.length > 1) await waitBriefly(client);
+            report.begin();
             return loadModels(client, pack, {
               restoreId,
               namespace,
@@ -62,9 +63,10 @@ export function importModels(worker: BundleWorker): Activities['importModels'] {
               created,
               way,
               log: (lines) => writeLog(worker, restoreId, lines),
-              onRecords: (model, records) => {
+              onRecords: async (model, records) => {
                 progress.enter('copy', model);
                 progress.move(0, records);
+                await report.reading(model, records);
               },
             });
           });

@@ -106,10 +106,11 @@ async function importAll(
   const made = await readMade(client, request);
   await reportDescribed(worker.control.database, restoreId, countMade(made), false);
   const files = (await groupFiles(client, namespace, selection.files)).flat();
-  const runReport = new RunReport(worker.control.database, restoreId, files.length);
+  const runReport = new RunReport(worker.control.database, restoreId, files.length, emptyBundleTally);
   const loads = await findTables(client, namespace, files);
   const load = async (way: LoadModelsOptions['way']) => {
     let tally = emptyBundleTally;
+    runReport.begin();
     await loadModels(client, [loads], {
       restoreId,
       namespace,
@@ -119,9 +120,10 @@ async function importAll(
       created: new Set(made.filter(({ created }) => created).map(({ model }) => model)),
       way,
       log,
-      onRecords: (model, records) => {
+      onRecords: async (model, records) => {
         progress.enter('copy', model);
         progress.move(0, records);
+        await runReport.reading(model, records);
       },
       onLoaded: async (file) => {
         tally = sumBundleTallies(tally, tallyOf([file]));
@@ -166,7 +168,7 @@ async function report(
             models: modelReports(made, decided).slice(0, maxModelsReported).map(reportJson),
           },
         })
-      : new RunReport(control.database, restoreId, tally.files)
+      : new RunReport(control.database, restoreId, tally.files, tally)
           .imported(tally)
           .then(() =>
             updateRun(client, restoreId, { state: 'running', counts: { ...counts, ...countsOf(tally) } }),

@@ -31,6 +31,8 @@ export function errorHandler(logger: Logger): ErrorHandler<ApiEnv> {
       logger.warn({ err: answer.cause ?? error, requestId }, 'request could not be served');
     }
     for (const [name, value] of Object.entries(answer.headers)) context.header(name, value);
+    // The rest of the body is not waited for: whoever asks again does so on another connection.
+    if (answer.code === 'BODY_TOO_LARGE') context.header('Connection', 'close');
     return context.json(envelopeOf(answer), answer.status);
   };
 }

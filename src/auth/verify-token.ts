@@ -96,6 +96,9 @@ function claimsOf(payload: JWTPayload): TokenClaims {
 function refusal(error: unknown): TokenRefused {
   if (error instanceof TokenRefused) return error;
   if (error instanceof errors.JWTExpired) return new TokenRefused('expired', 'it has expired', error);
+  if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'nbf') {
+    return new TokenRefused('invalid', 'it is not valid yet, by its claim nbf', error);
+  }
   if (error instanceof errors.JWTClaimValidationFailed) {
     return new TokenRefused('invalid', `its claim ${error.claim} is missing or another`, error);
   }

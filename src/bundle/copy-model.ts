@@ -26,7 +26,7 @@ export async function copyModel(
   file: ModelFile,
   columns: readonly Pick<TargetColumn, 'name' | 'type'>[],
   sink: Sink | null,
-  onRecords: (records: number) => void,
+  onRecords: (records: number) => void | Promise<void>,
 ): Promise<CopiedModel> {
   const slicer = new Slicer(
     columns.map(({ name, type }) => ({ name, key: name, type })),
@@ -45,11 +45,11 @@ export async function copyModel(
       digest?.update(chunk);
       const before = slicer.rows;
       await take(slicer.push(chunk));
-      onRecords(slicer.rows - before);
+      await onRecords(slicer.rows - before);
     }
     const before = slicer.rows;
     await take(slicer.end());
-    onRecords(slicer.rows - before);
+    await onRecords(slicer.rows - before);
   } finally {
     slicer.dispose();
   }

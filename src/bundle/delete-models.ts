@@ -1,12 +1,15 @@
-import type pg from 'pg';
+import pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { TargetTable } from '../postgres/catalog.ts';
 import { keepAll, keptImages } from '../postgres/kept-images.ts';
 import { countRows, deleteRows, lockAgainstWrites, readDependents } from '../postgres/replaced-models.ts';
+import { isSqlState, sqlState } from '../postgres/sqlstate.ts';
 import { aboutModels, type ModelLoad } from './model-load.ts';
 
 /** Tables that one statement is about. */
 const batchSize = 100;
+
+const replaceBoth = 'Replace both, or use another conflict_strategy.';
 
 /** How the records of models are deleted. */
 export interface DeleteOptions {
@@ -35,7 +38,7 @@ export async function deleteAll(
     throw new ThawError(
       'ConflictFound',
       `${dependent.parent}: to delete its records would change or delete those of ${dependent.name}, which is not replaced.`,
-      { object: dependent.parent, hint: 'Replace both, or use another conflict_strategy.' },
+      { object: dependent.parent, hint: replaceBoth },
     );
   }
   const filled = loads.filter(({ file }) => !created.has(file.model));
@@ -64,8 +67,25 @@ export async function deleteAll(
     const kept = await aboutModels([load], () => keepAll(client, target, keptImages(target, restoreId)));
     if (kept !== counts.get(target.table)) throw inheriting(target);
   }
-  await inBatches(filled.toReversed(), (schema, tables) => deleteRows(client, schema, tables));
+  await inBatches(filled.toReversed(), async (schema, tables) => {
+    try {
+      await deleteRows(client, schema, tables);
+    } catch (raw) {
+      throw pointedAt(raw) ?? raw;
+    }
+  });
   return counts;
+}
+
+/** Says who refuses a deletion; null for any other error. */
+function pointedAt(raw: unknown): ThawError | null {
+  if (!(raw instanceof pg.DatabaseError) || !isSqlState(raw, sqlState.foreignKeyViolation)) return null;
+  const object = `${raw.schema}.${raw.table}`;
+  return new ThawError(
+    'ConflictFound',
+    `${object}: its records point at some that would be deleted, and it is not replaced (constraint ${raw.constraint}).`,
+    { object, hint: replaceBoth },
+  );
 }
 
 function inheriting({ schema, table }: TargetTable): ThawError {

@@ -34,7 +34,7 @@ export interface LoadModelsOptions extends BundleScope {
   /** Writes lines that are true whatever becomes of the transaction. */
   log(lines: readonly LogLine[]): Promise<void>;
   /** Called for records read, as they come. */
-  onRecords(model: string, records: number): void;
+  onRecords(model: string, records: number): Promise<void>;
   /** Called for each file that was loaded, before the transaction ends. */
   onLoaded?(file: DecidedFile): Promise<void>;
 }

@@ -157,6 +157,8 @@ describe('POST /api/restores', () => {
     const large = JSON.stringify({ ...body, s3_key: 'x'.repeat(1024 * 1024) });
     const announced = await send(post(large, { 'content-length': String(large.length) }));
     expect(announced).toMatchObject({ status: 413, json: { error_code: 'BODY_TOO_LARGE' } });
+    // What else is sent on it is the rest of the body.
+    expect(announced.headers.get('connection')).toBe('close');
     const streamed = await send(post(large));
     expect(streamed).toMatchObject({ status: 413, json: { error_code: 'BODY_TOO_LARGE' } });
   });

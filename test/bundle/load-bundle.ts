@@ -55,7 +55,7 @@ export async function loadBundle(client: pg.Client, load: BundleLoad): Promise<D
     created: new Set(created),
     way: load.way ?? 'staged',
     log: load.log ?? (async () => {}),
-    onRecords: () => {},
+    onRecords: async () => {},
   };
   return inFencedTransaction(client, restoreId, async () =>
     loadModels(client, [await findTables(client, namespace, bundle.files)], options),

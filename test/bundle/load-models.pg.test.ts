@@ -272,6 +272,20 @@ test('replace does not delete what is not in the bundle', async () => {
   expect(await rows('users', 'name')).toEqual([['a']]);
 });
 
+test('replace says which table points at what it would delete', async () => {
+  await load('upsert', { teams: [{ id: id(1), title: 'x' }] });
+  await client.query(
+    `create table ${namespace}.notes as select id as team from ${namespace}.teams;
+     alter table ${namespace}.notes add constraint of_team foreign key (team) references ${namespace}.teams`,
+  );
+  const reason = await load('replace', { teams: [{ id: id(1), title: 'y' }] }).catch(error);
+  expect(reason).toMatchObject({
+    code: 'ConflictFound',
+    message: `${namespace}.notes: its records point at some that would be deleted, and it is not replaced (constraint of_team).`,
+  });
+  expect(await rows('teams', 'title')).toEqual([['x']]);
+});
+
 test('a file that was restored before is left out where that is asked for', async () => {
   const files = { users: [{ id: id(1), name: 'a' }], teams: [{ id: id(1), title: 'x' }] };
   await load('upsert', files);

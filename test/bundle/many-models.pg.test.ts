@@ -99,7 +99,7 @@ test('a model more costs a few queries more, and the catalog is read for many at
         created: new Set(names),
         way: 'straight',
         log: async () => {},
-        onRecords: () => {},
+        onRecords: async () => {},
       }),
     ),
   );

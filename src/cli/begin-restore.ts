@@ -46,7 +46,7 @@ export async function beginRestore<Request extends { readonly restoreId: string 
   const remembered = await recallRestore(stateDir, key);
   if (remembered !== null) {
     const { restoreId } = remembered;
-    const running = await standingOf(temporal.client, restoreId);
+    const running = await standingOf(temporal.client, restoreWorkflowId(restoreId));
     if (running.standing === 'unknown') return start(options, restoreId, 'again', forget);
     if (running.standing === 'running') {
       const { taskQueue } = running;
@@ -70,8 +70,11 @@ async function start<Request extends { readonly restoreId: string }, Outcome>(
   return { restoreId, restores, taskQueue, how, forget };
 }
 
-/** The own server's port changes from start to start, so it has a name in place of an address. */
-function memoryKey(
+/**
+ * What a request is remembered by. The own server's port changes from start to start, so it has a name in place of an
+ * address.
+ */
+export function memoryKey(
   { kind, address, namespace }: Temporal,
   request: { readonly restoreId: string },
 ): RestoreKey {
@@ -79,13 +82,13 @@ function memoryKey(
   return { temporal: `${place}/${namespace}`, command: requestFingerprint(request) };
 }
 
-/** How Temporal sees a restore; a running one has a task queue, which may be that of another configuration. */
-async function standingOf(
+/** How Temporal sees a workflow; a running one has a task queue, which may be that of another configuration. */
+export async function standingOf(
   client: Client,
-  restoreId: string,
+  workflowId: string,
 ): Promise<{ standing: 'unknown' | 'ended' } | { standing: 'running'; taskQueue: string }> {
   try {
-    const { status, taskQueue } = await client.workflow.getHandle(restoreWorkflowId(restoreId)).describe();
+    const { status, taskQueue } = await client.workflow.getHandle(workflowId).describe();
     return status.name === 'RUNNING' ? { standing: 'running', taskQueue } : { standing: 'ended' };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { standing: 'unknown' };

@@ -52,6 +52,8 @@ Examples:
 All tables are as they were at one moment, whatever is written meanwhile; nobody waits for it but who would drop,
 alter or truncate one of them. Values are kept as PostgreSQL writes them, to the last bit.
 
+A command that was killed goes on with its snapshot when it is given again.
+
 Exit codes: 0 taken; 1 it could not start or failed, and nothing is left of it; 130 interrupted.`;
 
 /** `thaw snapshot create`: takes one. */

@@ -1,11 +1,13 @@
 import { CancelledFailure, WorkflowFailedError } from '@temporalio/client';
 import type { Logger } from 'pino';
-import { newRestoreId } from '../client/restore-id.ts';
 import { SnapshotClient } from '../client/snapshot-client.ts';
 import { type SnapshotInput, toSnapshotRequest } from '../client/snapshot-request.ts';
+import { stateDir } from '../config/environment.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
 import { defaultRestoreOptions } from '../contract/restore-request.ts';
-import type { CreateSnapshotRequest } from '../contract/snapshot.ts';
+import { ThawError } from '../contract/thaw-error.ts';
+import { openStore } from '../store/open-store.ts';
+import { type BegunSnapshot, beginSnapshot } from './begin-snapshot.ts';
 import { standaloneHeartbeatSeconds, standaloneTaskQueue } from './durable-job.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 import type { TemporalFlags } from './flags.ts';
@@ -49,8 +51,8 @@ async function takeInCluster(
 ): Promise<ExitCode> {
   try {
     const taskQueue = clusterTaskQueue(job.flags.taskQueue, job.env);
-    const request = requestOf(job, defaultRestoreOptions.heartbeatSeconds);
-    return await take(job, new SnapshotClient(temporal.client, taskQueue), request, interrupt);
+    const { heartbeatSeconds } = defaultRestoreOptions;
+    return await take(job, await begin(job, temporal, taskQueue, heartbeatSeconds), interrupt);
   } finally {
     await temporal.close();
   }
@@ -58,16 +60,16 @@ async function takeInCluster(
 
 async function takeHere(job: SnapshotCreateJob, interrupt: Interrupt): Promise<ExitCode> {
   const { config, env, logger, flags } = job;
-  const request = requestOf(job, standaloneHeartbeatSeconds);
   // The SDK of workers takes most of a second to load: the time in which the server starts.
   const loading = import('../worker.ts');
   const temporal = await openStandalone(flags, env, logger, interrupt.signal);
-  const { options: connection, namespace, client } = temporal;
+  const { options: connection, namespace } = temporal;
   const worker = new OwnWorker(loading, { config, env, logger, connection, namespace });
   try {
-    const taskQueue = standaloneTaskQueue(config);
-    await worker.start(taskQueue);
-    const taking = take(job, new SnapshotClient(client, taskQueue), request, interrupt);
+    const begun = await begin(job, temporal, standaloneTaskQueue(config), standaloneHeartbeatSeconds);
+    // One that was joined may be on the queue of another configuration.
+    await worker.start(begun.taskQueue);
+    const taking = take(job, begun, interrupt);
     return await Promise.race([taking, worker.gone()]);
   } finally {
     await worker.stop();
@@ -75,18 +77,33 @@ async function takeHere(job: SnapshotCreateJob, interrupt: Interrupt): Promise<E
   }
 }
 
-function requestOf({ config, input }: SnapshotCreateJob, heartbeatSeconds: number): CreateSnapshotRequest {
-  return toSnapshotRequest(config, input, newRestoreId(), heartbeatSeconds);
+async function begin(
+  { config, input, flags, env, printer }: SnapshotCreateJob,
+  temporal: Temporal,
+  taskQueue: string,
+  heartbeatSeconds: number,
+): Promise<BegunSnapshot> {
+  const store = openStore(config.store, env);
+  try {
+    return await beginSnapshot({
+      ...{ temporal, taskQueue, place: { store, prefix: config.store.prefix } },
+      stateDir: stateDir(flags.stateDir, env).value,
+      request: (id) => toSnapshotRequest(config, input, id, heartbeatSeconds),
+      say: printer.aside,
+    });
+  } finally {
+    store.close();
+  }
 }
 
 async function take(
   { printer, flags }: SnapshotCreateJob,
-  snapshots: SnapshotClient,
-  request: CreateSnapshotRequest,
+  { request, taskQueue, client, isJoined, forget }: BegunSnapshot,
   interrupt: Interrupt,
 ): Promise<ExitCode> {
   interrupt.signal.throwIfAborted();
-  printer.aside(`Snapshot ${request.id}`);
+  const snapshots = new SnapshotClient(client, taskQueue);
+  printer.aside(`Snapshot ${request.id}${isJoined ? ', begun before, goes on' : ''}`);
   void interrupt.asked().then(async () => {
     printer.aside('Cancelling: what was written is taken away. Ctrl-C again leaves at once.');
     await snapshots.cancel(request.id).catch((error: unknown) => {
@@ -94,12 +111,16 @@ async function take(
     });
   });
   try {
-    const summary = await snapshots.take(request);
+    const summary = await (isJoined ? snapshots.outcome(request.id) : snapshots.take(request));
     if (flags.json === true) printer.line(JSON.stringify(summary));
     else for (const line of summaryLines(summary)) printer.line(line);
+    await forget();
     return exitCodes.done;
   } catch (error) {
-    if (!(error instanceof WorkflowFailedError && error.cause instanceof CancelledFailure)) throw error;
+    const isCancelled = error instanceof WorkflowFailedError && error.cause instanceof CancelledFailure;
+    // Of whatever else is thrown nobody knows how it ended.
+    if (isCancelled || error instanceof ThawError) await forget();
+    if (!isCancelled) throw error;
     printer.aside('Cancelled: nothing is left of the snapshot.');
     return exitCodes.interrupted;
   }

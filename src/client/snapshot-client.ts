@@ -34,7 +34,7 @@ export class SnapshotClient {
 
   /** Takes a snapshot, and waits until it lies in the store. @throws what it failed for; `WorkflowFailedError` where it was cancelled */
   async take(request: CreateSnapshotRequest): Promise<SnapshotSummary> {
-    const handle = await this.#client.workflow.start<typeof createSnapshot>(workflowTypes.createSnapshot, {
+    await this.#client.workflow.start<typeof createSnapshot>(workflowTypes.createSnapshot, {
       taskQueue: this.#taskQueue,
       workflowId: snapshotWorkflowId(request.id),
       workflowIdConflictPolicy: 'USE_EXISTING',
@@ -42,8 +42,13 @@ export class SnapshotClient {
       memo: memoOf(request),
       staticSummary: summaryOf(request),
     });
+    return this.outcome(request.id);
+  }
+
+  /** Waits until one that was begun lies in the store. @throws as {@link take} */
+  async outcome(id: string): Promise<SnapshotSummary> {
     try {
-      return await handle.result();
+      return await this.#client.workflow.getHandle<typeof createSnapshot>(snapshotWorkflowId(id)).result();
     } catch (error) {
       throw error instanceof WorkflowFailedError ? (toldError(error) ?? error) : error;
     }

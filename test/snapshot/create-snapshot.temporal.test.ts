@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -19,6 +19,7 @@ import { listSnapshots, removeSnapshot } from '../../src/snapshot/container/stor
 import { takeSnapshot } from '../../src/snapshot/write/take-snapshot.ts';
 import type { ObjectStore } from '../../src/store/object-store.ts';
 import { openStore } from '../../src/store/open-store.ts';
+import { ThawCommand } from '../cli/thaw-command.ts';
 import { thawHere } from '../cli/thaw-here.ts';
 import { createTestThaw, type TestThaw } from '../harness/thaw.ts';
 import { triggerNow } from '../harness/trigger-schedule.ts';
@@ -282,6 +283,50 @@ test('commands take, list, show, expire and delete snapshots', async () => {
   expect((await thawHere(['snapshot', 'show', second.id], env)).exitCode).toBe(2);
   const nothing = await create();
   expect(nothing).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('InputInvalid') });
+});
+
+test('the same command given again goes on with its snapshot, and tells of one that it took unheard', async () => {
+  const cluster = {
+    ...{ ...env, THAW_STATE_DIR: path.join(root, 'state'), TEMPORAL_ADDRESS: thaw.temporal.address },
+    ...{ TEMPORAL_NAMESPACE: thaw.temporal.namespace, THAW_TASK_QUEUE: thaw.temporal.taskQueue },
+  };
+  const args = ['snapshot', 'create', '--table', 'tenants.orders', '--json'];
+  const memories = path.join(root, 'state', 'restores');
+  const idOf = ({ stdout }: { readonly stdout: string }) => String(JSON.parse(stdout).id);
+  const blocker = await thaw.database.client();
+  const waiting = async () =>
+    (await thaw.pg.query(`select from pg_locks where not granted and relation = 'tenants.orders'::regclass`))
+      .rowCount;
+  try {
+    await blocker.query('begin; lock table tenants.orders in access exclusive mode');
+    const killed = new ThawCommand(args, { ...process.env, ...cluster });
+    await expect.poll(waiting, { timeout: 30_000 }).toBe(1);
+    killed.kill('SIGKILL');
+    await killed.ended();
+    const [name = ''] = await readdir(memories);
+    const memory = await readFile(path.join(memories, name), 'utf8');
+    const again = thawHere(args, cluster);
+    const other = thawHere([...args, '--name', 'another'], cluster);
+    await expect.poll(waiting, { timeout: 30_000 }).toBe(2);
+    await blocker.query('commit');
+    const [joined, different] = [await again, await other];
+    expect([joined.exitCode, joined.stderr]).toEqual([
+      0,
+      `Snapshot ${idOf(joined)}, begun before, goes on\n`,
+    ]);
+    expect(idOf(different)).not.toBe(idOf(joined));
+    const ids = (await listed()).snapshots.map(({ id }) => id);
+    expect(ids.toSorted()).toEqual([idOf(joined), idOf(different)].toSorted());
+    // Their ends were told. As if that of the first had not been:
+    expect(await readdir(memories)).toEqual([]);
+    await writeFile(path.join(memories, name), memory);
+    const third = await thawHere(args, cluster);
+    expect(ids).not.toContain(idOf(third));
+    expect(third.stderr).toContain(`took snapshot ${idOf(joined)} before, and could not say so`);
+  } finally {
+    await blocker.end();
+  }
+  for (const { id } of (await listed()).snapshots) await removeSnapshot({ store, prefix: 'archives' }, id);
 });
 
 test('a schedule takes automated ones, each under an id of its own, and deletes its own that have expired and nobody needs', async () => {

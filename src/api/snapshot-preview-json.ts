@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { errorCodes } from '../contract/error-code.ts';
 import type { RowText } from '../contract/snapshot-difference.ts';
 import type { HeldKey, PlannedLock, SnapshotPreview, TablePreview } from '../contract/snapshot-preview.ts';
 import { nameOf } from '../snapshot/order/table-order.ts';
@@ -46,6 +47,9 @@ export const snapshotPreviewJson = z
         why: z.string(),
       }),
     ),
+    issues: z
+      .array(z.object({ issue: z.string(), code: z.enum(errorCodes), object: z.string().nullable() }))
+      .openapi({ description: 'Rows for which the restore would be refused, as it would say it itself.' }),
     if_unchanged: z
       .string()
       .openapi({ description: 'Sent with a restore, it is refused where a table has changed since.' }),
@@ -61,6 +65,7 @@ export function toSnapshotPreviewJson(database: string, preview: SnapshotPreview
     tables: preview.tables.map(tableJson),
     foreign_keys: preview.foreignKeys.map(keyJson),
     locks: preview.locks.map(lockJson),
+    issues: preview.issues.map((issue) => ({ ...issue })),
     notices: [...preview.notices],
   };
 }

@@ -4,7 +4,7 @@ import { isExact } from '../restore/schema-plan.ts';
 import { openMarked } from '../snapshot/merge/marked-differences.ts';
 import { type PreviewJob, previewSnapshot } from '../snapshot/preview/preview-snapshot.ts';
 import { openStore } from '../store/open-store.ts';
-import type { ExitCode } from './exit-code.ts';
+import { type ExitCode, exitCodes } from './exit-code.ts';
 import { look } from './look.ts';
 import type { Printer } from './printer.ts';
 import { selectionChunks } from './selection-file.ts';
@@ -30,16 +30,23 @@ export interface SnapshotPreviewJob extends SnapshotLookJob {
   readonly json: boolean;
 }
 
-/** Tells what a restore of a snapshot would do, and changes nothing. @throws ThawError what would end the restore */
+/**
+ * Tells what a restore of a snapshot would do, and changes nothing. One that would be refused for its rows is not valid.
+ *
+ * @throws ThawError what would end the restore before it has any rows to look at
+ */
 export async function printSnapshotPreview(job: SnapshotPreviewJob): Promise<ExitCode> {
   const { choice, printer, samples, values, json, ifUnchanged = null } = job;
   const { selection } = choice;
-  return lookAtSnapshot(job, async (asked) => {
+  let exitCode: ExitCode = exitCodes.done;
+  const end = await lookAtSnapshot(job, async (asked) => {
     const chosen = selection === null ? null : (await openMarked(selectionChunks(selection.path))).marked;
     const preview = await previewSnapshot(asked, { samples, values, chosen, ifUnchanged });
     if (json) printer.line(JSON.stringify(snapshotPreviewJson(choice, preview)));
     else for (const line of snapshotPreviewLines(choice, preview)) printer.line(line);
+    if (preview.issues.length > 0) exitCode = exitCodes.invalid;
   });
+  return end === exitCodes.done ? exitCode : end;
 }
 
 /** Looks at a snapshot and its tables, telling now and then how far it is. Ctrl-C ends it. */

@@ -22,7 +22,7 @@ const counted = ['inserted', 'updated', 'deleted', 'unchanged'] as const;
 
 /** What a restore of a snapshot would do, for people. */
 export function snapshotPreviewLines(choice: SnapshotChoice, preview: SnapshotPreview): string[] {
-  const { tables, foreignKeys, locks, ifUnchanged, notices } = preview;
+  const { tables, foreignKeys, locks, issues, ifUnchanged, notices } = preview;
   const changed = tables.filter((table) => changedRows(table) > 0);
   return [
     `PREVIEW: ${choice.strategy} of ${choice.database.name} with snapshot ${printable(sourceText(choice.source))}`,
@@ -41,6 +41,9 @@ export function snapshotPreviewLines(choice: SnapshotChoice, preview: SnapshotPr
       table.triggers.map((name) => `Note: ${nameOf(table)}: trigger ${printable(name)} does not fire`),
     ),
     ...notices.map((notice) => `Note: ${printable(notice)}`),
+    ...(issues.length === 0
+      ? []
+      : ['The restore would be refused:', ...issues.map(({ issue }) => `  ${printable(issue)}`)]),
     'Nothing was changed. To restore only if the tables are still as they are now:',
     `  --if-unchanged ${ifUnchanged}`,
   ];

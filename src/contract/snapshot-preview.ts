@@ -1,5 +1,6 @@
 import type { SnapshotTableName, SnapshotTableResult } from './snapshot.ts';
 import type { SnapshotDifference } from './snapshot-difference.ts';
+import type { SnapshotIssue } from './snapshot-validation.ts';
 
 /** A difference in a preview: with its values only where they were asked for. */
 export type DifferenceSample = Pick<SnapshotDifference, 'kind' | 'key'> &
@@ -46,6 +47,8 @@ export interface SnapshotPreview {
   readonly foreignKeys: readonly HeldKey[];
   /** One for each table, by name. */
   readonly locks: readonly PlannedLock[];
+  /** Rows for which it would be refused, each as the restore itself would say it. */
+  readonly issues: readonly SnapshotIssue[];
   /** For `SnapshotRequest.ifUnchanged`. */
   readonly ifUnchanged: string;
   /** What the user should know besides. */

@@ -92,8 +92,13 @@ export class MergedImages {
     return `(${[stays, ...comes].join(' union all ')})`;
   }
 
+  /** Rows that a merge inserts, those included that it takes away before, since values of unique indexes change. */
+  brought(target: number): string {
+    return this.#rows(target, "(change.kind = 'insert' or change.moves)");
+  }
+
   /** Rows that a merge inserts, or what it makes of others, with all their columns, as SQL of a `from` list. */
-  #rows(target: number): string {
+  #rows(target: number, which = "change.kind in ('insert', 'update')"): string {
     const { staged, table, kept } = this.#of(target);
     const own = this.#sources.filter((source) => source.target === target);
     const given = staged.columns.map(({ name }) => `staged.${quoteIdentifier(name)}`);
@@ -108,7 +113,7 @@ export class MergedImages {
         select ${[...given, ...left].join(', ')}
         from ${table} as change
         join ${qualifiedName(staged.stage.schema, staged.stage.table)} as staged on staged.ctid = change.staged
-        where change.kind in ('insert', 'update')) as base)`;
+        where ${which}) as base)`;
   }
 
   #of(target: number): Differences {

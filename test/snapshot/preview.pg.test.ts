@@ -193,6 +193,16 @@ test('tells programs the same, of tables, tenants and strategies that are asked 
   expect((await ask('--table', 'customers', '--samples', '1')).tables[0]?.samples).toHaveLength(3);
 });
 
+test('tells people what would be refused', async () => {
+  const { exitCode, lines } = await run('preview', 's', '--table', 'customers');
+  expect(exitCode).toBe(3);
+  expect(lines.slice(-4, -1)).toEqual([
+    'The restore would be refused:',
+    '  public.orders: rows with (id) = (9) break the foreign key orders_customer_fkey to public.customers',
+    'Nothing was changed. To restore only if the tables are still as they are now:',
+  ]);
+});
+
 test('looks at backups and rows of the source system as well, and tells what is left out', async () => {
   await mkdir(join(root, 'store/backups'), { recursive: true });
   await writeFile(

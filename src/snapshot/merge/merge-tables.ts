@@ -6,6 +6,7 @@ import type { TargetTable } from '../../postgres/catalog.ts';
 import { checkLateKeysAtOnce } from '../../postgres/insert-all.ts';
 import { lockTables } from '../../postgres/lock-tables.ts';
 import { holdTriggers } from '../../postgres/merge-hold.ts';
+import { MergedImages } from '../../postgres/merged-images.ts';
 import { countRemaining, type Differences, type StagedTable } from '../../postgres/snapshot-differences.ts';
 import {
   deleteSurplus,
@@ -17,10 +18,12 @@ import {
 } from '../../postgres/snapshot-merge.ts';
 import { isSqlState, sqlState } from '../../postgres/sqlstate.ts';
 import type { TakenKey } from '../../postgres/taken-keys.ts';
-import { holdForeignKeys, putBackForeignKeys } from '../order/held-keys.ts';
+import { findUniqueClashes } from '../../postgres/unique-clashes.ts';
+import { holdForeignKeys, mostNamed, putBackForeignKeys } from '../order/held-keys.ts';
 import { contentToken, refuseChanged } from './content-token.ts';
 import { changedRows, type FoundDifferences, findChanges } from './found-differences.ts';
 import { aboutObject, tableName } from './staged-check.ts';
+import { clashError } from './unique-clashes.ts';
 
 /** How tables are merged, and what is told of it. */
 export interface MergeOptions {
@@ -30,6 +33,8 @@ export interface MergeOptions {
   readonly undoes?: string | null;
   /** The only differences to take, each exactly as it was told; null: all. */
   readonly chosen?: AsyncIterable<readonly SnapshotDifference[]> | null;
+  /** From what cost on foreign keys are taken off to be quicker: see `planKeys`. @default a tenth of a second */
+  readonly slowKeys?: number | undefined;
   /** A table is about to be compared with its stage. */
   onComparing?(table: TargetTable): void;
   /** The differences of a table are found, and counted. */
@@ -64,6 +69,7 @@ export async function mergeTables(
     ifUnchanged = null,
     undoes = null,
     chosen = null,
+    slowKeys,
     onComparing,
     onFound,
     onMerged,
@@ -89,6 +95,7 @@ export async function mergeTables(
         targets,
         async (taken) => onKeysTaken?.(taken),
         found.map(({ changes }) => changes),
+        slowKeys,
       )
     : null;
   for (const { differences, changes } of [...found].reverse()) {
@@ -123,16 +130,21 @@ async function write(client: pg.Client, { differences, changes }: FoundDifferenc
 /** Does one step with a table, which leaves nothing where it fails. */
 async function withTable(
   client: pg.Client,
-  { staged: { target } }: Differences,
+  differences: Differences,
   work: () => Promise<void>,
 ): Promise<void> {
+  const { target } = differences.staged;
   await client.query('savepoint thaw_table');
   await aboutObject(tableName(target), async () => {
     try {
       await work();
     } catch (error) {
       await client.query('rollback to savepoint thaw_table').catch(() => {});
-      throw error;
+      if (!isSqlState(error, sqlState.uniqueViolation)) throw error;
+      // PostgreSQL names one row at the most, with its values.
+      const images = await MergedImages.read(client, [differences], []);
+      const clashes = await findUniqueClashes(client, differences, images, mostNamed);
+      throw clashes.length === 0 ? error : clashError(clashes, tableName(target));
     }
   });
   await client.query('release savepoint thaw_table');

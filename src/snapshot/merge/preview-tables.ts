@@ -6,6 +6,7 @@ import type {
   SnapshotPreview,
   TablePreview,
 } from '../../contract/snapshot-preview.ts';
+import { ThawError } from '../../contract/thaw-error.ts';
 import { findDifferences, type StagedTable } from '../../postgres/snapshot-differences.ts';
 import { widenJoins } from '../../postgres/snapshot-merge.ts';
 import { readDifferences, sampleDifferences } from '../../postgres/snapshot-rows.ts';
@@ -13,6 +14,7 @@ import { readFiringTriggers } from '../../postgres/trigger-states.ts';
 import { planForeignKeys } from '../order/held-keys.ts';
 import { type PlannedKey, planLocks } from '../order/key-plan.ts';
 import { contentToken, refuseChanged } from './content-token.ts';
+import { findDanglingRows, findTakenValues } from './find-refusals.ts';
 import { changedRows, type FoundDifferences, findChanges } from './found-differences.ts';
 import { aboutObject, checkStaged, tableName } from './staged-check.ts';
 
@@ -26,13 +28,15 @@ export interface PreviewOptions {
   readonly chosen?: AsyncIterable<readonly SnapshotDifference[]> | null;
   /** A token that an earlier preview gave: refuses tables that have changed since. */
   readonly ifUnchanged?: string | null;
+  /** As for the merge. */
+  readonly slowKeys?: number | undefined;
 }
 
 const all = 'the tables of the snapshot';
 
 /**
- * Tells what a merge of staged tables would do, at one moment, and changes nothing: neither triggers nor foreign
- * keys nor unique indexes of rows that stay are asked.
+ * Tells what a merge of staged tables would do, at one moment, and changes nothing; also that it would be refused for
+ * foreign keys or unique indexes, by what it would make of the tables.
  *
  * @param client in no transaction
  * @param tables parents of foreign keys first
@@ -41,8 +45,8 @@ const all = 'the tables of the snapshot';
 export async function previewTables(
   client: pg.Client,
   tables: readonly StagedTable[],
-  { samples = 5, values = false, chosen = null, ifUnchanged = null }: PreviewOptions = {},
-): Promise<Omit<SnapshotPreview, 'notices'>> {
+  { samples = 5, values = false, chosen = null, ifUnchanged = null, slowKeys }: PreviewOptions = {},
+): Promise<SnapshotPreview> {
   return atOneMoment(client, async () => {
     const token = await aboutObject(all, () => contentToken(client, tables));
     if (ifUnchanged !== null) refuseChanged(tables, ifUnchanged, token);
@@ -52,15 +56,33 @@ export async function previewTables(
     return aboutObject(all, async () => {
       const isChanged = previews.some((preview) => changedRows(preview) > 0);
       const targets = tables.map(({ target }) => target);
-      const keys = isChanged ? await planForeignKeys(client, targets, previews) : [];
+      const keys = isChanged ? await planForeignKeys(client, targets, previews, slowKeys) : [];
       return {
         tables: previews,
         foreignKeys: keys.map(heldKey),
         locks: planLocks(targets, keys),
         ifUnchanged: token,
+        ...(isChanged ? await foresee(client, found) : { issues: [], notices: [] }),
       };
     });
   });
+}
+
+/** What would be refused. Of foreign keys to or from tables that cannot be read, only the server knows. */
+async function foresee(
+  client: pg.Client,
+  found: readonly FoundDifferences[],
+): Promise<Pick<SnapshotPreview, 'issues' | 'notices'>> {
+  const taken = await findTakenValues(client, found);
+  try {
+    return { issues: [...taken, ...(await findDanglingRows(client, found))], notices: [] };
+  } catch (error) {
+    if (!(error instanceof ThawError)) throw error;
+    const { code, message: issue, object = null } = error;
+    if (code === 'SchemaIncompatible') return { issues: [...taken, { issue, code, object }], notices: [] };
+    if (code !== 'PermissionDenied' && code !== 'LockTimeout') throw error;
+    return { issues: taken, notices: [`Whether rows break a foreign key was not looked at. ${issue}`] };
+  }
 }
 
 /** How a diff is written. */

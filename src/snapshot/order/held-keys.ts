@@ -24,11 +24,13 @@ export interface HeldKeys {
  * How the foreign keys of tables, and those to them, would be held: see `planLocks`.
  *
  * @param changes what is to change in each of the tables, in their order; none: little
+ * @param slow see `planKeys`
  */
 export async function planForeignKeys(
   client: pg.Client,
   tables: readonly FoundTable[],
   changes: readonly SnapshotTableResult[] = [],
+  slow?: number,
 ): Promise<PlannedKey[]> {
   const members = await readMembers(client, tables);
   const byOid = new Map(
@@ -37,7 +39,7 @@ export async function planForeignKeys(
       return change === undefined ? [] : [[oid, change] as const];
     }),
   );
-  return planKeys(await readTouchingKeys(client, [...members.keys()]), members, byOid);
+  return planKeys(await readTouchingKeys(client, [...members.keys()]), members, byOid, slow);
 }
 
 /**
@@ -47,6 +49,7 @@ export async function planForeignKeys(
  *
  * @param record writes down durably, on a connection of its own, what is about to be taken off
  * @param changes what is to change in each of the tables, in their order; none: little
+ * @param slow see `planKeys`
  * @throws ThawError `SchemaIncompatible` for a key that could not be put back as it is; `PermissionDenied` where a
  * table is not the user's own; `LockTimeout`
  */
@@ -55,9 +58,10 @@ export async function holdForeignKeys(
   tables: readonly FoundTable[],
   record: (keys: readonly TakenKey[]) => Promise<void>,
   changes: readonly SnapshotTableResult[] = [],
+  slow?: number,
 ): Promise<HeldKeys> {
   try {
-    const planned = await planForeignKeys(client, tables, changes);
+    const planned = await planForeignKeys(client, tables, changes, slow);
     const off = planned.flatMap(({ key, hold }) => (hold === 'taken off' ? key : []));
     const taken = await readTakenKeys(
       client,
@@ -153,7 +157,12 @@ function brokenKeys(broken: readonly KeyViolations[]): ThawError {
 }
 
 /** Rows that break a key, by their keys, for people. */
-export function tellViolations({ key, columns, rows, more }: KeyViolations): string {
+export function tellViolations({ key, ...told }: KeyViolations): string {
+  return `${nameOf(key.child)}: rows with ${tellRows(told)} break the foreign key ${key.name} to ${nameOf(key.parent)}`;
+}
+
+/** Some rows by what tells them apart. */
+export function tellRows({ columns, rows, more }: Pick<KeyViolations, 'columns' | 'rows' | 'more'>): string {
   const values = rows.map((row) => `(${row.map((value) => value ?? 'NULL').join(', ')})`).join(', ');
-  return `${nameOf(key.child)}: rows with (${columns.join(', ')}) = ${values}${more ? ' and more' : ''} break the foreign key ${key.name} to ${nameOf(key.parent)}`;
+  return `(${columns.join(', ')}) = ${values}${more ? ' and more' : ''}`;
 }

@@ -15,17 +15,19 @@ export interface PlannedKey {
  *
  * @param members the tables that are merged into and their partitions, by oid
  * @param changes what is to change in them, by oid
+ * @param slow looking at each row that comes or goes is slow where it costs more; looking at one row in a join costs 1
  */
 export function planKeys(
   keys: readonly TouchingKey[],
   members: ReadonlyMap<number, FoundTable>,
   changes: ReadonlyMap<number, SnapshotTableResult> = new Map(),
+  slow = tenthOfSecond,
 ): PlannedKey[] {
   const planned = keys.map((key): PlannedKey & { readonly isSlow: boolean } => {
     const { deferrable, onDelete, onUpdate, links } = key;
     const acts = onDelete !== 'no action' || onUpdate !== 'no action';
     const isSlow =
-      key.replaceable && isSlowByRow(key, changes.get(key.child.oid), changes.get(key.parent.oid));
+      key.replaceable && isSlowByRow(key, changes.get(key.child.oid), changes.get(key.parent.oid), slow);
     // Its actions are those of the table that it refers to: they rest while that one is not written.
     if (acts && links.some(({ parent }) => members.has(parent))) return { key, hold: 'taken off', isSlow };
     if (deferrable) return { key, hold: 'deferred', isSlow };
@@ -49,12 +51,13 @@ function shutBy({ child, parent }: TouchingKey, hold: KeyHold): number[] {
 const rowCost = 10;
 
 /** Below it, a tenth of a second or so, no table is kept from its readers for the sake of speed. */
-const slowCost = 100_000;
+const tenthOfSecond = 100_000;
 
 function isSlowByRow(
   { indexed }: TouchingKey,
   child: SnapshotTableResult | undefined,
   parent: SnapshotTableResult | undefined,
+  slow: number,
 ): boolean {
   // The locks are those of tables that are merged into anyway.
   if (child === undefined || parent === undefined) return false;
@@ -62,7 +65,7 @@ function isSlowByRow(
   // Without an index all rows are gone through for each that goes, which is quicker for each of them than a join.
   const gone = parent.deleted * (indexed ? rowCost : rowCost + rows / 20);
   const cost = child.inserted * rowCost + gone;
-  return cost > slowCost && cost > rows + rowsOf(parent);
+  return cost > slow && cost > rows + rowsOf(parent);
 }
 
 function rowsOf({ inserted, updated, unchanged }: SnapshotTableResult): number {

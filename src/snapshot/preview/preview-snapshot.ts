@@ -37,10 +37,11 @@ export async function previewSnapshot(
   job: PreviewJob,
   options: PreviewOptions = {},
 ): Promise<SnapshotPreview> {
-  return withStaged(job, async (client, tables, { snapshot, notices }) => ({
-    ...(await previewTables(client, tables, options)),
-    notices: [...unfit(snapshot, job), ...notices, ...describeLeftOut(tables)],
-  }));
+  return withStaged(job, async (client, tables, { snapshot, notices }) => {
+    const preview = await previewTables(client, tables, options);
+    const more = [...unfit(snapshot, job), ...notices, ...describeLeftOut(tables)];
+    return { ...preview, notices: [...more, ...preview.notices] };
+  });
 }
 
 /**

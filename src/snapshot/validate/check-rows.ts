@@ -1,15 +1,14 @@
 import type pg from 'pg';
 import type { SnapshotIssue } from '../../contract/snapshot-validation.ts';
 import { countNulls } from '../../postgres/row-faults.ts';
+import { findDanglingRows, findTakenValues } from '../merge/find-refusals.ts';
 import { findChanges } from '../merge/found-differences.ts';
-import { tellViolations } from '../order/held-keys.ts';
 import { nameOf } from '../order/table-order.ts';
 import type { StagedSnapshotTable } from '../restore/stage-snapshot.ts';
-import { findBrokenKeys } from './check-keys.ts';
 
 /**
- * Looks for staged rows that a merge would refuse: those with NULL where a column refuses it, and those that break a
- * foreign key. Nothing is changed, and nobody waits for it.
+ * Looks for staged rows that a merge would refuse: those with NULL where a column refuses it, those whose values
+ * of a unique index are taken, and those that break a foreign key. Nothing is changed, and nobody waits for it.
  *
  * @param client in no transaction
  * @throws ThawError what keeps the tables from being merged at all
@@ -29,14 +28,7 @@ export async function checkRows(
   await client.query('begin isolation level repeatable read');
   try {
     const found = await findChanges(client, staged, null);
-    const broken = await findBrokenKeys(
-      client,
-      found.map(({ differences }) => differences),
-    );
-    for (const violations of broken) {
-      const object = nameOf(violations.key.child);
-      issues.push({ issue: tellViolations(violations), code: 'RowRejected', object });
-    }
+    issues.push(...(await findTakenValues(client, found)), ...(await findDanglingRows(client, found)));
     return issues;
   } finally {
     await client.query('rollback').catch(() => {});

@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type pg from 'pg';
 import type { SnapshotManifest, SnapshotTableName, TenantPart } from '../../../src/contract/snapshot.ts';
+import type { SnapshotPreview } from '../../../src/contract/snapshot-preview.ts';
 import { LoadProgress } from '../../../src/load/load-progress.ts';
 import { readTarget } from '../../../src/postgres/catalog.ts';
 import { connect, disconnect } from '../../../src/postgres/connection.ts';
 import { dropSnapshotStage, stageSchema } from '../../../src/postgres/snapshot-stage.ts';
 import type { MergeOptions } from '../../../src/snapshot/merge/merge-tables.ts';
+import { previewTables } from '../../../src/snapshot/merge/preview-tables.ts';
 import { type RestoredTables, restoreTables } from '../../../src/snapshot/merge/restore-tables.ts';
 import { orderTables } from '../../../src/snapshot/order/table-order.ts';
 import { containerSource, containerTable } from '../../../src/snapshot/read/container-source.ts';
@@ -21,6 +23,8 @@ import { openSession, type Session } from '../../postgres/session.ts';
 export interface ExactRestore {
   readonly tenant: TenantPart | null;
   readonly newerBy: string | null;
+  /** From what cost on foreign keys are taken off for speed. @default that of any restore */
+  readonly slowKeys?: number | undefined;
 }
 
 /** A database and a folder: snapshots are taken into it and restored from it, with nothing left out but Temporal. */
@@ -36,7 +40,11 @@ export interface ExactSite {
   restore(
     manifest: SnapshotManifest,
     restore: ExactRestore,
-    options?: MergeOptions & { readonly merger?: pg.Client },
+    options?: MergeOptions & {
+      readonly merger?: pg.Client;
+      /** Takes what is told of it before. */
+      onPreview?(preview: SnapshotPreview): void;
+    },
   ): Promise<RestoredTables>;
   close(): Promise<void>;
 }
@@ -75,7 +83,8 @@ export async function openExactSite(name: string): Promise<ExactSite> {
           }
         },
       }),
-    restore: async (manifest, { tenant, newerBy }, { merger = client, ...options } = {}) => {
+    restore: async (manifest, { tenant, newerBy, slowKeys }, given = {}) => {
+      const { merger = client, onPreview, ...options } = given;
       const { groups } = await orderTables(client, manifest.tables);
       const wanted: { name: string; target: Awaited<ReturnType<typeof readTarget>> }[] = [];
       for (const { schema, table } of groups.flat()) {
@@ -90,7 +99,8 @@ export async function openExactSite(name: string): Promise<ExactSite> {
       });
       try {
         const tables = staged.map((rows) => ({ ...rows, tenant, newerBy }));
-        return await restoreTables(merger, tables, options);
+        onPreview?.(await previewTables(client, tables, { slowKeys }));
+        return await restoreTables(merger, tables, { slowKeys, ...options });
       } finally {
         await dropSnapshotStage(client, schema);
       }

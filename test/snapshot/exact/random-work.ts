@@ -17,7 +17,7 @@ export function drawRows(draw: Draw, schema: string, random: RandomSchema): stri
 
 /** Statements that change rows in any way. */
 export function drawChanges(draw: Draw, schema: string, random: RandomSchema): string[] {
-  return Array.from({ length: between(draw, 0, 24) }, () => {
+  const changes = Array.from({ length: between(draw, 0, 24) }, () => {
     const place = drawTable(draw, random);
     const table = random.tables[place];
     if (table === undefined) return 'select';
@@ -49,6 +49,10 @@ export function drawChanges(draw: Draw, schema: string, random: RandomSchema): s
     const [column = 'at', value = 'null'] = drawField(draw, random, place);
     return `update ${name} set ${column} = ${value} ${where}`;
   });
+  // Now and then all rows of a table are lost, and of those that refer to it.
+  const lost = random.tables[drawTable(draw, random)];
+  if (lost === undefined || between(draw, 0, 3) > 0) return changes;
+  return [...changes, `truncate ${qualifiedName(schema, lost.name)} cascade`];
 }
 
 function drawTable(draw: Draw, { tables }: RandomSchema): number {

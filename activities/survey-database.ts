@@ -1,12 +1,14 @@
-import type { DumpActivities, DumpProof } from '../src/contract/dump-activities.ts';
+import type { DatabaseFacts, DumpActivities, DumpProof } from '../src/contract/dump-activities.ts';
 import type { DumpRequest } from '../src/contract/dump-request.ts';
 import { ThawError } from '../src/contract/thaw-error.ts';
 import { checkLive } from '../src/dump/target/check-live.ts';
 import { checkNeeds } from '../src/dump/target/check-needs.ts';
 import { checkTarget } from '../src/dump/target/check-target.ts';
+import { planLoad } from '../src/dump/target/dry-run.ts';
 import { surveyDatabase as survey } from '../src/dump/verify/survey.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { withDatabase } from '../src/postgres/connect-database.ts';
+import { countSessions } from '../src/postgres/database-sessions.ts';
 import { writeSurvey } from '../src/postgres/dump-records.ts';
 import { withDumpTools } from './dump-tools.ts';
 import { keepRecord } from './keep-record.ts';
@@ -21,7 +23,13 @@ export function surveyDatabase(thaw: ThawContext): DumpActivities['surveyDatabas
       if (proof.format === 'cluster') demandWholeServer(request, proof);
       const notices = await inMaintenance((client) => checkNeeds(client, proof, request));
       const isThere = await inMaintenance((client) => checkTarget(client, request));
-      if (!isThere) return { before: null, notices };
+      const isDryRun = request.dryRun === true;
+      const plan = async (before: DatabaseFacts | null) => {
+        if (!isDryRun) return {};
+        const sessions = await inMaintenance((client) => countSessions(client, request.database));
+        return { wouldDo: await planLoad({ request, proof, before, sessions, env }) };
+      };
+      if (!isThere) return { before: null, notices, ...(await plan(null)) };
       const live = connection(request.database);
       if (request.mode !== 'into-existing') {
         await withDatabase(live, env, { applicationName, signal }, (client) =>
@@ -29,8 +37,10 @@ export function surveyDatabase(thaw: ThawContext): DumpActivities['surveyDatabas
         );
       }
       const found = await survey({ connection: live, env, seconds: countSeconds, signal });
-      await inMaintenance((client) => keepRecord(client, () => writeSurvey(client, request, found)));
-      return { before: found.facts, notices };
+      if (!isDryRun) {
+        await inMaintenance((client) => keepRecord(client, () => writeSurvey(client, request, found)));
+      }
+      return { before: found.facts, notices, ...(await plan(found.facts)) };
     });
 }
 

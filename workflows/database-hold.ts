@@ -55,6 +55,7 @@ export class DatabaseHold {
   async letGo(): Promise<void> {
     const child = this.#child;
     if (child === null) return;
+    this.#child = null;
     await child.signal(releaseSignal);
     await child.result();
   }

@@ -36,6 +36,7 @@ export class DumpRun extends PlannedRestore<DumpOutcome, DumpProgress> {
   readonly #notices = new Notices();
   readonly #candidates = new DumpCandidates();
   #before: DatabaseFacts | null = null;
+  #wouldDo: readonly string[] | null = null;
   #hasBegunLoad = false;
   #load: DumpLoad | null = null;
   #report: DumpReport | null = null;
@@ -60,8 +61,10 @@ export class DumpRun extends PlannedRestore<DumpOutcome, DumpProgress> {
     super.listen();
   }
 
-  hold(): Promise<void> {
-    return this.#hold.take(this.#request, this.#work.nameHolder);
+  async hold(): Promise<void> {
+    await this.#hold.take(this.#request, this.#work.nameHolder);
+    // Who only looks is in nobody's way, however long it takes.
+    if (this.#request.dryRun === true) await this.#hold.letGo();
   }
 
   passGate(gate: DumpGate): Promise<void> {
@@ -89,11 +92,12 @@ export class DumpRun extends PlannedRestore<DumpOutcome, DumpProgress> {
 
   async survey(): Promise<void> {
     const input = { request: this.#request, proof: this.#candidates.proofOrThrow };
-    const { before, notices } = await this.#do('survey', async () => {
+    const { before, notices, wouldDo } = await this.#do('survey', async () => {
       this.#notices.add(...(await this.#record('running')));
       return this.#work.surveyDatabase(input);
     });
     this.#before = before;
+    this.#wouldDo = wouldDo ?? null;
     this.#notices.add(...notices);
   }
 
@@ -169,6 +173,7 @@ export class DumpRun extends PlannedRestore<DumpOutcome, DumpProgress> {
 
   /** Writes how the restore stands; what hinders that hinders nothing else. */
   async #record(state: RestoreState): Promise<readonly string[]> {
+    if (this.#request.dryRun === true) return [];
     const outcome = isEnded(state) ? this.tell() : null;
     try {
       return await this.#work.recordDump({ request: this.#request, state, outcome });
@@ -192,6 +197,7 @@ export class DumpRun extends PlannedRestore<DumpOutcome, DumpProgress> {
       old: keptOld(this.#swap, this.#request),
       ...{ leftBehind: this.#leftBehind, notices: this.#notices.all, error: this.error },
       seconds: ((this.#endedAt ?? Date.now()) - this.startedAt.getTime()) / 1000,
+      ...(this.#wouldDo === null ? {} : { wouldDo: this.#wouldDo }),
     };
   }
 

@@ -21,6 +21,8 @@ import { DumpRun } from './dump-run.ts';
  * One that is part of the restore of a system waits at two gates, before load and swap, until that says go on; there
  * nothing but a cancel ends it.
  *
+ * A dry run ends after the survey, and keeps no record.
+ *
  * A pause takes hold before the next step; with `--now` the step under way is broken off, and begun again at
  * resume.
  */
@@ -35,6 +37,7 @@ export async function restoreDump(request: DumpRequest): Promise<DumpOutcome> {
     await restore.prove();
     // Know what the live database is.
     await restore.survey();
+    if (request.dryRun === true) return;
     // Load, and see that it is what the dump says.
     await restore.passGate('load');
     await restore.load();

@@ -76,6 +76,7 @@ export const runDumpJson = z
     }),
     left_behind: names,
     notices: names,
+    would_do: names.nullable().openapi({ description: 'Of a dry run: what would be done.' }),
   })
   .openapi('RunDump');
 
@@ -90,6 +91,7 @@ export function toRunDumpJson(dump: RunDump): z.output<typeof runDumpJson> {
     old: old === null ? null : { name: old.name, drop_at: old.dropAt },
     left_behind: [...leftBehind],
     notices: [...notices],
+    would_do: dump.wouldDo === null ? null : [...dump.wouldDo],
   };
 }
 

@@ -82,6 +82,8 @@ export interface RunDump
   > {
   /** Null of one that has ended. */
   readonly step: DumpStep | null;
+  /** Of a dry run: what would be done, a line each. */
+  readonly wouldDo: readonly string[] | null;
   /** The dump that is restored, or was to be. */
   readonly key: string | null;
 }

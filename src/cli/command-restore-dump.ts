@@ -20,6 +20,8 @@ Examples:
     thaw restore-dump argus --latest --into argus_look --create
   One table, into the database that is there:
     thaw restore-dump argus --latest --only-table public.users --data-only
+  What would be done, and whether the dump is good, with nothing touched:
+    thaw restore-dump argus --latest --dry-run
   As the script does it, where there is no room for two:
     thaw restore-dump argus --latest --in-place
 

@@ -49,6 +49,7 @@ export interface DumpFlags extends TemporalFlags, LogFlags {
   readonly allowErrors?: boolean;
   readonly check?: readonly string[];
   readonly checkUrl?: readonly string[];
+  readonly dryRun?: boolean;
   readonly yes?: boolean;
   readonly json?: boolean;
   readonly detach?: boolean;
@@ -108,6 +109,7 @@ export function withDumpFlags(command: Command): Command {
     .option('--allow-errors', 'errors that pg_restore passes over are no failure')
     .option('--check <sql>', 'statement that must give true after the load; repeatable', collect)
     .option('--check-url <url>', 'URL that must answer with success after the load; repeatable', collect)
+    .option('--dry-run', 'prove the dump, look at everything, tell what would be done, and touch nothing')
     .option('--yes', 'ask nothing before a database is replaced')
     .option('--json', 'print one JSON object and nothing else')
     .option('--detach', 'start it in the cluster and do not wait for its end')
@@ -152,6 +154,7 @@ export function dumpInputOf(
     allowErrors: flags.allowErrors === true,
     checks: flags.check ?? [],
     checkUrls: flags.checkUrl ?? [],
+    dryRun: flags.dryRun === true,
   };
 }
 

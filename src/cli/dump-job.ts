@@ -27,7 +27,7 @@ export interface DumpJob {
 export async function runDumpJob(job: DumpJob): Promise<ExitCode> {
   const { input, config, flags, printer } = job;
   const request = toDumpRequest(input, config, '', 0);
-  const losses = lossesOf(request);
+  const losses = request.dryRun === true ? [] : lossesOf(request);
   if (flags.yes !== true && losses.length > 0 && !(await confirmByName(request.database, losses))) {
     printer.aside('Not confirmed: nothing was done.');
     return exitCodes.failed;
@@ -36,7 +36,8 @@ export async function runDumpJob(job: DumpJob): Promise<ExitCode> {
     ...job,
     request: (restoreId, heartbeatSeconds) => toDumpRequest(input, config, restoreId, heartbeatSeconds),
     client: dumpsOf,
-    clear: endDumpLeftovers,
+    // One that holds the database is told of, and stays.
+    clear: input.dryRun === true ? async () => {} : endDumpLeftovers,
     notes: [],
     again: 'is begun again, as Temporal has lost it',
     cancelling: 'what was loaded beside the live database is removed.',

@@ -52,6 +52,14 @@ export function dumpExitCode({ state, error }: Pick<DumpOutcome, 'state' | 'erro
 
 function endLines(outcome: DumpOutcome): string[] {
   const { state, service, database, mode, proof, old, leftBehind, seconds } = outcome;
+  if (outcome.wouldDo !== undefined) {
+    const steps = outcome.wouldDo.map((line, place) => `  ${place + 1}. ${line}`);
+    return [
+      'Would:',
+      ...steps,
+      `Dry run of ${database}: nothing was touched, after ${formatSeconds(seconds)}.`,
+    ];
+  }
   const left = leftBehind.map((name) => `Left behind: database ${name}`);
   if (state !== 'completed') {
     const word = state === 'cancelled' ? 'Cancelled' : 'Failed';

@@ -56,6 +56,7 @@ export function toDumpRequest(
     mode: modeOf(input.mode, asked.isPart || isPart(part)),
     jobs: input.jobs ?? asked.jobs,
     ...{ allowErrors, checks, checkUrls, heartbeatSeconds },
+    ...(input.dryRun === true ? { dryRun: true } : {}),
   };
 }
 

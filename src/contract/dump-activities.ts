@@ -73,6 +73,8 @@ export interface SurveyedTarget {
   /** Null where the database is not there yet. */
   readonly before: DatabaseFacts | null;
   readonly notices: readonly string[];
+  /** Of a dry run: what would be done, a line each. */
+  readonly wouldDo?: readonly string[];
 }
 
 /** What a load brought. */
@@ -159,6 +161,8 @@ export interface DumpOutcome {
   readonly notices: readonly string[];
   readonly error: TableError | null;
   readonly seconds: number;
+  /** Of a dry run that has found everything good: what would be done, a line each. */
+  readonly wouldDo?: readonly string[];
 }
 
 /** An old database that is dropped in time. */

@@ -98,6 +98,8 @@ export interface DumpRequest {
   readonly checks: readonly string[];
   /** URLs that must answer with success after the load. */
   readonly checkUrls: readonly string[];
+  /** Everything is looked at and told, and nothing is touched. @default false */
+  readonly dryRun?: boolean;
   /** It is part of the restore of a system, and waits for it before its load and before its swap. */
   readonly isGated?: boolean;
   /** Seconds without a sign of life after which the work of a worker is given to another. @default 20 */

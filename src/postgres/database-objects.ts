@@ -265,3 +265,12 @@ export async function grantsToOwn(
   );
   return rows.map(({ sql }) => sql);
 }
+
+/** Identities of the functions that PostgreSQL makes with a range type, and drops with it. */
+export async function functionsOfTypes(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query<{ identity: string }>(`
+    select i.identity
+    from pg_depend d cross join lateral pg_identify_object(d.classid, d.objid, 0) as i
+    where d.classid = 'pg_proc'::regclass and d.refclassid = 'pg_type'::regclass and d.deptype = 'i'`);
+  return rows.map(({ identity }) => identity);
+}

@@ -39,6 +39,11 @@ export async function stubbornSessions(client: pg.Client, database: string): Pro
   return rows.filter(({ mayEnd }) => !mayEnd).map(describe);
 }
 
+/** How many sessions are in a database, that of this client aside. */
+export async function countSessions(client: pg.Client, database: string): Promise<number> {
+  return (await client.query(sessionsSql, [[database]])).rows.length;
+}
+
 /**
  * Ends all sessions in databases, and waits until they are gone. New ones have to be refused by then, or
  * clients that reconnect keep it from ending.

@@ -30,9 +30,10 @@ export function dumpProgress(
   { proof, report, ...standing }: DumpStanding,
   now: number,
 ): DumpProgress {
-  const { restoreId, database, service, mode } = request;
-  const isDone = standing.outcome?.state === 'completed';
-  const isRead = standing.step === 'verify' || standing.step === 'swap' || standing.step === 'finish';
+  const { restoreId, database, service, mode, dryRun = false } = request;
+  const isDone = standing.outcome?.state === 'completed' && !dryRun;
+  const isPast = standing.step === 'verify' || standing.step === 'swap' || standing.step === 'finish';
+  const isRead = isPast && !dryRun;
   const bytes = standing.dump?.bytes ?? null;
   const rows = isRead ? (report?.after.rows ?? proof?.rows ?? 0) : 0;
   return {

@@ -196,6 +196,23 @@ describeWithPrograms('dumps over the API', () => {
     expect((await ask('/api/databases/argus/swap-back', { method: 'POST' }, stranger)).status).toBe(404);
   });
 
+  test('a dry run of a dump tells what it would do, and touches nothing', async () => {
+    const before = [await site.content(), await site.databases()];
+    const runId = await start({ source_ref: 'latest', service: 'argus', dry_run: true });
+    const run = await runIn(api, runId, ['completed']);
+    expect(run).toMatchObject({
+      ...{ progress: 100, error: null, archives: { done: 0, total: 1 } },
+      dump: {
+        ...{ mode: 'swap', key: newest, proof: { format: 'plain' }, report: null, old: null },
+        would_do: [expect.stringContaining(`load ${newest}`), ...Array(3).fill(expect.any(String))],
+      },
+    });
+    expect(JSON.stringify(run.dump)).not.toContain('Not in the dump');
+    expect((await ask(`/api/data/restore_runs/${runId}`)).json.data).toMatchObject({ records_imported: 0 });
+    expect(await logOf(runId)).toContainEqual(expect.stringContaining('info: Would: keep for 24 h the old '));
+    expect([await site.content(), await site.databases()]).toEqual(before);
+  });
+
   test('a saved restore of a dump runs, fails with its reason, and is counted', async () => {
     const options = {
       service: 'argus',

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -23,8 +23,9 @@ const thaw = (...args: string[]) => thawHere(args, env);
 
 describeWithPrograms('thaw restore-dump', () => {
   beforeAll(async () => {
-    site = await createDumpSite('clidump');
     folder = await mkdtemp(path.join(tmpdir(), 'thaw-cli-dump-'));
+    await mkdir(path.join(folder, 'spool'));
+    site = await createDumpSite('clidump', 'worker', { env: { THAW_SPOOL_DIR: path.join(folder, 'spool') } });
     const config = path.join(folder, 'config.json');
     await writeFile(config, site.thaw.configText);
     const { TEMPORAL_ADDRESS: _, TEMPORAL_NAMESPACE: __, ...rest } = process.env;
@@ -59,6 +60,80 @@ describeWithPrograms('thaw restore-dump', () => {
     const back = await thaw('swap-back', 'argus');
     expect(back).toMatchObject({ exitCode: 1, stderr: expect.stringContaining('Nobody is there') });
     expect(await site.content()).toBe(damaged);
+  });
+
+  test('proves and tells in a dry run what it would do, and makes nothing', async () => {
+    const custom = path.join(site.folder, 'argus_20250101_030000.dump');
+    await writeFile(custom, await pgDump(site.live, '--format=custom'));
+    const torn = path.join(site.folder, 'argus_20250101_040000.sql.gz');
+    await writeFile(torn, gzipSync(await pgDump(site.live)).subarray(0, -5));
+    await site.query(`create table "odd name" (a integer); create function "left"(integer, text) returns integer
+      language sql as 'select 1'`);
+    const changed = await site.content();
+    const kept = async () => {
+      const [found] = await site.query(
+        `select ${['dump_restores', 'dump_proofs', 'dump_faults']
+          .map(
+            (table) => `coalesce((xpath('/row/n/text()', query_to_xml(case when
+            to_regclass('thaw.${table}') is null then 'select 0 as n' else $$
+            select count(*) as n from thaw.${table} as kept where kept::text like '%${site.folder}%'
+              or kept::text like '%${site.live.name}%' $$ end, true, true, '')))[1]::text, '0') as ${table}`,
+          )
+          .join()}`,
+        'postgres',
+      );
+      return found;
+    };
+    const before = await kept();
+    const dry = (...args: string[]) => thaw('restore-dump', ...args, '--dry-run');
+
+    const swap = await dry('argus', '--file', path.basename(file), '--check', 'select true');
+    expect(swap).toMatchObject({ exitCode: 0, stderr: '' });
+    const { host, port, name } = site.live;
+    expect(swap.stdout).toMatch(
+      new RegExp(
+        `^  1\\. load argus_20250101_020000.sql.gz \\(plain, gzip, \\d+ B, 7 rows in 1 table\\) by psql \\S+ ` +
+          `into a new database beside ${name} on ${host}:${port}$`,
+        'm',
+      ),
+    );
+    expect(swap.stdout).toContain('  2. compare objects and rows with the dump, ask 1 statement\n');
+    expect(swap.stdout).toMatch(/^ {2}3\. give it the owner, .* and its name; end 0 sessions there$/m);
+    expect(swap.stdout).toMatch(/^ {2}4\. keep for 24 h the old \S+ \(PostgreSQL .*, 5 rows in 2 tables\)$/m);
+    expect(swap.stdout).toContain('Note: Not in the dump: table public."odd name", of ');
+    expect(swap.stdout).toContain(
+      'Note: Not in the dump: function public."left"(integer,pg_catalog.text), of ',
+    );
+    expect(swap.stdout.match(/Not in the dump/g)).toHaveLength(2);
+    expect(swap.stdout).toMatch(/^Dry run of \S+: nothing was touched, after \d+ s\.$/m);
+
+    const part = await dry(custom, 'argus', '--only-table', 'users', '--data-only', '--json');
+    expect(JSON.parse(part.stdout)).toMatchObject({
+      ...{ state: 'completed', mode: 'into-existing', report: null, old: null },
+      wouldDo: [
+        expect.stringMatching(
+          /^load a part \(tables users; rows alone\) of .*file in \S+spool, in one transaction$/,
+        ),
+        expect.any(String),
+      ],
+    });
+    const drop = await dry(custom, 'argus', '--in-place', '--jobs', '3');
+    expect(drop.stdout).toMatch(/^ {2}1\. drop \S+ \(.*\), and end 0 sessions there$/m);
+    expect(drop.stdout).toContain(', in 3 sessions, which is gone by then');
+
+    const plainPart = await dry(file, 'argus', '--only-table', 'users');
+    expect(plainPart).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('is plain SQL') });
+    const bad = await dry(torn, 'argus');
+    expect(bad).toMatchObject({ exitCode: 3, stdout: expect.stringContaining('ArchiveCorrupt: ') });
+    const missing = await dry(file, 'argus', '--into', `${name}_new`);
+    expect(missing).toMatchObject({ exitCode: 1, stdout: expect.stringContaining('TargetMissing: ') });
+
+    expect(await kept()).toEqual(before);
+    expect(await readdir(path.join(folder, 'spool'))).toEqual([]);
+    expect(await site.databases()).toEqual([name]);
+    expect(await site.content()).toBe(changed);
+    await Promise.all([rm(custom), rm(torn)]);
+    await site.query('drop table "odd name"; drop function "left"(integer, text)');
   });
 
   test('restores a file into a service, tells how, is in the list, and is undone by swap-back', async () => {

@@ -68,6 +68,7 @@ export const dumpOptions = z.strictObject(
     restore_options: text.optional().describe('Further options of pg_restore, in one text.'),
     jobs: whole(1, 999).optional().describe('Sessions that load a custom or directory dump; default: cores.'),
     allow_errors: flag.default(false).describe('Errors that pg_restore passes over are no failure.'),
+    dry_run: flag.default(false).describe('Looks at everything, and touches nothing.'),
     checks: list(text, 'statements').default([]).describe('SQL that must give true after the load.'),
     check_urls: list(text.refine(isHttp, 'must be an http or https URL'), 'URLs')
       .default([])
@@ -123,6 +124,7 @@ export function toDumpInput(sourceRef: unknown, options: unknown, naming: FieldN
     allowErrors: given.allow_errors,
     checks,
     checkUrls: given.check_urls,
+    dryRun: given.dry_run,
   };
 }
 

@@ -60,7 +60,7 @@ function runOfDumpProgress(progress: DumpProgress, times: RunTimes): Run {
 function runOfDumpOutcome(outcome: DumpOutcome, times: RunTimes): Run {
   const { restoreId, database, state, service, mode, dump, error, seconds } = outcome;
   const { passedOver, proof, report, old, leftBehind, notices } = outcome;
-  const isDone = state === 'completed';
+  const isDone = state === 'completed' && outcome.wouldDo === undefined;
   const bytes = isDone ? (dump?.bytes ?? 0) : 0;
   return {
     ...bareRun(restoreId, state, times, error),
@@ -75,12 +75,14 @@ function runOfDumpOutcome(outcome: DumpOutcome, times: RunTimes): Run {
     },
     dump: {
       ...{ service, mode, step: null, key: dump?.key ?? null, passedOver, proof, report },
-      ...{ old, leftBehind, notices },
+      ...{ old, leftBehind, notices, wouldDo: outcome.wouldDo ?? null },
     },
   };
 }
 
-const nothingKnown = { passedOver: [], proof: null, report: null, old: null, leftBehind: [] } as const;
+const nothingKnown = {
+  ...{ passedOver: [], proof: null, report: null, old: null, leftBehind: [], wouldDo: null },
+} as const;
 
 /** Rows that were brought: a database that was there before has others, too. */
 function rowsOf({ mode, proof, report }: DumpOutcome): number {
@@ -141,6 +143,7 @@ export function dumpLines(run: Run): LogLine[] {
     ...(report === null
       ? []
       : [line('verified', 'validation', `Verification: ${report.outcome}, ${report.checks.length} checks`)]),
+    ...(dump.wouldDo ?? []).map((step, place) => line(`would/${place}`, 'validation', `Would: ${step}`)),
     ...dump.notices.map((notice, place) => line(`notice/${place}`, null, notice, 'warn')),
     ...(old === null
       ? []

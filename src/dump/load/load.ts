@@ -1,9 +1,10 @@
+import type { DumpProof } from '../../contract/dump-activities.ts';
 import { ThawError } from '../../contract/thaw-error.ts';
 import { withDatabase } from '../../postgres/connect-database.ts';
 import { applicationName } from '../../postgres/connection.ts';
 import { roleNames, schemaNames, serverMajor } from '../../postgres/server-facts.ts';
 import { endSessions } from '../../postgres/targets.ts';
-import { findPrograms } from '../tools/client-programs.ts';
+import { findPrograms, type Programs } from '../tools/client-programs.ts';
 import { programAccess } from '../tools/passfile.ts';
 import { withPrivateFolder } from '../tools/private-folder.ts';
 import { ProgramMessages } from '../tools/program-messages.ts';
@@ -29,11 +30,10 @@ const endingTimeout = 15_000;
  */
 export async function loadDumpInto(load: DumpToLoad): Promise<LoadedDump> {
   const began = performance.now();
-  checkRequest(load);
+  checkLoad(load);
   const { connection, env, proof, restoreId } = load;
-  const isArchive = proof.format !== 'plain' && proof.format !== 'cluster';
-  const atLeast = isArchive && proof.dumpVersion !== null ? Number.parseInt(proof.dumpVersion, 10) : null;
-  const programs = await findPrograms(env, { atLeast });
+  const isArchive = isArchiveFormat(proof);
+  const programs = await programsFor(proof, env);
   const server = await prepareServer(load);
   const messages = new ProgramMessages();
   await withPrivateFolder(env, async (folder) => {
@@ -63,12 +63,35 @@ export async function loadDumpInto(load: DumpToLoad): Promise<LoadedDump> {
   return { seconds: (performance.now() - began) / 1000, warnings: warningLines(messages) };
 }
 
+/** The programs that load a dump. @throws ThawError `ConfigInvalid` where there are none that can */
+export function programsFor(proof: DumpProof, env: NodeJS.ProcessEnv): Promise<Programs> {
+  const { dumpVersion } = proof;
+  const isAsNew = isArchiveFormat(proof) && dumpVersion !== null;
+  return findPrograms(env, { atLeast: isAsNew ? Number.parseInt(dumpVersion, 10) : null });
+}
+
+function isArchiveFormat({ format }: DumpProof): boolean {
+  return format !== 'plain' && format !== 'cluster';
+}
+
 /** What the sessions of psql and pg_restore are called in `pg_stat_activity`. */
 export function sessionName(restoreId: string): string {
   return applicationName(`thaw/${restoreId}/load`);
 }
 
-function checkRequest({ proof, part, options, oneTransaction, allowErrors, cluster }: DumpToLoad): void {
+/**
+ * Looks whether a dump can be loaded as it is asked for, by what was found in it.
+ *
+ * @throws ThawError `InputInvalid`
+ */
+export function checkLoad({
+  proof,
+  part,
+  options,
+  oneTransaction,
+  allowErrors,
+  cluster,
+}: Pick<DumpToLoad, 'proof' | 'part' | 'options' | 'oneTransaction' | 'allowErrors' | 'cluster'>): void {
   const { format, dump } = proof;
   readRestoreOptions(options);
   checkPart(part, dump.key);

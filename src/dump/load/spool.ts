@@ -26,8 +26,7 @@ export async function spoolDump(
   chunks: AsyncIterable<Uint8Array>,
   { format, bytes }: DumpProof,
 ): Promise<string> {
-  const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize < bytes + reserve) throw noSpace(folder, bytes);
+  await demandRoom(folder, bytes);
   const target = path.join(folder, 'dump');
   try {
     if (format === 'directory') await unpack(chunks, target);
@@ -36,6 +35,12 @@ export async function spoolDump(
     throw (error as NodeJS.ErrnoException).code === 'ENOSPC' ? noSpace(folder, bytes) : error;
   }
   return target;
+}
+
+/** @throws ThawError `ConfigInvalid` where a folder has no room for that many bytes */
+export async function demandRoom(folder: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize < bytes + reserve) throw noSpace(folder, bytes);
 }
 
 /** By base name: a folder that the tar puts around its files says nothing, and none leads out of the target. */

@@ -73,8 +73,8 @@ export abstract class PlannedRestore<Outcome extends EndedRun, Progress extends 
   }
 
   /** Lets the restore be searched for. */
-  protected register(terms: Pick<SearchTerms, 'restoreId' | 'database'>): void {
-    this.#searchState.register({ ...terms, state: this.state() });
+  protected register({ restoreId, database }: Pick<SearchTerms, 'restoreId' | 'database'>): void {
+    this.#searchState.register({ restoreId, database, state: this.state() });
   }
 
   /** Tells everybody who looks: the Temporal UI and its search. */

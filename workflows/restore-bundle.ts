@@ -1,22 +1,14 @@
-import {
-  allHandlersFinished,
-  condition,
-  proxyActivities,
-  setCurrentDetails,
-  setHandler,
-} from '@temporalio/workflow';
+import { allHandlersFinished, condition, proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../src/contract/activities.ts';
 import type { BundleContents, BundleOutcome, BundleTally } from '../src/contract/bundle-activities.ts';
-import { progressQuery } from '../src/contract/messages.ts';
-import type { TableError } from '../src/contract/outcome.ts';
 import { isEnded, type RestoreProgress, type RestoreState } from '../src/contract/progress.ts';
 import type { BundleRequest } from '../src/contract/run-request.ts';
 import { bundleProgress, emptyBundleTally, sumBundleTallies } from '../src/restore/bundle-tally.ts';
 import { describeRestore } from '../src/restore/details.ts';
-import { carryOut, endState, endWith } from './carry-out.ts';
-import { stackOf, toTableError } from './failures.ts';
+import { carryOut } from './carry-out.ts';
+import { stackOf } from './failures.ts';
 import { PausableSteps } from './pausable-steps.ts';
-import { SearchState } from './search-attributes.ts';
+import { PlannedRestore } from './planned-restore.ts';
 
 /** The work of a bundle; how long a worker may be silent is said by the request. */
 function activitiesOf({ heartbeatSeconds = 20 }: BundleRequest) {
@@ -64,37 +56,26 @@ export async function restoreBundle(request: BundleRequest): Promise<BundleOutco
   return restore.end();
 }
 
-/** The state of {@link restoreBundle}; each method is a step of its plan. */
-class BundleRun {
-  cancelled = false;
-  #error: TableError | null = null;
+/** A restore of a bundle as it goes; each method is a step of the plan of {@link restoreBundle}. */
+class BundleRun extends PlannedRestore<BundleOutcome, RestoreProgress> {
   #stack = '';
   #isRolledBack = false;
   #request: BundleRequest;
   readonly #activities: ReturnType<typeof activitiesOf>;
-  readonly #startedAt = new Date();
-  readonly #searchState = new SearchState(false, null);
-  #phase: RestoreState = 'planning';
   #contents: BundleContents | null = null;
   #made = { modelsCreated: 0, fieldsCreated: 0 };
   #tally: BundleTally = emptyBundleTally;
-  readonly #pausable = new PausableSteps({
-    state: () => this.#state(),
+  protected readonly control = new PausableSteps({
+    state: () => this.state(),
     onPaused: () => recordRun({ runId: this.#request.restoreId, state: 'paused' }),
-    onResumed: () => recordRun({ runId: this.#request.restoreId, state: this.#phase }),
-    show: () => this.#show(),
+    onResumed: () => recordRun({ runId: this.#request.restoreId, state: this.phase }),
+    show: () => this.show(),
   });
 
   constructor(request: BundleRequest) {
+    super();
     this.#request = request;
     this.#activities = activitiesOf(request);
-  }
-
-  /** Sets the handlers of messages and queries. */
-  listen(): void {
-    setHandler(progressQuery, () => this.#progress());
-    this.#pausable.listen();
-    this.#show();
   }
 
   /** From here on it is read from the store alone. */
@@ -106,12 +87,9 @@ class BundleRun {
 
   async inspect(): Promise<void> {
     this.#contents = await this.#step(() => this.#activities.inspectBundle(this.#request));
-    if (this.#contents.searchAttributes) {
-      const { restoreId, database } = this.#request;
-      this.#searchState.register({ restoreId, database, state: this.#state() });
-    }
-    this.#phase = 'running';
-    this.#show();
+    if (this.#contents.searchAttributes) this.register(this.#request);
+    this.phase = 'running';
+    this.show();
   }
 
   /** A strategy that is all or nothing takes one transaction, and so does a dry run, which leaves nothing. */
@@ -128,49 +106,44 @@ class BundleRun {
       for (const groups of parts) {
         const loaded = await this.#step(() => this.#activities.importModels({ request, groups, filesTotal }));
         this.#tally = sumBundleTallies(this.#tally, loaded);
-        this.#show();
+        this.show();
       }
     }
-    this.#show();
+    this.show();
   }
 
   async settle(): Promise<void> {
-    this.#phase = 'finishing';
-    this.#show();
+    this.phase = 'finishing';
+    this.show();
     if (!this.#request.dryRun) await this.#activities.finishBundle(this.#request);
   }
 
-  fail(error: unknown): void {
-    this.#isRolledBack = this.#isWhole() && this.#phase === 'running';
-    this.#error = toTableError(error);
+  override fail(error: unknown): void {
+    super.fail(error);
+    this.#isRolledBack = this.#isWhole() && this.phase === 'running';
     this.#stack = stackOf(error);
   }
 
   async finish(): Promise<void> {
-    this.#phase = this.#endState();
-    this.#show();
+    this.phase = this.endState();
+    this.show();
     try {
       await recordRun({
         runId: this.#request.restoreId,
-        state: this.#phase,
-        ...(this.#phase === 'completed' ? { progress: 100 } : {}),
+        state: this.phase,
+        ...(this.phase === 'completed' ? { progress: 100 } : {}),
         ...(this.#isRolledBack ? { progressDetail: rolledBack } : {}),
         ...(this.cancelled && this.#isWhole() ? { progressDetail: { phase: 'cancelled' } } : {}),
-        ...(this.#error === null ? {} : { error: this.#error, stack: this.#stack }),
+        ...(this.error === null ? {} : { error: this.error, stack: this.#stack }),
       });
     } catch (error) {
-      if (this.#error === null) this.fail(error);
+      if (this.error === null) this.fail(error);
     }
     await condition(allHandlersFinished);
   }
 
-  /** Gives the outcome, or throws so that Temporal shows the restore as cancelled or failed. */
-  end(): BundleOutcome {
-    return endWith(this.#outcome());
-  }
-
   #step<T>(work: () => Promise<T>): Promise<T> {
-    return this.#pausable.do(work);
+    return this.control.do(work);
   }
 
   #isWhole(): boolean {
@@ -178,48 +151,30 @@ class BundleRun {
     return dryRun || conflictStrategy === 'error' || conflictStrategy === 'replace';
   }
 
-  #state(): RestoreState {
-    if (this.cancelled && !isEnded(this.#phase)) return 'cancelling';
-    return this.#pausable.stateIn(this.#phase);
+  protected override state(): RestoreState {
+    return this.cancelled && !isEnded(this.phase) ? 'cancelling' : super.state();
   }
 
-  #endState(): BundleOutcome['state'] {
-    return endState(this.cancelled, this.#error);
-  }
-
-  #outcome(): BundleOutcome {
+  protected tell(): BundleOutcome {
     const { restoreId, database, namespace } = this.#request;
     return {
       restoreId,
-      state: this.#endState(),
+      state: this.endState(),
       database,
       namespace,
       ...this.#made,
       tally: this.#tally,
-      error: this.#error,
-      seconds: (Date.now() - this.#startedAt.getTime()) / 1000,
+      error: this.error,
+      seconds: (Date.now() - this.startedAt.getTime()) / 1000,
     };
   }
 
-  #progress(): RestoreProgress {
+  protected progress(): RestoreProgress {
     const { restoreId, database } = this.#request;
-    return bundleProgress(
-      {
-        restoreId,
-        database,
-        state: this.#state(),
-        reason: this.#pausable.reason,
-        startedAt: this.#startedAt.toISOString(),
-      },
-      this.#tally,
-      this.#contents,
-      Date.now(),
-    );
+    return bundleProgress({ restoreId, database, ...this.head() }, this.#tally, this.#contents, Date.now());
   }
 
-  #show(): void {
-    const progress = this.#progress();
-    setCurrentDetails(describeRestore(progress, this.#error === null ? [] : [this.#error.message]));
-    this.#searchState.set(progress.state);
+  protected describe(progress: RestoreProgress): string {
+    return describeRestore(progress, this.error === null ? [] : [this.error.message]);
   }
 }

@@ -1,12 +1,4 @@
-import {
-  allHandlersFinished,
-  condition,
-  proxyActivities,
-  setCurrentDetails,
-  setHandler,
-} from '@temporalio/workflow';
-import { progressQuery } from '../src/contract/messages.ts';
-import type { TableError } from '../src/contract/outcome.ts';
+import { allHandlersFinished, condition, proxyActivities } from '@temporalio/workflow';
 import type {
   PitrActivities,
   PitrOutcome,
@@ -17,12 +9,11 @@ import type {
   PitrStep,
   RecoveredCluster,
 } from '../src/contract/pitr.ts';
-import type { RestoreState } from '../src/contract/progress.ts';
 import { describePitr, pitrProgress } from '../src/restore/pitr-progress.ts';
-import { carryOut, endState, endWith } from './carry-out.ts';
+import { carryOut } from './carry-out.ts';
 import { Control } from './control.ts';
 import { toFailure, toTableError } from './failures.ts';
-import { SearchState } from './search-attributes.ts';
+import { PlannedRestore } from './planned-restore.ts';
 
 /** The work on clusters; how long a worker may be silent is said by the request. */
 function activitiesOf({ heartbeatSeconds = 20 }: PitrRequest) {
@@ -77,16 +68,11 @@ export async function restorePitr(request: PitrRequest): Promise<PitrOutcome> {
   return recovery.end();
 }
 
-/** The state of {@link restorePitr}; each method is a step of its plan. */
-class Recovery {
-  cancelled = false;
-  #error: TableError | null = null;
+/** A recovery as it goes; each method is a step of the plan of {@link restorePitr}. */
+class Recovery extends PlannedRestore<PitrOutcome, PitrProgress> {
   readonly #request: PitrRequest;
   readonly #activities: ReturnType<typeof activitiesOf>;
-  readonly #control: Control;
-  readonly #startedAt = new Date();
-  readonly #searchState = new SearchState(false, null);
-  #phase: RestoreState = 'planning';
+  protected readonly control = new Control(null, { state: () => this.state() });
   #step: PitrStep = 'check';
   #plan: PitrPlan | null = null;
   #hasBegun = false;
@@ -97,32 +83,22 @@ class Recovery {
   #verifiedAt: number | null = null;
   #leftBehind: readonly string[] = [];
   readonly #notices: string[] = [];
-  #outcome: PitrOutcome | null = null;
 
   constructor(request: PitrRequest) {
+    super();
     this.#request = request;
     this.#activities = activitiesOf(request);
-    this.#control = new Control(null, { state: () => this.#state() });
-  }
-
-  /** Sets the handlers of messages and queries. */
-  listen(): void {
-    setHandler(progressQuery, () => this.#progress());
-    this.#control.listen(() => this.#show());
-    this.#show();
   }
 
   async check(): Promise<void> {
     this.#plan = await this.#do('check', () => this.#activities.checkBase(this.#request));
     this.#notices.push(...this.#plan.notices);
     const { restoreId, into } = this.#request;
-    if (this.#plan.searchAttributes) {
-      this.#searchState.register({ restoreId, database: into, state: this.#state() });
-    }
+    if (this.#plan.searchAttributes) this.register({ restoreId, database: into });
   }
 
   async unpack(): Promise<void> {
-    this.#phase = 'running';
+    this.phase = 'running';
     const { notices } = await this.#do('unpack', () => {
       this.#hasBegun = true;
       return this.#activities.unpackBase(this.#request);
@@ -159,34 +135,25 @@ class Recovery {
     this.#isComplete = true;
   }
 
-  fail(error: unknown): void {
-    this.#error = toTableError(error);
-  }
-
   async finish(): Promise<void> {
     this.#step = 'finish';
-    this.#phase = this.cancelled ? 'cancelling' : 'finishing';
-    this.#show();
+    this.phase = this.cancelled ? 'cancelling' : 'finishing';
+    this.show();
     // Who cancels what is finished comes too late.
     if (this.#isComplete) this.cancelled = false;
     else if (this.#hasBegun) await this.#discard();
-    this.#phase = this.#endState();
-    this.#outcome = this.#tell();
-    this.#show();
+    this.phase = this.endState();
+    this.outcome = this.tell();
+    this.show();
     await condition(allHandlersFinished);
-  }
-
-  /** Gives the outcome, or throws so that Temporal shows the recovery as cancelled or failed. */
-  end(): PitrOutcome {
-    return endWith(this.#outcome ?? this.#tell());
   }
 
   /** Does a step once the recovery is not paused. */
   async #do<T>(step: PitrStep, work: () => Promise<T>): Promise<T> {
     this.#step = step;
-    this.#show();
-    if (this.#control.paused) await this.#control.whenRunning();
-    this.#show();
+    this.show();
+    if (this.control.paused) await this.control.whenRunning();
+    this.show();
     return work();
   }
 
@@ -199,18 +166,18 @@ class Recovery {
     }
   }
 
-  #tell(): PitrOutcome {
+  protected tell(): PitrOutcome {
     const { restoreId, base, target, into, keepRunning } = this.#request;
-    const state = this.#endState();
+    const state = this.endState();
     const isThere = state === 'completed';
-    const started = this.#startedAt.getTime();
+    const started = this.startedAt.getTime();
     return {
       ...{ restoreId, state, base, target, plan: this.#plan },
       ...{ recovered: this.#recovered, report: this.#report },
       ...{ data: isThere ? `${into}/data` : null, isRunning: isThere && keepRunning },
       rtoSeconds: this.#verifiedAt === null ? null : (this.#verifiedAt - started) / 1000,
       rpoSeconds: this.#rpoSeconds(),
-      ...{ leftBehind: this.#leftBehind, notices: this.#notices, error: this.#error },
+      ...{ leftBehind: this.#leftBehind, notices: this.#notices, error: this.error },
       seconds: (Date.now() - started) / 1000,
     };
   }
@@ -220,31 +187,17 @@ class Recovery {
     const { target } = this.#request;
     const last = this.#recovered?.lastCommitAt ?? null;
     if (last === null || (target.kind !== 'time' && target.kind !== 'latest')) return null;
-    const wanted = target.kind === 'time' ? Date.parse(target.time) : this.#startedAt.getTime();
+    const wanted = target.kind === 'time' ? Date.parse(target.time) : this.startedAt.getTime();
     return Math.max((wanted - Date.parse(last)) / 1000, 0);
   }
 
-  #endState(): PitrOutcome['state'] {
-    return endState(this.cancelled, this.#error);
+  protected progress(): PitrProgress {
+    const standing = { pitrStep: this.#step, notices: this.#notices, outcome: this.outcome };
+    return pitrProgress(this.#request, this.head(), this.#plan, standing, Date.now());
   }
 
-  #progress(): PitrProgress {
-    const head = {
-      state: this.#state(),
-      reason: this.#control.reason,
-      startedAt: this.#startedAt.toISOString(),
-    };
-    const standing = { pitrStep: this.#step, notices: this.#notices, outcome: this.#outcome };
-    return pitrProgress(this.#request, head, this.#plan, standing, Date.now());
-  }
-
-  #state(): RestoreState {
-    return this.#control.stateIn(this.#phase, false);
-  }
-
-  #show(): void {
-    this.#searchState.set(this.#state());
-    setCurrentDetails(describePitr(this.#request, this.#progress()));
+  protected describe(progress: PitrProgress): string {
+    return describePitr(this.#request, progress);
   }
 
   get #planOrThrow(): PitrPlan {

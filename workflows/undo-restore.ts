@@ -4,14 +4,11 @@ import {
   condition,
   isCancellation,
   proxyActivities,
-  setCurrentDetails,
-  setHandler,
 } from '@temporalio/workflow';
-import { progressQuery } from '../src/contract/messages.ts';
-import type { TableError } from '../src/contract/outcome.ts';
 import type { RestoreState } from '../src/contract/progress.ts';
 import type {
   UndoActivities,
+  UndoEnd,
   UndoFailure,
   UndoOutcome,
   UndoPlan,
@@ -19,10 +16,9 @@ import type {
   UndoRequest,
 } from '../src/contract/undo-request.ts';
 import { describeUndo, undoOutcome, undoProgress } from '../src/restore/undo-progress.ts';
-import { carryOut, endWith, type PlannedRun } from './carry-out.ts';
+import { carryOut } from './carry-out.ts';
 import { Control } from './control.ts';
-import { toTableError } from './failures.ts';
-import { SearchState } from './search-attributes.ts';
+import { PlannedRestore } from './planned-restore.ts';
 
 const retry = { initialInterval: '500ms', maximumInterval: '30s' } as const;
 const { planUndo, recordUndo } = proxyActivities<UndoActivities>({
@@ -46,48 +42,32 @@ export async function undoRestore(request: UndoRequest): Promise<UndoOutcome> {
     // Put the rows back.
     await undo.run();
   });
-  return endWith(undo.outcome);
+  return undo.end();
 }
 
-/** The state of {@link undoRestore}; each method is a step of its plan. */
-class Undo implements PlannedRun {
-  cancelled = false;
+/** An undo as it goes; each method is a step of the plan of {@link undoRestore}. */
+class Undo extends PlannedRestore<UndoOutcome, UndoProgress> {
   readonly #request: UndoRequest;
-  readonly #control: Control;
-  readonly #searchState = new SearchState(false, null);
-  readonly #startedAt = new Date();
-  #phase: RestoreState = 'planning';
   #plan: UndoPlan | null = null;
   /** What is under way, for a pause to end. */
   #work: CancellationScope | null = null;
   /** Null until all tables are decided. */
   #failures: readonly UndoFailure[] | null = null;
-  #error: TableError | null = null;
-  #outcome: UndoOutcome | null = null;
+  protected readonly control = new Control(null, {
+    state: () => this.state(),
+    onPause: () => this.#work?.cancel(),
+  });
 
   constructor(request: UndoRequest) {
+    super();
     this.#request = request;
-    this.#control = new Control(null, {
-      state: () => this.#state(),
-      onPause: () => this.#work?.cancel(),
-    });
-  }
-
-  /** Sets the handlers of messages and queries. */
-  listen(): void {
-    setHandler(progressQuery, () => this.#progress());
-    this.#control.listen(() => this.#show());
-    this.#show();
   }
 
   async plan(): Promise<void> {
     this.#plan = await planUndo(this.#request);
-    const { restoreId, database } = this.#request;
-    this.#phase = 'running';
-    if (this.#plan.searchAttributes) {
-      this.#searchState.register({ restoreId, database, state: this.#state() });
-    }
-    this.#show();
+    this.phase = 'running';
+    if (this.#plan.searchAttributes) this.register(this.#request);
+    this.show();
   }
 
   async run(): Promise<void> {
@@ -99,7 +79,7 @@ class Undo implements PlannedRun {
       retry,
     });
     while (this.#failures === null) {
-      await this.#control.whenRunning();
+      await this.control.whenRunning();
       const work = new CancellationScope();
       this.#work = work;
       try {
@@ -108,59 +88,51 @@ class Undo implements PlannedRun {
         if (!isCancellation(error) || CancellationScope.current().consideredCancelled) throw error;
       } finally {
         this.#work = null;
-        this.#show();
+        this.show();
       }
     }
   }
 
-  fail(error: unknown): void {
-    this.#error = toTableError(error);
-  }
-
   async finish(): Promise<void> {
-    this.#phase = this.cancelled ? 'cancelling' : 'finishing';
-    this.#show();
-    this.#outcome = await this.#tell();
-    this.#phase = this.#outcome.state;
-    this.#show();
+    this.phase = this.cancelled ? 'cancelling' : 'finishing';
+    this.show();
+    this.outcome = await this.#record();
+    this.phase = this.outcome.state;
+    this.show();
     await condition(allHandlersFinished);
   }
 
-  get outcome(): UndoOutcome {
-    if (this.#outcome === null) throw new TypeError('the undo has no outcome');
-    return this.#outcome;
-  }
-
-  async #tell(): Promise<UndoOutcome> {
-    const startedAt = this.#startedAt.toISOString();
-    const end = {
-      ...{ request: this.#request, startedAt, failures: this.#failures ?? [] },
-      ...{ isCancelled: this.cancelled, error: this.#error },
-    };
-    // One that was refused changes nothing, and nothing is written down of it.
-    if (this.#plan === null) return undoOutcome(end, [], null, Date.now());
+  /** Writes down what came of it, and gives that. One that was refused changes nothing: nothing is written of it. */
+  async #record(): Promise<UndoOutcome> {
+    if (this.#plan === null) return this.tell();
     try {
-      return await recordUndo(end);
+      return await recordUndo(this.#end);
     } catch (error) {
-      return undoOutcome({ ...end, error: end.error ?? toTableError(error) }, [], null, Date.now());
+      if (this.error === null) this.fail(error);
+      return this.tell();
     }
   }
 
-  #progress(): UndoProgress {
-    const head = {
-      state: this.#state(),
-      reason: this.#control.reason,
-      startedAt: this.#startedAt.toISOString(),
+  get #end(): UndoEnd {
+    return {
+      ...{ request: this.#request, startedAt: this.startedAt.toISOString() },
+      ...{ failures: this.#failures ?? [], isCancelled: this.cancelled, error: this.error },
     };
-    return undoProgress(this.#request, head, this.#plan, this.#outcome, Date.now());
   }
 
-  #state(): RestoreState {
-    return this.#control.stateIn(this.#phase, this.#work !== null);
+  protected tell(): UndoOutcome {
+    return undoOutcome(this.#end, [], null, Date.now());
   }
 
-  #show(): void {
-    this.#searchState.set(this.#state());
-    setCurrentDetails(describeUndo(this.#request, this.#progress()));
+  protected progress(): UndoProgress {
+    return undoProgress(this.#request, this.head(), this.#plan, this.outcome, Date.now());
+  }
+
+  protected override state(): RestoreState {
+    return this.control.stateIn(this.phase, this.#work !== null);
+  }
+
+  protected describe(progress: UndoProgress): string {
+    return describeUndo(this.#request, progress);
   }
 }

@@ -539,6 +539,42 @@ test('a run waits where it is paused, and of one that is cancelled nothing is do
   expect(await rowsNow()).toEqual(now);
 });
 
+test('every schema strategy of the command is taken, and does the same', async () => {
+  const { pg } = site.thaw;
+  await pg.query(`create table public.tariffs (id int primary key, tenant_id text, price numeric, old text);
+    insert into public.tariffs values (1, 'acme', 1.5, 'a'), (2, 'acme', 2.25, 'b'), (3, 'globex', 1, 'c')`);
+  const source_ref = await take({ tables: ['tariffs'] });
+  await pg.query(`alter table public.tariffs alter price type numeric(10, 0), drop old, add new text default 'fresh';
+    delete from public.tariffs where id = 2; update public.tariffs set price = 7, new = 'kept'`);
+  const tariffs = async () => (await pg.query('select t::text as row from tariffs t order by id')).rows;
+  const now = await tariffs();
+  const by = (schema_migration_strategy: string, ref = source_ref) =>
+    start({ source_ref: ref, schema_migration_strategy, pre_snapshot: false });
+  const changed = 'public.tariffs, column price: it was numeric and is numeric(10,0)';
+  for (const strategy of ['none', 'lenient']) {
+    expect(await runIn(api, await by(strategy), ['failed'])).toMatchObject({
+      error: { code: 'SchemaIncompatible', message: expect.stringContaining(changed) },
+    });
+  }
+  expect(await tariffs()).toEqual(now);
+  expect(await runIn(api, await by('transform'), ['completed'])).toMatchObject({
+    counts: { records_inserted: 1, records_updated: 1 },
+    snapshot: {
+      notices: expect.arrayContaining([
+        `${changed}: values may be rounded, cut off or moved`,
+        expect.stringContaining('column new: the snapshot does not have it'),
+        'public.tariffs: the table has no column old; 2 values of the snapshot are left out.',
+      ]),
+    },
+  });
+  const converted = [{ row: '(1,acme,2,kept)' }, { row: '(2,acme,2,fresh)' }, { row: '(3,globex,7,kept)' }];
+  expect(await tariffs()).toEqual(converted);
+  const same = await take({ tables: ['tariffs'] });
+  await pg.query("update tariffs set price = 9 where tenant_id = 'acme'");
+  await runIn(api, await by('none', same), ['completed']);
+  expect(await tariffs()).toEqual(converted);
+});
+
 test('a run whose workflow is terminated has failed, and holds nothing back', async () => {
   await changed();
   const blocker = await site.thaw.database.client();

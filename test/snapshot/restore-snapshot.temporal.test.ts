@@ -641,6 +641,58 @@ test('others see how far a restore is while it merges, table by table', async ()
   expect(await contents()).toEqual(wanted);
 });
 
+test('what the schema strategies let through is named, converted and restored', async () => {
+  const { address, taskQueue } = thaw.temporal;
+  const env = { THAW_CONFIG: path.join(root, 'config.yaml'), THAW_STATE_DIR: root, USER: 'ada' };
+  const cluster = { ...env, TEMPORAL_ADDRESS: address, THAW_TASK_QUEUE: taskQueue };
+  const run = async (...args: string[]) => {
+    const { exitCode, stdout } = await thawHere(['snapshot', ...args, '--json'], cluster);
+    return { exitCode, json: JSON.parse(stdout) };
+  };
+  const takePrices = async () => String((await run('create', '--table', 'shop.prices')).json.id);
+  const restoreBy = (strategy: string, id: string) =>
+    run('restore', id, '--again', '--confirm', '--schema-migration-strategy', strategy);
+  const prices = () => rowsOf(thaw.pg, 'shop.prices');
+  await thaw.pg.query(`create table shop.prices (id int primary key, price numeric, old text);
+    insert into shop.prices values (1, 1.5, 'a'), (2, 2.25, 'b')`);
+  const before = await takePrices();
+  await thaw.pg.query(`alter table shop.prices alter price type numeric(10, 0), drop old, add new text default 'fresh';
+    delete from shop.prices where id = 2; update shop.prices set price = 7, new = 'kept'`);
+  const [changed, gained, lost] = [
+    'shop.prices, column price: it was numeric and is numeric(10,0)',
+    'shop.prices, column new: the snapshot does not have it, the table has it now',
+    'shop.prices, column old: the table does not have it any more',
+  ];
+  for (const [strategy, told] of [
+    ['none', [changed, gained, lost]],
+    ['strict', [changed, gained, lost]],
+    ['lenient', [`${changed}: values may be rounded`]],
+  ] as const) {
+    const { exitCode, json } = await restoreBy(strategy, before);
+    expect([strategy, exitCode, json.error.code]).toEqual([strategy, 3, 'SchemaIncompatible']);
+    for (const text of told) expect(json.error.message).toContain(text);
+    expect(await prices()).toEqual(['(1,7,kept)']);
+  }
+  const { exitCode, json } = await restoreBy('transform', before);
+  expect([exitCode, json.error]).toEqual([0, null]);
+  expect(json.tables).toMatchObject([{ table: 'prices', inserted: 1, updated: 1, deleted: 0 }]);
+  expect(json.notices).toEqual(
+    expect.arrayContaining([
+      `${changed}: values may be rounded, cut off or moved`,
+      `${gained}; rows that are there keep it, others get its default`,
+      `${lost}; its values are left out`,
+      'shop.prices: the table has no column old; 2 values of the snapshot are left out.',
+    ]),
+  );
+  const converted = ['(1,2,kept)', '(2,2,fresh)'];
+  expect(await prices()).toEqual(converted);
+  // Of a table that is as it was, nothing has to be migrated.
+  const after = await takePrices();
+  await thaw.pg.query(`update shop.prices set price = 9; insert into shop.prices values (3, 3)`);
+  expect(await restoreBy('none', after)).toMatchObject({ exitCode: 0, json: { state: 'completed' } });
+  expect(await prices()).toEqual(converted);
+});
+
 test('refuses, before anything is taken or touched, a table that is another and one restore of a tenant too many', async () => {
   await thaw.pg.query('alter table shop.orders alter total type real');
   try {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type FieldNaming, fieldError, must, parseInput } from '../../client/restore-input.ts';
+import { schemaStrategies } from '../../contract/restore-request.ts';
 import { snapshotStrategies } from '../../contract/snapshot.ts';
 import { tablesField, whereField } from '../snapshot-input.ts';
 
@@ -33,9 +34,11 @@ export const snapshotChoice = {
     .optional()
     .describe("Only rows with this value. Without root: always the tenant's own rows."),
   newer_by: text.optional().describe('Of merge: the column by which the newer row wins.'),
-  schema_migration_strategy: oneOf(['strict', 'lenient'])
+  schema_migration_strategy: oneOf(schemaStrategies)
     .default('strict')
-    .describe('What becomes of columns that only one side has: an error, or each keeps its own.'),
+    .describe(
+      'What becomes of columns that only one side has, or that have another type: strict and none refuse them; under lenient each side keeps its own columns, and types may have changed where no value comes back as another one; under transform types may have changed in any way.',
+    ),
 };
 
 /** A time behind the snapshot, by the names of the flags. */

@@ -185,6 +185,10 @@ export class RestoreClient {
   async cancel(restoreId: string, reason: string | null): Promise<void> {
     const handle = this.#handle(restoreId);
     await this.#ask(restoreId, async () => {
+      // Of what has ended, Temporal takes a cancel without a word.
+      const { status, runId } = await handle.describe();
+      if (status.name !== 'RUNNING')
+        throw new WorkflowNotFoundError('it has ended', handle.workflowId, runId);
       if (reason !== null) await handle.signal(cancelSignal, reason);
       await handle.cancel();
     });

@@ -142,7 +142,10 @@ begin
     v_error := concat_ws(' ', v_error, nullif(v_detail, ''));
   end;
   update ${s}.backup_pitr_rollback_history
-  set tables_restored = case when v_error is null then array_append(tables_restored, p_table_name) else tables_restored end,
+  set tables_restored = case
+      when v_error is null and p_table_name <> all (coalesce(tables_restored, '{}')) then array_append(tables_restored, p_table_name)
+      else tables_restored
+    end,
     restoration_steps = restoration_steps || jsonb_strip_nulls(jsonb_build_object(
       'table', p_table_name, 'status', case when v_error is null then 'completed' else 'failed' end,
       'completed_at', clock_timestamp(), 'progress_pct', case when v_error is null then 100 end,

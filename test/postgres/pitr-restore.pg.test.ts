@@ -208,5 +208,9 @@ test('what is not there is told, and steps are written into the history', async 
       },
     ],
   });
+  expect(await restore(snapshot, 'task', rollback)).toMatchObject({ success: true });
+  expect(
+    await site.value('(select tables_restored from backup_pitr_rollback_history where id = $1)', [rollback]),
+  ).toEqual(['task']);
   await site.client.query('drop table task');
 });

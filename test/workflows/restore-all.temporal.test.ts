@@ -190,6 +190,12 @@ test('a cancel while it is paused ends it', async () => {
   const outcome = await it.restores.outcome(it.restoreId);
   expect(outcome).toMatchObject({ state: 'cancelled', tally: { archives: { restored: 1 } } });
   expect(it.fake.finished).toHaveLength(1);
+  // What has ended is not said to be cancelled.
+  for (const reason of [null, 'too late']) {
+    await expect(it.restores.cancel(it.restoreId, reason)).rejects.toThrow(
+      `No restore ${it.restoreId} is running.`,
+    );
+  }
 });
 
 test('a table whose end fails keeps its counts', async () => {

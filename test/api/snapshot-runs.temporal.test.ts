@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunningApi } from '../../src/api/server.ts';
 import type { NewToken } from '../../src/auth/sign-token.ts';
 import { testAuthorization } from '../harness/token.ts';
+import { recipe } from '../snapshot/replay/recipe.ts';
 import { type ApiSite, createApiSite, runIn } from './api-site.ts';
 import { type Answer, post, read } from './fake-restores.ts';
 
@@ -573,6 +574,46 @@ test('every schema strategy of the command is taken, and does the same', async (
   await pg.query("update tariffs set price = 9 where tenant_id = 'acme'");
   await runIn(api, await by('none', same), ['completed']);
   expect(await tariffs()).toEqual(converted);
+});
+
+test('a snapshot is brought forward to a time by the log of changes, and that is taken back', async () => {
+  const { pg } = site.thaw;
+  const root = { access: 'root' } as const;
+  await pg.query('create schema metering; create table metering.meters (id int primary key, value numeric)');
+  // Beside what this database has of the source system already.
+  await pg.query('alter table backup_pitr_snapshots rename to theirs');
+  await pg.query(recipe(['metering.meters']));
+  await pg.query('insert into metering.meters values (1, 10), (2, 20)');
+  const source_ref = await take({ tables: ['metering.meters'] }, root);
+  await pg.query(
+    'update metering.meters set value = 11 where id = 1; insert into metering.meters values (3, 30)',
+  );
+  const meters = async () =>
+    (await pg.query<{ row: string }>('select m::text as row from metering.meters m order by id')).rows.map(
+      ({ row }) => row,
+    );
+  const { rows } = await pg.query<{ at: string }>(
+    `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at`,
+  );
+  const to = rows[0]?.at;
+  await pg.query('delete from metering.meters where id = 2; update metering.meters set value = 0');
+  const damaged = await meters();
+  const body = { source_type: 'snapshot', source_ref, to };
+  expect((await ask('/api/restores', post({ ...body, dry_run: true }), root)).json.data.tables).toMatchObject(
+    [{ table: 'metering.meters', inserted: 1, updated: 2, deleted: 0 }],
+  );
+  expect(await meters()).toEqual(damaged);
+  const runId = await start({ ...body, again: false }, root);
+  expect(await runIn(api, runId, ['completed'])).toMatchObject({
+    counts: { records_inserted: 1, records_updated: 2 },
+    snapshot: {
+      notices: [expect.stringContaining('2 changes of public.backup_transaction_logs'), expect.any(String)],
+    },
+  });
+  expect(await meters()).toEqual(['(1,11)', '(2,20)', '(3,30)']);
+  const undone = await ask(`/api/runs/${runId}/undo`, post({}), root);
+  await runIn(api, String(undone.json.data.run_id), ['completed']);
+  expect(await meters()).toEqual(damaged);
 });
 
 test('a run whose workflow is terminated has failed, and holds nothing back', async () => {

@@ -246,7 +246,8 @@ test('brings tables to a time behind a snapshot, by the log of what changed in t
   const log = { schema: 'public', table: 'backup_transaction_logs' };
   const pointInTime = { to, log, since: null, acceptFaults: false };
   const logged = names.filter(({ table }) => table !== 'notes');
-  const outcome = await restore({ source, tables: logged, pointInTime });
+  const damaged = await contents();
+  const outcome = await restore({ source, tables: logged, pointInTime, preSnapshot: true });
   expect(outcome).toMatchObject({
     ...{ state: 'completed', error: null },
     notices: [
@@ -257,6 +258,13 @@ test('brings tables to a time behind a snapshot, by the log of what changed in t
   });
   expect(await contents()).toEqual([then[0], then[1], []]);
   expect(await leftovers()).toEqual(clean);
+  // It is taken back as any other.
+  const { address, taskQueue } = thaw.temporal;
+  const env = { THAW_CONFIG: path.join(root, 'config.yaml'), THAW_STATE_DIR: root, USER: 'ada' };
+  const cluster = { ...env, TEMPORAL_ADDRESS: address, THAW_TASK_QUEUE: taskQueue };
+  const undone = await thawHere(['undo', outcome.restoreId, '--yes', '--json'], cluster);
+  expect([undone.exitCode, JSON.parse(undone.stdout).state]).toEqual([0, 'completed']);
+  expect(await contents()).toEqual(damaged);
   // No log has what the restore did; up to the time before it, the snapshot is a base as good as before.
   const late = { ...pointInTime, to: new Date().toISOString() };
   expect(await restore({ source, tables: logged, pointInTime: late })).toMatchObject({
@@ -264,7 +272,53 @@ test('brings tables to a time behind a snapshot, by the log of what changed in t
     error: { code: 'InputInvalid', message: expect.stringContaining('which no log has') },
   });
   expect(await restore({ source, tables: logged, pointInTime })).toMatchObject({ state: 'completed' });
+  expect(await contents()).toEqual([then[0], then[1], []]);
   expect(await leftovers()).toEqual(clean);
+
+  // A backup of the source system, of a tenant, is brought forward from the moment at which it is said to be.
+  await thaw.pg.query('truncate backup_transaction_logs');
+  const now = async () => {
+    const { rows: at } = await thaw.pg.query<{ now: string }>(
+      `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as now`,
+    );
+    return at[0]?.now ?? '';
+  };
+  const own = `tenant_id = '${mine}'`;
+  const { rows: backup } = await thaw.pg.query<{ object: string }>(
+    `select json_build_object('people', (select json_agg(t) from people as t where ${own}))::text as object`,
+  );
+  const key = `backups/${mine}/since-backup.json`;
+  await store.write(key, Buffer.from(backup[0]?.object ?? ''), 'application/json');
+  const since = await now();
+  const people = () => rowsOf(thaw.pg, 'people');
+  const rename = (name: string) =>
+    thaw.pg.query(`alter table people disable trigger stamp; update people set name = '${name}' where id in (2, 1);
+      alter table people enable trigger stamp`);
+  await rename('wanted');
+  const [moment, wantedPeople] = [await now(), await people()];
+  await rename('unwanted');
+  const theirsNow = await rowsOf(thaw.pg, `(select * from people where not ${own})`);
+  const args = ['snapshot', 'restore', key, '--table', 'people', '--to', moment, '--confirm', '--json'];
+  const unsaid = await thawHere(args, cluster);
+  expect([unsaid.exitCode, unsaid.stdout]).toEqual([1, expect.stringContaining('--since')]);
+  const forward = await thawHere([...args, '--since', since], cluster);
+  expect([forward.exitCode, JSON.parse(forward.stdout).tables]).toEqual([
+    0,
+    [
+      {
+        schema: 'public',
+        table: 'people',
+        inserted: 0,
+        updated: 1,
+        deleted: 0,
+        unchanged: expect.any(Number),
+      },
+    ],
+  ]);
+  expect(await rowsOf(thaw.pg, `(select * from people where ${own})`)).toEqual(
+    wantedPeople.filter((row) => row.includes(mine)),
+  );
+  expect(await rowsOf(thaw.pg, `(select * from people where not ${own})`)).toEqual(theirsNow);
   await thaw.pg.query('drop function log_change cascade');
 });
 

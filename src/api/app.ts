@@ -38,6 +38,7 @@ import { addSnapshotRoutes } from './snapshot-routes.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { Sources } from './sources/sources.ts';
 import { addSystemRoutes, type SystemRouteDependencies } from './system-routes.ts';
+import { topicNames, topicOf } from './topics.ts';
 import { addUndoRoute } from './undo-route.ts';
 import { addUploadRoutes } from './upload-routes.ts';
 import { Uploads } from './uploads.ts';
@@ -141,6 +142,9 @@ function addDescription(app: OpenAPIHono<ApiEnv>): void {
     scheme: 'bearer',
     bearerFormat: 'JWT',
   });
+  for (const definition of app.openAPIRegistry.definitions) {
+    if (definition.type === 'route') definition.route.tags = [topicOf(definition.route.path)];
+  }
   app.doc31('/openapi.json', {
     openapi: '3.1.0',
     info: {
@@ -149,6 +153,7 @@ function addDescription(app: OpenAPIHono<ApiEnv>): void {
       description: 'Brings archived data back into PostgreSQL, durably.',
     },
     security: [{ bearer: [] }],
+    tags: topicNames.map((name) => ({ name })),
   });
   app.get('/', (context) => context.text(welcome));
 }

@@ -25,20 +25,26 @@ export const runSnapshotJson = z
         z.object({ table: z.string(), inserted: count, updated: count, deleted: count, unchanged: count }),
       )
       .openapi({ description: 'What was committed.' }),
-    foreign_keys: z.array(
-      z.object({
-        name: z.string(),
-        table: z.string(),
-        hold: z.enum(['deferred', 'made deferrable', 'taken off']),
+    foreign_keys: z
+      .array(
+        z.object({
+          name: z.string(),
+          table: z.string(),
+          hold: z.enum(['deferred', 'made deferrable', 'taken off']),
+        }),
+      )
+      .openapi({
+        description: 'Of one that runs; what was held is told by its record of snapshot_restores.',
       }),
-    ),
-    locks: z.array(
-      z.object({
-        table: z.string(),
-        lock: z.enum(['share row exclusive', 'access exclusive']),
-        why: z.string(),
-      }),
-    ),
+    locks: z
+      .array(
+        z.object({
+          table: z.string(),
+          lock: z.enum(['share row exclusive', 'access exclusive']),
+          why: z.string(),
+        }),
+      )
+      .openapi({ description: 'Of one that runs.' }),
     pre_snapshot_id: z
       .string()
       .nullable()

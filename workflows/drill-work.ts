@@ -1,18 +1,17 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { DrillActivities } from '../src/contract/drill.ts';
-
-const retry = { initialInterval: '500ms', maximumInterval: '10s' } as const;
+import { soon } from './work-options.ts';
 
 export const { planDrill, recordDrill } = proxyActivities<DrillActivities>({
   startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '10 minutes',
-  retry,
+  retry: soon,
 });
 
 export const { dropScratch } = proxyActivities<DrillActivities>({
   startToCloseTimeout: '10 minutes',
   scheduleToCloseTimeout: '1 hour',
-  retry,
+  retry: soon,
 });
 
 // A receiver that is down for a while is told all the same.

@@ -9,20 +9,20 @@ import { carryOut } from './carry-out.ts';
 import { stackOf } from './failures.ts';
 import { PausableSteps } from './pausable-steps.ts';
 import { PlannedRestore } from './planned-restore.ts';
+import { soon } from './work-options.ts';
 
 /** The work of a bundle; how long a worker may be silent is said by the request. */
 function activitiesOf({ heartbeatSeconds = 20 }: BundleRequest) {
   const heartbeatTimeout = heartbeatSeconds * 1000;
-  const retry = { initialInterval: '500ms', maximumInterval: '10s' } as const;
   const { fetchBundle, inspectBundle } = proxyActivities<Activities>({
     startToCloseTimeout: '24h',
     heartbeatTimeout,
-    retry: { ...retry, maximumAttempts: 12 },
+    retry: { ...soon, maximumAttempts: 12 },
   });
   const { importDescribe, importModels, importWhole, finishBundle } = proxyActivities<Activities>({
     startToCloseTimeout: '24h',
     heartbeatTimeout,
-    retry: { ...retry, maximumAttempts: 100 },
+    retry: { ...soon, maximumAttempts: 100 },
     // What was committed has to be known before the end is told.
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
   });

@@ -14,24 +14,19 @@ import { carryOut } from './carry-out.ts';
 import { Control } from './control.ts';
 import { toFailure, toTableError } from './failures.ts';
 import { PlannedRestore } from './planned-restore.ts';
+import { longWork, soon } from './work-options.ts';
 
 /** The work on clusters; how long a worker may be silent is said by the request. */
-function activitiesOf({ heartbeatSeconds = 20 }: PitrRequest) {
-  const retry = { initialInterval: '500ms', maximumInterval: '10s' } as const;
-  const long = {
-    startToCloseTimeout: '7 days',
-    heartbeatTimeout: heartbeatSeconds * 1000,
-    // What an attempt has begun has to be over before anything else is done about it.
-    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-  } as const;
+function activitiesOf(request: PitrRequest) {
+  const long = { ...longWork(request), startToCloseTimeout: '7 days' } as const;
   const { checkBase } = proxyActivities<PitrActivities>({
     ...long,
     // A wrong place is told of in time.
     scheduleToCloseTimeout: '30 minutes',
-    retry,
+    retry: soon,
   });
   const { unpackBase, fetchWal, recoverCluster, verifyCluster, finishCluster, discardCluster } =
-    proxyActivities<PitrActivities>({ ...long, retry: { ...retry, maximumAttempts: 12 } });
+    proxyActivities<PitrActivities>({ ...long, retry: { ...soon, maximumAttempts: 12 } });
   return { checkBase, unpackBase, fetchWal, recoverCluster, verifyCluster, finishCluster, discardCluster };
 }
 

@@ -1,5 +1,6 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../src/contract/activities.ts';
+import { soon } from './work-options.ts';
 
 export const { planRestore } = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
@@ -8,14 +9,14 @@ export const { planRestore } = proxyActivities<Activities>({
   // A wrong host ends instead of hanging.
   scheduleToCloseTimeout: '2 minutes',
   heartbeatTimeout: '20s',
-  retry: { initialInterval: '500ms', maximumInterval: '10s' },
+  retry: soon,
 });
 
 export const { createTables } = proxyActivities<Activities>({
   // The newest schema of a table is found by a listing of all its archives.
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '20s',
-  retry: { initialInterval: '500ms', maximumInterval: '10s', maximumAttempts: 12 },
+  retry: { ...soon, maximumAttempts: 12 },
 });
 
 export const { recordRestore } = proxyActivities<Activities>({

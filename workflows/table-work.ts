@@ -1,12 +1,13 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../src/contract/activities.ts';
+import { soon } from './work-options.ts';
 
 export const { prepareTable } = proxyActivities<Activities>({
   // Indexes that a dead restore had dropped are built again here, and that may take hours.
   startToCloseTimeout: '24h',
   heartbeatTimeout: '20s',
   // A table that others keep locked ends the wait within some minutes.
-  retry: { initialInterval: '500ms', maximumInterval: '10s', maximumAttempts: 12 },
+  retry: { ...soon, maximumAttempts: 12 },
   // What it took and dropped has to be known, to be let go and built again.
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
 });
@@ -15,14 +16,14 @@ export const { listArchives } = proxyActivities<Activities>({
   startToCloseTimeout: '2 minutes',
   scheduleToCloseTimeout: '10 minutes',
   heartbeatTimeout: '30s',
-  retry: { initialInterval: '500ms', maximumInterval: '10s' },
+  retry: soon,
 });
 
 export const { migrateSchema } = proxyActivities<Activities>({
   // It lists all archives.
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '20s',
-  retry: { initialInterval: '500ms', maximumInterval: '10s' },
+  retry: soon,
 });
 
 export const { finishTable } = proxyActivities<Activities>({
@@ -34,7 +35,7 @@ export const { finishTable } = proxyActivities<Activities>({
 export const { tallyLedger } = proxyActivities<Activities>({
   startToCloseTimeout: '1 minute',
   scheduleToCloseTimeout: '5 minutes',
-  retry: { initialInterval: '500ms', maximumInterval: '10s' },
+  retry: soon,
 });
 
 export const { renewLease } = proxyActivities<Activities>({

@@ -6,6 +6,7 @@ import { TableResults } from '../src/restore/table-results.ts';
 import { unsoundError, unsoundOutcome, type VerifiedTable } from '../src/restore/unsound.ts';
 import type { Control } from './control.ts';
 import { toFailure } from './failures.ts';
+import { soon } from './work-options.ts';
 
 /** Archives that are read through before a worker that takes over has to begin anew with them. */
 const pageSize = 500;
@@ -13,7 +14,7 @@ const pageSize = 500;
 const { verifyArchives } = proxyActivities<Activities>({
   startToCloseTimeout: '24h',
   heartbeatTimeout: '20s',
-  retry: { initialInterval: '500ms', maximumInterval: '10s' },
+  retry: soon,
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
 });
 

@@ -1,5 +1,6 @@
 import type { DumpActivities } from '../src/contract/dump-activities.ts';
 import type { DumpRef } from '../src/contract/dump-request.ts';
+import { withChecksum } from '../src/dump/verify/check-checksum.ts';
 import type { DatabaseSurvey } from '../src/dump/verify/survey.ts';
 import { verifyDatabase } from '../src/dump/verify/verify.ts';
 import { verifyCluster } from '../src/dump/verify/verify-cluster.ts';
@@ -33,7 +34,7 @@ export function verifyDump(thaw: ThawContext): DumpActivities['verifyDump'] {
           ? await verifyCluster(verification, found.tables, connection)
           : await verifyDatabase(verification);
       await inMaintenance((client) => keepRecord(client, () => writeTableRows(client, restoreId, tables)));
-      return report;
+      return withChecksum(report, proof);
     });
 }
 

@@ -26,6 +26,10 @@ const proof = z.object({
   compression: z.enum(dumpCompressions),
   server_version: z.string().nullable(),
   dump_version: z.string().nullable(),
+  checksum: z
+    .string()
+    .nullable()
+    .openapi({ description: 'What proves that no byte was changed; null: nothing does.' }),
   database: z.string().nullable(),
   tables: count,
   rows: count.nullable(),
@@ -101,6 +105,7 @@ function proofJson(found: DumpProof): z.output<typeof proof> {
     ...{ key: dump.key, format, compression, database, tables, rows, bytes },
     server_version: found.serverVersion,
     dump_version: found.dumpVersion,
+    checksum: found.checksum ?? null,
     extensions: [...extensions],
     roles: [...roles],
   };

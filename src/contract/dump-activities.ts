@@ -50,6 +50,11 @@ export interface DumpProof {
   readonly roles: readonly string[];
   /** Whether it drops tables before it makes them: plain SQL of `pg_dump --clean`. */
   readonly dropsTables: boolean;
+  /**
+   * What proves that no byte was changed: `manifest`, `.sha256` or `.md5` beside it, `ETag`, its wrapping (`gzip`,
+   * `zstd`), or `zlib` within, for rows alone. Null: nothing does.
+   */
+  readonly checksum?: string | null;
   readonly notices: readonly string[];
 }
 

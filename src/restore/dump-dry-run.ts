@@ -46,10 +46,11 @@ export function wouldDoLines(facts: DryRunFacts): string[] {
 }
 
 function loadText({ proof, request, version }: DryRunFacts): string {
-  const { dump, format, compression, rows, tables } = proof;
+  const { dump, format, compression, rows, tables, checksum } = proof;
   const what = compression === 'none' ? format : `${format}, ${compression}`;
   const counted = rows === null ? 'rows not counted' : formatCounted(rows, 'row');
-  const size = `${formatBytes(dump.bytes)}, ${counted} in ${formatCounted(tables, 'table')}`;
+  const proved = checksum === null ? ', not proved by a checksum' : '';
+  const size = `${formatBytes(dump.bytes)}, ${counted} in ${formatCounted(tables, 'table')}${proved}`;
   const program = format === 'plain' || format === 'cluster' ? 'psql' : 'pg_restore';
   return `load ${partText(request.part)}${dump.key} (${what}, ${size}) by ${program} ${version}`;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ThawError } from '../../contract/thaw-error.ts';
 import type { ArchiveStore } from '../../store/object-store.ts';
+import { readBeside } from '../format/read-beside.ts';
 
 const count = z.number().int().nonnegative();
 
@@ -45,7 +46,7 @@ export async function readManifest(
   signal: AbortSignal,
 ): Promise<DumpManifest | null> {
   const place = manifestKey(key);
-  const bytes = await store.read(place, { signal });
+  const bytes = await readBeside(store, place, signal);
   if (bytes === null) return null;
   const parsed = shape.safeParse(jsonOf(bytes));
   if (parsed.success) return parsed.data;

@@ -8,6 +8,8 @@ export interface ArchiveHeader {
   /** Such as `15.18`; null where the dump does not tell. */
   readonly serverVersion: string | null;
   readonly dumpVersion: string | null;
+  /** Rows are compressed by zlib, each block with a checksum of its own. */
+  readonly isDeflated: boolean;
 }
 
 /** More bytes hold no header. */
@@ -47,8 +49,9 @@ export function readArchiveHeader(head: Buffer): ArchiveHeader | null {
     return head.toString('utf8', at - length, at);
   };
   try {
-    if (minor >= 15) at += 1;
-    else int();
+    // The algorithm, of which 1 is gzip; before that a level, of which 0 is none.
+    const isDeflated = minor >= 15 ? head.readUInt8(at) === 1 : head.readUInt8(at + 1) !== 0;
+    at += minor >= 15 ? 1 : 1 + intSize;
     // Second, minute, hour, day, month, year, and whether it was summer.
     for (let field = 0; field < 7; field += 1) int();
     return {
@@ -57,6 +60,7 @@ export function readArchiveHeader(head: Buffer): ArchiveHeader | null {
       database: text(),
       serverVersion: version(text()),
       dumpVersion: version(text()),
+      isDeflated,
     };
   } catch (error) {
     if (error instanceof RangeError) return null;

@@ -10,6 +10,7 @@ import { ManifestCheck } from '../backup/manifest-check.ts';
 import { withPrivateFolder } from '../tools/private-folder.ts';
 import { type ArchiveHeader, headerBytes, readArchiveHeader } from './archive-header.ts';
 import { type ArchiveReading, readList, readScript } from './archive-script.ts';
+import { findChecksums } from './checksums.ts';
 import { continued, corruptDump, openDump } from './open-dump.ts';
 import { type PlainFacts, PlainScan } from './plain-scan.ts';
 import type { DumpedRows } from './plain-statements.ts';
@@ -38,7 +39,11 @@ const maxRoles = 100;
 const maxExtensions = 100;
 
 /** What the content of a dump tells, its wrapping taken off. */
-export type ContentFacts = PlainFacts & { readonly database: string | null };
+export type ContentFacts = PlainFacts & {
+  readonly database: string | null;
+  /** `zlib` where rows are compressed so, each block with a checksum; null: its content has none. */
+  readonly checksum: 'zlib' | null;
+};
 
 /**
  * Reads a dump to its end: every wrapping by its checksums, tars and directories member by member, custom ones
@@ -46,7 +51,7 @@ export type ContentFacts = PlainFacts & { readonly database: string | null };
  * is put on disk but the table of contents of tars and directories.
  *
  * @throws ThawError `ArchiveCorrupt` for what is no dump or not whole; `ChecksumMismatch` and `CountMismatch` for what
- * is not what the manifest beside it says; `InputInvalid` for what has to be decrypted or
+ * is not what the manifest or checksum beside it says; `InputInvalid` for what has to be decrypted or
  * unpacked first, and for what psql would act upon; `ConfigInvalid` where there is no pg_restore that can read it;
  * errors of the store
  */
@@ -56,11 +61,15 @@ export async function proveDump(
   { env, signal, onBytes }: ProveOptions,
 ): Promise<ProvenDump> {
   const manifest = await manifestOf(store, dump.key, signal);
+  const checksums = manifest.check === null ? await findChecksums(store, dump, signal) : null;
   const opened = await openDump(store, dump.key, {
     etag: dump.etag,
     signal,
     onBytes,
-    onChunk: (chunk) => manifest.check?.take(chunk),
+    onChunk: (chunk) => {
+      manifest.check?.take(chunk);
+      checksums?.take(chunk);
+    },
   });
   const { format, compression } = opened;
   let bytes = 0;
@@ -69,6 +78,7 @@ export async function proveDump(
   });
   const reading = { object: dump.key, env, signal };
   const facts = await readContent(format, chunks, reading);
+  const checksum = checksums === null ? 'manifest' : (checksums.compare() ?? facts.checksum);
   if (facts.cut !== null) throw corruptDump(dump.key, facts.cut);
   const { serverVersion, dumpVersion, database, tables, toc } = facts;
   manifest.check?.compare(tables);
@@ -79,6 +89,7 @@ export async function proveDump(
     extensions: facts.extensions.slice(0, maxExtensions),
     roles: facts.roles.slice(0, maxRoles),
     dropsTables: facts.dropsTables,
+    checksum,
     notices: [...manifest.notices, ...noticesOf(dump.key, format, facts)],
   };
   return { proof, tables, toc };
@@ -117,7 +128,7 @@ async function ofPlain(
   }
   if (refused !== null) throw refused;
   const facts = scan.end();
-  return { ...facts, database: isCluster ? null : (facts.databases[0] ?? null) };
+  return { ...facts, database: isCluster ? null : (facts.databases[0] ?? null), checksum: null };
 }
 
 async function ofCustom(
@@ -155,7 +166,8 @@ async function ofTar(
 
 /** What pg_restore makes of itself when it reads an archive says nothing of the dump. */
 function ofArchive(facts: PlainFacts, header: ArchiveHeader | null): ContentFacts {
-  return { ...facts, settings: [], database: header?.database ?? null };
+  const checksum = header?.isDeflated === true ? 'zlib' : null;
+  return { ...facts, settings: [], database: header?.database ?? null, checksum };
 }
 
 /** Tables as the table of contents names them, with the rows that were counted in their files. */

@@ -1,6 +1,7 @@
 import type { DatabaseFacts, DumpReport, TableRows } from '../../contract/dump-activities.ts';
 import { columns } from '../../restore/columns.ts';
 import { formatBytes, formatCount, formatCounted } from '../../restore/format.ts';
+import { isUnproved } from './check-checksum.ts';
 
 const verdicts = {
   verified: 'Verified',
@@ -11,7 +12,8 @@ const verdicts = {
 const marks = { passed: 'ok', failed: 'FAILED', skipped: 'skipped', warning: 'warning' } as const;
 
 /** What a verification found, for people: the database before and after, rows by table, checks, the verdict. */
-export function reportLines({ outcome, checks, tables, before, after }: DumpReport): string[] {
+export function reportLines(report: DumpReport): string[] {
+  const { checks, tables, before, after } = report;
   const more = after.tables - tables.filter((rows) => rows.after !== null).length;
   return [
     ...(before === null ? [] : [`Before: ${factsText(before)}`]),
@@ -20,8 +22,15 @@ export function reportLines({ outcome, checks, tables, before, after }: DumpRepo
     ...(more > 0 ? [`  ... and ${formatCount(more)} more`] : []),
     'Checks:',
     ...indented(columns(checks.map((check) => [marks[check.outcome], check.name, check.detail]))),
-    `${verdicts[outcome]}: database ${after.database}`,
+    `${verdictOf(report)}: database ${after.database}`,
   ];
+}
+
+/** Nothing is called verified whose bytes may be others than were dumped. */
+function verdictOf(report: DumpReport): string {
+  const { outcome } = report;
+  if (outcome !== 'verified' || !isUnproved(report)) return verdicts[outcome];
+  return 'As the dump has it, which is not proved by a checksum';
 }
 
 function factsText({ serverVersion, bytes, tables, rows, estimated }: DatabaseFacts): string {

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,9 +9,11 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { DumpRef } from '../../../src/contract/dump-request.ts';
 import { ThawError } from '../../../src/contract/thaw-error.ts';
+import { type DumpManifest, manifestKey, manifestText } from '../../../src/dump/backup/manifest.ts';
 import { type ProvenDump, proveDump } from '../../../src/dump/format/prove.ts';
 import { tableName } from '../../../src/dump/format/table-name.ts';
 import { FolderStore } from '../../../src/store/folder-store.ts';
+import type { ArchiveStore } from '../../../src/store/object-store.ts';
 import { clientPrograms, describeWithPrograms, pgDump, runWithUrl } from '../../harness/client-programs.ts';
 import { asAdministrator, createTestDatabase, type TestDatabase } from '../../harness/postgres.ts';
 import { zooSql } from '../zoo.ts';
@@ -191,6 +194,74 @@ describeWithPrograms('proving a dump', () => {
         const flipped = Buffer.from(gzip);
         flipped.writeUInt8((flipped[at] as number) ^ 0x10, at);
         await expect(prove(`flipped at ${at} ${name}`, flipped)).rejects.toThrow(ThawError);
+      }
+    }
+  });
+
+  test('tells what proves each byte, and says so where nothing does', async () => {
+    const deflated = await pgDump(database, '--format=custom');
+    const [custom, tar] = [
+      await pgDump(database, '--format=custom', '-Z0'),
+      await pgDump(database, '--format=tar'),
+    ];
+    const sums = { sha256: createHash('sha256'), md5: createHash('md5') };
+    const checksumOf = async (key: string, bytes: Buffer) => (await prove(key, bytes)).proof.checksum;
+    expect(await checksumOf('deflated', deflated)).toBe('zlib');
+    expect(await checksumOf('wrapped', gzipSync(tar))).toBe('gzip');
+    for (const [key, bytes] of [
+      ['bare.custom', custom],
+      ['bare.tar', tar],
+    ] as const) {
+      // Within a value, where it makes another value and nothing else.
+      const at = bytes.indexOf('INSERT INTO public.x VALUES (37');
+      expect(at).toBeGreaterThan(0);
+      const flipped = Buffer.from(bytes);
+      flipped.writeUInt8((flipped[at] as number) ^ 0x01, at);
+      expect(await checksumOf(key, bytes)).toBeNull();
+      expect(await checksumOf(key, flipped)).toBeNull();
+      for (const algorithm of ['sha256', 'md5'] as const) {
+        const hex = sums[algorithm].copy().update(bytes).digest('hex');
+        const file = path.join(folder, `${key}.${algorithm}`);
+        await writeFile(file, `${'0'.repeat(hex.length)}  another\n${hex}  ${key}\n`);
+        expect(await checksumOf(key, bytes)).toBe(`.${algorithm}`);
+        await expect(prove(key, flipped)).rejects.toMatchObject({
+          ...{ code: 'ChecksumMismatch', message: `${key}: is not the dump of ${key}.${algorithm}` },
+        });
+        await rm(file);
+      }
+      const manifest: DumpManifest = {
+        ...{
+          key,
+          sha256: sums.sha256.copy().update(bytes).digest('hex'),
+          bytes: bytes.length,
+          format: 'tar',
+        },
+        ...{ compression: 'gzip', taken_at: '2026-01-04T00:00:00.000Z', database: 'x', server_version: null },
+        ...{ pg_dump_version: '15.18', rows: null, tables: [] },
+      };
+      await writeFile(path.join(folder, manifestKey(key)), manifestText(manifest));
+      expect(await checksumOf(key, bytes)).toBe('manifest');
+      await expect(prove(key, flipped)).rejects.toMatchObject({ code: 'ChecksumMismatch' });
+      await rm(path.join(folder, manifestKey(key)));
+
+      // Of a store whose ETags are MD5, but not of all that look like one.
+      const md5 = sums.md5.copy().update(bytes).digest('hex');
+      const checksums = new Map([
+        [md5, 'ETag'],
+        [md5.replaceAll(/\d/g, '0'), null],
+      ]);
+      for (const [etag, told] of checksums) {
+        const ref = await save(key, bytes);
+        const store = new FolderStore({ kind: 'folder', path: folder, prefix: '' });
+        const named: ArchiveStore = {
+          name: store.name,
+          // As S3 answers who may not list.
+          read: (place) =>
+            Promise.reject(new ThawError('PermissionDenied', `${place} may not be read`, { object: place })),
+          open: (place) => store.open(place),
+        };
+        const { proof } = await proveDump(named, { ...ref, etag }, { env: process.env, signal });
+        expect({ etag, told: proof.checksum }).toEqual({ etag, told });
       }
     }
   });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { withChecksum } from '../../../src/dump/verify/check-checksum.ts';
 import { reportLines } from '../../../src/dump/verify/report-lines.ts';
 
 const facts = {
@@ -38,5 +39,15 @@ test('a report shows before, dump and after of each table, marks what differs, a
     '  FAILED   rows          Other than in the dump: public.users has 1,199.',
     '  skipped  check 1       Not asked.',
     'Failed: database argus_db',
+  ]);
+});
+
+test('nothing is called verified whose bytes no checksum proves', () => {
+  const report = { outcome: 'verified', checks: [], tables: [], before: null, after: facts } as const;
+  const last = (checksum: string | null) => reportLines(withChecksum(report, { checksum })).slice(-2);
+  expect(last('gzip')).toEqual(['Checks:', 'Verified: database argus_db']);
+  expect(last(null)).toEqual([
+    expect.stringMatching(/^ {2}warning {2}checksum {2}The dump is whole, but not proved by a checksum: /),
+    'As the dump has it, which is not proved by a checksum: database argus_db',
   ]);
 });

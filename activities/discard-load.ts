@@ -3,6 +3,7 @@ import { discardBeside } from '../src/dump/swap/create-beside.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { withDatabaseLock } from '../src/postgres/database-lock.ts';
 import { readDatabase } from '../src/postgres/databases.ts';
+import { untouched } from '../src/restore/dump-outcome.ts';
 import { withDumpTools } from './dump-tools.ts';
 
 /**
@@ -16,9 +17,10 @@ export function discardLoad(thaw: ThawContext): DumpActivities['discardLoad'] {
       return inMaintenance((client) =>
         withDatabaseLock(client, { database, restoreId }, async () => {
           await discardBeside(client, { database, restoreId });
-          const isGone = mode === 'recreate' && (await readDatabase(client, database)) === null;
+          if (mode !== 'recreate') return { leftBehind: [], notices: [] };
+          const isGone = (await readDatabase(client, database)) === null;
           const notice = `${database} is gone: it was dropped before the load, as asked for, and nothing of it is kept.`;
-          return { leftBehind: [], notices: isGone ? [notice] : [] };
+          return { leftBehind: [], notices: [isGone ? notice : untouched(request)] };
         }),
       );
     });

@@ -1,10 +1,12 @@
-import type { DumpActivities } from '../src/contract/dump-activities.ts';
+import type { DumpActivities, DumpProof } from '../src/contract/dump-activities.ts';
 import type { DumpRequest } from '../src/contract/dump-request.ts';
 import { loadDumpInto } from '../src/dump/load/load.ts';
 import { createBeside } from '../src/dump/swap/create-beside.ts';
 import type { ThawContext } from '../src/load/thaw-context.ts';
 import { withDatabaseLock } from '../src/postgres/database-lock.ts';
 import { allowConnections, createDatabase, dropDatabase, readDatabase } from '../src/postgres/databases.ts';
+import { readProof } from '../src/postgres/dump-proofs.ts';
+import { readIfAllowed, renameKept } from '../src/postgres/kept.ts';
 import { isAllOrNothing } from '../src/restore/dump-modes.ts';
 import { bytesInto, type DumpTools, withDumpTools } from './dump-tools.ts';
 
@@ -19,16 +21,58 @@ export function loadDump(thaw: ThawContext): DumpActivities['loadDump'] {
       progress.enter('copy', proof.dump.key);
       const { part, options, jobs, allowErrors, restoreId } = request;
       const count = bytesInto(progress);
-      const { warnings } = await withStore((store) =>
-        loadDumpInto({
-          ...{ restoreId, store, proof, connection: connection(database), part, options, jobs, allowErrors },
-          oneTransaction: isAllOrNothing(request, proof),
-          cluster: isCluster,
-          ...{ env, signal, onProgress: ({ bytes }) => count(bytes) },
-        }),
-      );
+      const load = () =>
+        withStore(async (store) => {
+          const { warnings } = await loadDumpInto({
+            ...{
+              restoreId,
+              store,
+              proof,
+              connection: connection(database),
+              part,
+              options,
+              jobs,
+              allowErrors,
+            },
+            oneTransaction: isAllOrNothing(request, proof),
+            cluster: isCluster,
+            ...{ env, signal, onProgress: ({ bytes }) => count(bytes) },
+          });
+          return warnings;
+        });
+      const warnings = await (isCluster ? loadCluster(tools, request, proof, load) : load());
       return { database, seconds: (performance.now() - begun) / 1000, warnings };
     });
+}
+
+/**
+ * Loads what pg_dumpall wrote: the records of Thaw that it brings take the place of those of the server that it is
+ * loaded into, which are kept aside.
+ */
+async function loadCluster(
+  tools: DumpTools,
+  { restoreId }: DumpRequest,
+  { dump }: DumpProof,
+  load: () => Promise<readonly string[]>,
+): Promise<readonly string[]> {
+  const { service, inMaintenance, withStore } = tools;
+  const kept = await withStore((store) =>
+    inMaintenance((client) => readIfAllowed(() => readProof(client, store.name, dump))),
+  );
+  const brings = kept?.tables.some(
+    ({ database, table }) => database === service.maintenance && table.startsWith('thaw.'),
+  );
+  const aside = `thaw_before_${restoreId.replaceAll('-', '_')}`;
+  const isAside = brings === true && (await inMaintenance((client) => renameKept(client, 'thaw', aside)));
+  try {
+    const warnings = await load();
+    const notice = `${dump.key} brings what Thaw kept on the server that was dumped. What it kept on this one is in schema ${aside} of ${service.maintenance}: drop it where nobody needs it.`;
+    return isAside ? [notice, ...warnings] : warnings;
+  } catch (error) {
+    // Where the dump has brought its own by then, it stays aside.
+    if (isAside) await inMaintenance((client) => renameKept(client, aside, 'thaw'));
+    throw error;
+  }
 }
 
 /** The database to load: beside the live one, in its place, or the one that is there. */

@@ -12,7 +12,7 @@ import type {
 import type { DumpRequest } from '../src/contract/dump-request.ts';
 import { isEnded, type RestoreState } from '../src/contract/progress.ts';
 import type { DumpGate } from '../src/contract/system-request.ts';
-import { keptOld, verificationError } from '../src/restore/dump-outcome.ts';
+import { keptOld, untouched, verificationError } from '../src/restore/dump-outcome.ts';
 import { describeDump, dumpProgress } from '../src/restore/dump-progress.ts';
 import { Notices } from '../src/restore/notices.ts';
 import { throwIfCancelled } from './control.ts';
@@ -163,6 +163,9 @@ export class DumpRun extends PlannedRestore<DumpOutcome, DumpProgress> {
       const error = this.cancelled ? null : this.error;
       const broken = { request, proof: this.#candidates.proof, load: this.#load, error };
       this.#remains(await discard(broken, this.#work));
+    } else if (request.mode !== 'swap') {
+      // Of a swap whoever tells the outcome says so in any case.
+      this.#notices.add(untouched(request));
     }
   }
 

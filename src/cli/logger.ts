@@ -81,9 +81,12 @@ export function forPeople(line: string): string {
 function errorText(error: unknown): string {
   if (typeof error !== 'object' || error === null) return error === undefined ? '' : String(error);
   const { type, message, stack } = error as Record<string, unknown>;
+  // That of a workflow was foreseen, too: it has lost its code on its way out of the sandbox.
+  if (type === 'ApplicationFailure') return String(message);
   return isErrorCode(type) ? `${type}: ${message}` : String(stack ?? message);
 }
 
 function fieldText(value: unknown): string {
+  if (typeof value === 'number') return String(Math.round(value * 1000) / 1000);
   return typeof value === 'string' && !/\s/.test(value) ? value : JSON.stringify(value);
 }

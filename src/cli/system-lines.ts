@@ -14,8 +14,10 @@ import { errorLines } from './summary.ts';
 export function systemLines(outcome: SystemOutcome): string[] {
   const { databases, steps, notices, error, contacts, downtimeSeconds, system, seconds, state } = outcome;
   const word = { completed: 'Restored', failed: 'Failed', cancelled: 'Cancelled' }[state];
+  const unstarted = steps.filter(({ step, state: end }) => step.startsWith('start:') && end !== 'done');
+  const still = unstarted.length === 0 ? '' : `, and may be still: ${unstarted[0]?.step} was not done`;
   const downtime =
-    downtimeSeconds === null ? '' : `; services were down for ${formatSeconds(downtimeSeconds)}`;
+    downtimeSeconds === null ? '' : `; services were down for ${formatSeconds(downtimeSeconds)}${still}`;
   return [
     ...(steps.length === 0 ? [] : ['Steps:', ...indented(columns(steps.map(stepCells), new Set([2])))]),
     ...(databases.length === 0 ? [] : ['Databases:', ...indented(databaseLines(databases))]),

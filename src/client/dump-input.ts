@@ -44,7 +44,7 @@ export function toDumpRequest(
 ): DumpRequest {
   const service = findService(config, input.service);
   const { host, port, name } = service.connection;
-  const asked = parseRestoreOptions(input.restoreOptions);
+  const asked = parseRestoreOptions(input.restoreOptions, undefined, input.part.clean);
   const part = bothParts(input.part, asked.part);
   checkPart(part, 'the part of the dump');
   for (const url of input.checkUrls) checkNoSecret(url);

@@ -117,6 +117,8 @@ export function databaseUrlService(
 ): { readonly service: ServiceConfig | null; readonly faults: readonly string[] } {
   const faults: string[] = [];
   const dumps = bucketOf(env, faults) ?? folderOf(env);
+  // Where the bucket is missing, what else is wrong with the store is told all the same.
+  if (dumps === null) bucketOf({ ...env, AWS_S3_BUCKET: '-' }, faults);
   const sslMode = sslModeOf(env, faults);
   return { service: serviceOfUrl(variable, env, dumps, sslMode, faults), faults };
 }

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { ThawError } from '../contract/thaw-error.ts';
+import { quoteIdentifier } from './identifier.ts';
 import { databaseError, isSqlState, sqlState } from './sqlstate.ts';
 
 /**
@@ -29,6 +30,26 @@ export async function readIfAllowed<T>(read: () => Promise<T | null>): Promise<T
   } catch (error) {
     if (error instanceof ThawError && error.code === 'PermissionDenied') return null;
     throw error;
+  }
+}
+
+/**
+ * Renames a schema of records, so that what somebody restores can bring its own `thaw`, or that it is `thaw` again.
+ *
+ * @returns false where there is none, or one of the other name
+ */
+export async function renameKept(client: pg.ClientBase, from: string, to: string): Promise<boolean> {
+  try {
+    const { rows } = await client.query(
+      `select from pg_namespace where nspname = $1
+       and not exists (select from pg_namespace where nspname = $2)`,
+      [from, to],
+    );
+    if (rows.length === 0) return false;
+    await client.query(`alter schema ${quoteIdentifier(from)} rename to ${quoteIdentifier(to)}`);
+    return true;
+  } catch (error) {
+    throw databaseError(error, { object: from });
   }
 }
 

@@ -32,14 +32,22 @@ export interface BrokenLoad {
   readonly error: TableError | null;
 }
 
+/** What is said of a database that nothing was done to. */
+export function untouched({ database }: Pick<DumpRequest, 'database'>): string {
+  return `${database} is as it was.`;
+}
+
 /** What a load has left in a database that was there before. */
 export function leftInExisting({ request, proof, load, error }: BrokenLoad): string {
   const { database } = request;
   if (load !== null) return `${database} holds what was loaded: it is not taken back.`;
   // Of a worker that was lost nobody knows whether it had committed.
   const isKnown = error?.code !== 'DatabaseUnavailable';
+  if (proof?.format === 'cluster') {
+    return `The server of ${database} may hold roles and databases of ${proof.dump.key} that were made until then.`;
+  }
   const isRolledBack = isKnown && proof !== null && isAllOrNothing(request, proof);
-  return isRolledBack ? `${database} is as it was.` : `${database} may hold what was loaded until then.`;
+  return isRolledBack ? untouched(request) : `${database} may hold what was loaded until then.`;
 }
 
 /** What is said of a database that was dropped for a load that is not what was expected, but all that there is. */

@@ -188,7 +188,10 @@ const denied: Verdict = [
 ];
 
 function wrongRegion(region: string | undefined): Verdict {
-  const hint = region === undefined ? 'Correct s3.region and s3.endpoint.' : `Set s3.region to ${region}.`;
+  const hint =
+    region === undefined
+      ? 'Correct s3.region and s3.endpoint.'
+      : `Set s3.region to ${region}; where the environment names the bucket, AWS_S3_REGION.`;
   return ['ConfigInvalid', 'bucket is in another region', hint];
 }
 

@@ -105,6 +105,10 @@ describeWithPrograms('a restore of a dump', () => {
   });
 
   test('in place drops the live database first; one that fails then says that it is gone', async () => {
+    const missing = { kind: 'key', key: 'missing.dump' } as const;
+    expect(await site.restore({ choice: missing, mode: 'recreate' })).toMatchObject({
+      ...{ state: 'failed', notices: [`${site.live.name} is as it was.`] },
+    });
     const choice = { kind: 'key', key: 'custom.dump' } as const;
     const outcome = await site.restore({ choice, mode: 'recreate' });
     expect(outcome).toMatchObject({ state: 'completed', old: null, leftBehind: [] });

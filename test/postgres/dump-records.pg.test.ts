@@ -13,6 +13,7 @@ import {
   writeSurvey,
   writeTableRows,
 } from '../../src/postgres/dump-records.ts';
+import { renameKept } from '../../src/postgres/kept.ts';
 import { ensureSchema } from '../../src/postgres/schema.ts';
 import { openSession, type Session } from './session.ts';
 
@@ -250,4 +251,14 @@ test('a database that Thaw never wrote into has no records, and who may not read
   await expect(
     writeDumpRestore(stranger, { request: request('x'), state: 'running', outcome: null }),
   ).rejects.toMatchObject({ code: 'PermissionDenied', object: 'thaw.dump_restores' });
+});
+
+test('records go aside for those that a dump brings, and come back where it brings none', async () => {
+  expect(await renameKept(client, 'thaw', 'thaw_before_r1')).toBe(true);
+  expect(await renameKept(client, 'thaw', 'thaw_before_r2')).toBe(false);
+  await client.query('create schema thaw');
+  expect(await renameKept(client, 'thaw_before_r1', 'thaw')).toBe(false);
+  await client.query('drop schema thaw');
+  expect(await renameKept(client, 'thaw_before_r1', 'thaw')).toBe(true);
+  expect(await listDumpRestores(client, null, 1)).toHaveLength(1);
 });

@@ -164,7 +164,10 @@ describe('errors', () => {
 
   test('a wrong region is ConfigInvalid and names the right one', async () => {
     const abroad = openedStore({ region: 'eu-west-1' });
-    const expected = { code: 'ConfigInvalid', hint: 'Set s3.region to us-east-1.' };
+    const expected = {
+      code: 'ConfigInvalid',
+      hint: 'Set s3.region to us-east-1; where the environment names the bucket, AWS_S3_REGION.',
+    };
     await expect(abroad.read('x')).rejects.toMatchObject(expected);
     await expect(abroad.list({ prefix: '' })).rejects.toMatchObject(expected);
   });

@@ -116,7 +116,7 @@ test('names the region that a bucket is in', async () => {
   });
   await expect(store.open('x')).rejects.toMatchObject({
     code: 'ConfigInvalid',
-    hint: 'Set s3.region to eu-central-1.',
+    hint: 'Set s3.region to eu-central-1; where the environment names the bucket, AWS_S3_REGION.',
   });
 });
 

@@ -136,14 +136,13 @@ class Reader {
 
   bucket(): void {
     const { AWS_S3_BUCKET, S3_BUCKET, BACKUP_DIR } = this.#env;
-    if (AWS_S3_BUCKET || S3_BUCKET) {
-      const { AWS_S3_REGION, S3_REGION, AWS_REGION, AWS_DEFAULT_REGION } = this.#env;
-      if (!(AWS_S3_REGION || S3_REGION || AWS_REGION || AWS_DEFAULT_REGION)) {
-        this.faults.push('AWS_S3_REGION: is required; "auto" where the store has no regions');
-      }
-      return;
+    const isBucket = Boolean(AWS_S3_BUCKET || S3_BUCKET);
+    if (!isBucket && BACKUP_DIR) return;
+    if (!isBucket) this.faults.push('AWS_S3_BUCKET: is required');
+    const { AWS_S3_REGION, S3_REGION, AWS_REGION, AWS_DEFAULT_REGION } = this.#env;
+    if (!(AWS_S3_REGION || S3_REGION || AWS_REGION || AWS_DEFAULT_REGION)) {
+      this.faults.push('AWS_S3_REGION: is required; "auto" where the store has no regions');
     }
-    if (!BACKUP_DIR) this.faults.push('AWS_S3_BUCKET: is required');
   }
 
   /** Half a key is a mistake; none at all is one where nothing else says who asks. */

@@ -126,8 +126,16 @@ function aboutServer(run: RestoreRun): ThawError | null {
 }
 
 function rejected(run: RestoreRun): ThawError {
-  return new ThawError('DumpRejected', describe(run), { object: run.dump });
+  const isThere = run.messages.errors.some(({ text }) => / already exists$/.test(text));
+  return new ThawError('DumpRejected', describe(run), {
+    object: run.dump,
+    ...(isThere ? { hint: thereHint } : {}),
+  });
 }
+
+const thereHint =
+  'It is there already. Restore into a database that does not have it, and what pg_dumpall wrote into such a server; ' +
+  'a dump in tar, custom or directory format replaces what is there with RESTORE_OPTIONS="--clean --if-exists", or --clean.';
 
 function describe({ messages, dump, database, name, end }: RestoreRun): string {
   const count = messages.ignored ?? Math.max(messages.errorCount, 1);

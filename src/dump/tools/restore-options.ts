@@ -92,14 +92,23 @@ const leavesOut = 'exclude-schema';
  * Reads options of pg_restore as `RESTORE_OPTIONS` has them: words as on a command line, run by no shell.
  *
  * @param name of the setting, for messages
+ * @param isCleaned whether `--clean` is asked for elsewhere
  * @throws ThawError `InputInvalid` naming the option that is not known, refused, or contradicts another
  */
-export function parseRestoreOptions(text: string, name = 'RESTORE_OPTIONS'): RestoreOptions {
-  return readRestoreOptions(shellWords(text, name), name);
+export function parseRestoreOptions(
+  text: string,
+  name = 'RESTORE_OPTIONS',
+  isCleaned = false,
+): RestoreOptions {
+  return readRestoreOptions(shellWords(text, name), name, isCleaned);
 }
 
 /** As {@link parseRestoreOptions}, of words. */
-export function readRestoreOptions(words: readonly string[], name = 'RESTORE_OPTIONS'): RestoreOptions {
+export function readRestoreOptions(
+  words: readonly string[],
+  name = 'RESTORE_OPTIONS',
+  isCleaned = false,
+): RestoreOptions {
   const given = readOptions(words, known, { program: 'pg_restore', name });
   const has = (option: string) => given.some((one) => one.option.name === option);
   const values = (option: string) =>
@@ -112,7 +121,8 @@ export function readRestoreOptions(words: readonly string[], name = 'RESTORE_OPT
     schemaOnly: has('schema-only'),
     clean: has('clean'),
   };
-  if (has('if-exists') && !part.clean) throw optionFault(name, '--if-exists', 'it needs --clean');
+  if (has('if-exists') && !part.clean && !isCleaned)
+    throw optionFault(name, '--if-exists', 'it needs --clean');
   checkPart(part, name);
   const jobs = values('jobs').map((text) => readJobs(text, name));
   const passed = given.filter(({ option }) => option.meaning === 'pass').map(longForm);

@@ -230,8 +230,12 @@ test('tells everything at once', () => {
     ...['SUPPORT_OBJECT_LOCK', 'RESTORE_OPTIONS', 'RESTORE_FILE_KEY', 'RESTORE_RUN_ON_STARTUP'],
     ...['RESTORE_CRON_SCHEDULE', 'TZ', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
   ]);
+  const lost = { ...backup, AWS_S3_BUCKET: '', AWS_S3_REGION: '', AWS_S3_ENDPOINT: 'minio' };
+  expect(faultsOf(lost).map((line) => line.split(':')[0])).toEqual([
+    ...['AWS_S3_BUCKET', 'AWS_S3_REGION', 'AWS_S3_ENDPOINT'],
+  ]);
   expect(faultsOf({ MODE: 'x' }).map((line) => line.split(':')[0])).toEqual([
-    ...['MODE', 'AWS_S3_BUCKET', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
+    ...['MODE', 'AWS_S3_BUCKET', 'AWS_S3_REGION', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
   ]);
 });
 

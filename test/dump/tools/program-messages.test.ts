@@ -62,6 +62,14 @@ CONTEXT:  PL/pgSQL function public.f() line 1 at RAISE`,
   expect(JSON.stringify(errors)).not.toContain('secret');
 });
 
+test('what is there already is told with the way to replace it', () => {
+  const said = 'pg_restore: error: could not execute query: ERROR:  relation "t" already exists';
+  expect(failure(said)).toMatchObject({
+    code: 'DumpRejected',
+    hint: expect.stringContaining('RESTORE_OPTIONS="--clean --if-exists"'),
+  });
+});
+
 test('keeps some, counts all, and tells warnings from what is only said', () => {
   const lines = Array.from(
     { length: 30 },

@@ -46,6 +46,7 @@ test('says which part is meant, and passes the others on in their long form', ()
     part: { dataOnly: true },
     options: ['--disable-triggers', '--single-transaction', '--exit-on-error'],
   });
+  expect(parseRestoreOptions('--if-exists', 'X', true).options).toEqual([]);
   expect(parseRestoreOptions('--no-owner --no-acl').isPart).toBe(false);
   expect(parseRestoreOptions('-N logs')).toMatchObject({ options: ['--exclude-schema=logs'], isPart: true });
 });

@@ -38,7 +38,20 @@ const { recordRun } = proxyActivities<Activities>({
 /** What a run tells of an import in one transaction that came to no end. */
 const rolledBack = { phase: 'rolled_back', records_imported: 0, records_skipped: 0 };
 
-/** Restores a bundle: checks it, makes its models, loads their records, reports. */
+/**
+ * Restores a bundle: checks it, makes its models, loads their records, reports.
+ *
+ *     fetch ──> inspect ──> import ──> settle ──> finish
+ *
+ * fetch    entered at the start; brings it into the store, where it lies elsewhere.
+ * inspect  checks the file and what it requires; goes to finish where nothing else was asked for.
+ * import   makes the models that are missing and loads all of them: in one transaction, or group by group.
+ * settle   moves sequences, brings statistics up to date. A pause comes too late from here on.
+ * finish   entered by an error or a cancel too: writes how the run has ended.
+ *
+ * A pause takes hold before the next step or group; with `--now` the one under way is broken off, and begun again at
+ * resume.
+ */
 export async function restoreBundle(request: BundleRequest): Promise<BundleOutcome> {
   const restore = new BundleRun(request);
   restore.listen();

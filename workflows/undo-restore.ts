@@ -30,6 +30,12 @@ const { planUndo, recordUndo } = proxyActivities<UndoActivities>({
 /**
  * Takes a restore back, whatever happens to workers meanwhile: what was undone stays so.
  *
+ *     plan ──> run ──> finish
+ *
+ * plan    entered at the start; finds what there is to undo. One that is refused goes to finish.
+ * run     puts the rows back, and takes away what was made; begun again after each pause.
+ * finish  entered by an error or a cancel too: writes down what came of each table.
+ *
  * A pause lets the transaction end that is under way, and the tables go. A cancel does the same for good; another
  * undo of the restore goes on from there.
  */

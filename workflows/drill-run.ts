@@ -10,6 +10,7 @@ import { progressQuery } from '../src/contract/messages.ts';
 import { restoreWorkflowId } from '../src/contract/names.ts';
 import type { TableError } from '../src/contract/outcome.ts';
 import type { RestoreState } from '../src/contract/progress.ts';
+import { describeDrill } from '../src/restore/drill-details.ts';
 import { drillReport, eventOf, type Rehearsed } from '../src/restore/drill-report.ts';
 import { sumProgress } from '../src/restore/progress.ts';
 import type { PlannedRun } from './carry-out.ts';
@@ -154,9 +155,8 @@ export class DrillRun implements PlannedRun {
   }
 
   #show(): void {
-    const outcome = this.#report === null ? this.#state() : this.#report.outcome;
-    const where = this.#plan === null ? '' : ` in \`${this.#plan.scratch}\``;
-    setCurrentDetails(`**${outcome}** drill of ${this.#request.subject}${where}`);
+    const { subject } = this.#request;
+    setCurrentDetails(describeDrill(subject, this.#state(), this.#plan?.scratch ?? null, this.#report));
   }
 
   get #scope(): DrillScope {

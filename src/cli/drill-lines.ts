@@ -2,9 +2,8 @@ import type { DrillReport } from '../contract/drill.ts';
 import { reportLines } from '../dump/verify/report-lines.ts';
 import type { DrillRecord } from '../postgres/drill-records.ts';
 import { columns } from '../restore/columns.ts';
-import { formatCount } from '../restore/format.ts';
+import { formatCount, formatSeconds } from '../restore/format.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
-import { formatSeconds } from './progress-line.ts';
 import { errorLines } from './summary.ts';
 
 /** How a drill went, for people. */

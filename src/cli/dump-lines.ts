@@ -2,9 +2,8 @@ import type { DumpOutcome } from '../contract/dump-activities.ts';
 import { reportLines } from '../dump/verify/report-lines.ts';
 import type { StoredDumpRestore } from '../postgres/dump-records.ts';
 import { isAboutDump } from '../restore/dump-faults.ts';
-import { formatBytes, formatCount } from '../restore/format.ts';
+import { formatBytes, formatCount, formatSeconds } from '../restore/format.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
-import { formatSeconds } from './progress-line.ts';
 import { errorLines } from './summary.ts';
 
 /** What a restore of a dump did, for people. */

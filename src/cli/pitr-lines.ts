@@ -1,10 +1,9 @@
 import type { PitrOutcome, PitrReport } from '../contract/pitr.ts';
 import { columns } from '../restore/columns.ts';
 import { isAboutDump } from '../restore/dump-faults.ts';
-import { formatBytes, formatCount } from '../restore/format.ts';
+import { formatBytes, formatCount, formatSeconds } from '../restore/format.ts';
 import { targetText } from '../restore/pitr-progress.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
-import { formatSeconds } from './progress-line.ts';
 import { errorLines } from './summary.ts';
 
 /** How a recovery went, for people. */

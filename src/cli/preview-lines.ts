@@ -1,10 +1,9 @@
 import type { RestoreRequest } from '../contract/restore-request.ts';
 import type { Estimate, RehearsedOutcome } from '../preview/rehearse-table.ts';
 import type { TablePreview } from '../preview/restore-preview.ts';
-import { formatBytes, formatCount, formatCounted } from '../restore/format.ts';
+import { formatBytes, formatCount, formatCounted, formatSeconds } from '../restore/format.ts';
 import { addTallies, emptyTally } from '../restore/tally.ts';
 import { describeFrozen, frozenObjects } from '../store/storage-class.ts';
-import { formatSeconds } from './progress-line.ts';
 import { errorLines } from './summary.ts';
 
 /** Keys that are shown by name. */

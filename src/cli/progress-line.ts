@@ -5,7 +5,7 @@ import type { SnapshotProgress } from '../contract/snapshot-restore.ts';
 import type { SystemProgress } from '../contract/system-activities.ts';
 import type { UndoProgress } from '../contract/undo-request.ts';
 import { isDumpProgress } from '../restore/dump-progress.ts';
-import { formatBytes, formatCount } from '../restore/format.ts';
+import { formatBytes, formatCount, formatSeconds } from '../restore/format.ts';
 import { isPitrProgress } from '../restore/pitr-progress.ts';
 import { isSnapshotProgress, snapshotShare } from '../restore/snapshot-progress.ts';
 import { isSystemProgress } from '../restore/system-progress.ts';
@@ -112,14 +112,6 @@ export function doneShare(progress: RestoreProgress): number {
   const { bytes, archives } = progress;
   const { done, total } = isUndoProgress(progress) ? undoExtent(progress) : bytes.total ? bytes : archives;
   return total === null || total === 0 ? 0 : Math.min(done / total, 1);
-}
-
-/** A time for people: `12 s`, `3 min 20 s`, `2 h 5 min`. */
-export function formatSeconds(seconds: number): string {
-  const whole = Math.max(0, Math.round(seconds));
-  if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
 function extent({ done, total }: Extent): string {

@@ -1,8 +1,7 @@
 import type { SnapshotHistory } from '../contract/snapshot-history.ts';
 import { columns } from '../restore/columns.ts';
-import { formatCount } from '../restore/format.ts';
+import { formatCount, formatSeconds } from '../restore/format.ts';
 import { printable } from '../restore/printable.ts';
-import { formatSeconds } from './progress-line.ts';
 
 /** Restores of snapshots under a heading, and the tables of those that run, for people. */
 export function historyLines(restores: readonly SnapshotHistory[]): string[] {

@@ -3,10 +3,9 @@ import type { SnapshotOutcome } from '../contract/snapshot.ts';
 import type { SnapshotProgress } from '../contract/snapshot-restore.ts';
 import type { StoredSnapshotRestore } from '../postgres/snapshot-restores.ts';
 import { columns } from '../restore/columns.ts';
-import { formatCount, formatCounted } from '../restore/format.ts';
+import { formatCount, formatCounted, formatSeconds } from '../restore/format.ts';
 import { tellSource } from '../restore/snapshot-progress.ts';
 import { type ExitCode, exitCodes, isAboutSource } from './exit-code.ts';
-import { formatSeconds } from './progress-line.ts';
 import { errorLines } from './summary.ts';
 
 /** What a restore of a snapshot did, for people. */

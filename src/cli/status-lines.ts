@@ -1,8 +1,7 @@
 import type { RestoreOutcome } from '../contract/outcome.ts';
 import type { StoredRestore } from '../postgres/restores.ts';
-import { formatCount } from '../restore/format.ts';
+import { formatCount, formatSeconds } from '../restore/format.ts';
 import { rowsRestored } from '../restore/tally.ts';
-import { formatSeconds } from './progress-line.ts';
 import { summaryLines } from './summary.ts';
 
 /** How a restore ended. */

@@ -6,8 +6,8 @@ import type {
   SystemStep,
 } from '../contract/system-activities.ts';
 import { columns } from '../restore/columns.ts';
-import { formatCount } from '../restore/format.ts';
-import { formatSeconds, progressLine } from './progress-line.ts';
+import { formatCount, formatSeconds } from '../restore/format.ts';
+import { progressLine } from './progress-line.ts';
 import { errorLines } from './summary.ts';
 
 /** What a restore of a system did, for people. */

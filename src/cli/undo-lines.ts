@@ -1,7 +1,6 @@
 import type { LeftCount, TakenObjects, UndoneTable, UndoOutcome } from '../contract/undo-request.ts';
-import { formatCount } from '../restore/format.ts';
+import { formatCount, formatSeconds } from '../restore/format.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
-import { formatSeconds } from './progress-line.ts';
 import { errorLines } from './summary.ts';
 
 /** Rows that were left, with some of their keys where these are told. */

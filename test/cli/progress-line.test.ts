@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
-import { doneShare, formatSeconds, progressLine } from '../../src/cli/progress-line.ts';
+import { doneShare, progressLine } from '../../src/cli/progress-line.ts';
 import type { RestoreProgress } from '../../src/contract/progress.ts';
+import { formatSeconds } from '../../src/restore/format.ts';
 
 const progress: RestoreProgress = {
   restoreId: 'r',

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { LoadInput, LoadOutcome } from '../../src/contract/activities.ts';
+import type { DrillReport } from '../../src/contract/drill.ts';
 import type { ArchiveFailure } from '../../src/contract/outcome.ts';
 import type { RestoreProgress, TableProgress } from '../../src/contract/progress.ts';
 import type { SnapshotOutcome } from '../../src/contract/snapshot.ts';
 import type { SnapshotProgress } from '../../src/contract/snapshot-restore.ts';
 import { describeLoad, describeRestore, describeTable } from '../../src/restore/details.ts';
+import { describeDrill } from '../../src/restore/drill-details.ts';
 import { describeSnapshot } from '../../src/restore/snapshot-details.ts';
 import { emptyTally } from '../../src/restore/tally.ts';
 
@@ -81,6 +83,30 @@ describe('describeRestore', () => {
     const progress = { state: 'completed', database: 'd', reason: null, tally: emptyTally, tables: [] };
     const text = describeRestore({ ...progress, failures: [] } as unknown as RestoreProgress, ['one error']);
     expect(text).toBe('**completed** `d`: rows: 0 inserted, 0 updated, 0 skipped, 0 failed\n\n* one error');
+  });
+});
+
+describe('describeDrill', () => {
+  const report = {
+    ...{ outcome: 'verified', backup: 'd/argus.sql.gz', takenAt: '2026-01-03T02:00:00.000Z', rows: 1200 },
+    ...{ rtoSeconds: 100, rpoSeconds: 7200, objectives: { rtoSeconds: 90, rpoSeconds: null } },
+    ...{ missed: ['rto'], error: null, leftBehind: [] },
+  } as unknown as DrillReport;
+
+  test('tells what was restored, how long that took, and whether it was in time', () => {
+    expect(describeDrill('argus', 'running', null, null)).toBe('**running** drill of argus');
+    expect(describeDrill('argus', 'completed', 'argus__drill_1', report).split('\n\n')).toEqual([
+      '**verified** drill of argus in `argus__drill_1`',
+      'Backup `d/argus.sql.gz` of 2026-01-03T02:00:00.000Z, 1,200 rows',
+      'Recovery time: 1 min 40 s (objective 1 min 30 s: **missed**)',
+      'Age of the backup: 2 h 0 min',
+    ]);
+  });
+
+  test('tells of one that was cancelled, and of what is left', () => {
+    const left = { ...report, outcome: 'inconclusive', backup: null, rtoSeconds: null, rpoSeconds: null };
+    const text = describeDrill('argus', 'cancelled', 's', { ...left, leftBehind: ['s'] } as DrillReport);
+    expect(text).toBe('**cancelled** drill of argus in `s`\n\nLeft behind: `s`');
   });
 });
 

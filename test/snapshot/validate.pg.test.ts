@@ -235,6 +235,35 @@ test('also through partitions, computed columns, columns of one side and keys th
   ]);
 });
 
+test.for([
+  ['people_pkey', 'update people set id = 5, code = null where id = 2', 'tenant'],
+  ['people_lower_idx', "update people set name = 'ANN', code = null where id = 2", 'tenant'],
+  ['people_code_idx', 'update people set code = 7, part = 1 where id = 2', 'tenant'],
+  ['people_seat_row_no_idx', 'update people set seat = null, row_no = 1 where id = 2', 'tenant'],
+  [null, 'update people set code = 7, part = 0 where id = 2', 'tenant'],
+  ['later', 'create unique index later on people (same)', 'all'],
+] as const)(
+  'rows whose values of %s are taken are those that the merge refuses',
+  async ([index, change, of]) => {
+    await client.query(`
+    create table people (id int primary key, tenant text, name text, code int, part int, seat int, row_no int, same int);
+    create unique index on people (lower(name));
+    create unique index on people ((code * 2)) where part > 0;
+    alter index people_expr_idx rename to people_code_idx;
+    create unique index on people (seat, row_no) nulls not distinct;
+    insert into people values (1, 'a', 'ann', 7, 1, null, 1, 0), (2, 'b', 'bob', 8, 1, 2, 2, 1), (5, 'a', 'eve', 9, 1, 3, 3, 0);`);
+    const tenant = of === 'tenant' ? { column: 'tenant', value: 'a' } : null;
+    const source = await take(['people'], { tenant });
+    await client.query(`delete from people ${of === 'tenant' ? "where tenant = 'a'" : ''}`);
+    await client.query(change);
+    const issues = await issuesOf(source, { tenant });
+    expect(issues.map((issue) => /the unique index (\w+) that/.exec(issue)?.[1])).toEqual(
+      index === null ? [] : [index],
+    );
+    expect(await refusal(source, { tenant })).toBe(index === null ? null : `${issues[0]}.`);
+  },
+);
+
 test('columns and types that have changed are named, each one of them', async () => {
   await client.query(`
     create table t (id int primary key, small int, price numeric(10,2), name text, gone text, sum int);

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { errorAnswers } from './answer.ts';
 import type { ApiEnv } from './api-env.ts';
 import { ApiError } from './api-error.ts';
+import { runIdParam } from './path-params.ts';
 import { endId, type RunEventsDependencies, runEvents } from './run-events.ts';
 
 /** One event, as a description of server-sent events has it. */
@@ -20,7 +21,7 @@ const eventsRoute = createRoute({
   description:
     'log: a restore_logs record; its id is that of the event. progress: the restore_runs record, when it has changed. end: the same of a run that has ended. With Last-Event-ID it goes on after that line.',
   request: {
-    params: z.object({ runId: z.string().openapi({ param: { name: 'runId', in: 'path' } }) }),
+    params: runIdParam,
     headers: z.object({
       'last-event-id': z.string().optional().openapi({ description: 'Id of the last event that was seen.' }),
     }),

@@ -10,9 +10,9 @@ import { extractRunRecord, toExtractRunRecord } from './extract-record.ts';
 import { type ExtractRuns, extractedKey } from './extract-runs.ts';
 import { keyHeader, runIdOf } from './idempotency.ts';
 import { listRoute, readPage } from './list-route.ts';
+import { idParam, runIdParam } from './path-params.ts';
 
-const params = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) });
-const runParams = z.object({ runId: z.string().openapi({ param: { name: 'runId', in: 'path' } }) });
+const params = idParam('Of a saved extract.');
 
 const runRoute = createRoute({
   method: 'post',
@@ -52,7 +52,7 @@ const readRoute = createRoute({
   method: 'get',
   path: '/api/data/extract_runs/{runId}',
   summary: 'A run of an extract',
-  request: { params: runParams },
+  request: { params: runIdParam },
   responses: { 200: answer('The run.', extractRunRecord), ...errorAnswers(401, 403, 404, 503) },
 });
 
@@ -60,7 +60,7 @@ const downloadRoute = createRoute({
   method: 'get',
   path: '/api/extracts/runs/{runId}/download',
   summary: 'The bundle that a run has written',
-  request: { params: runParams },
+  request: { params: runIdParam },
   responses: {
     200: {
       description: 'The bundle.',

@@ -44,7 +44,12 @@ const importRoute = createRoute({
             type: 'object',
             properties: {
               file: fileField,
-              conflict_strategy: { ...word, enum: [...bundleStrategies], default: 'upsert' },
+              conflict_strategy: {
+                ...word,
+                enum: [...bundleStrategies],
+                default: 'upsert',
+                description: 'What becomes of records whose id is there. replace needs the access full.',
+              },
               include: {
                 ...word,
                 default: 'describe,data',

@@ -7,11 +7,14 @@ export const logRecord = z
     id: z.string().openapi({ description: 'Later lines have larger numbers.', example: '17' }),
     run_id: z.string(),
     level: z.enum(logLevels),
-    phase: z.enum(logPhases).nullable(),
-    model_name: z.string().nullable(),
-    record_id: z.string().nullable(),
+    phase: z.enum(logPhases).nullable().openapi({ description: 'Null: of the run as a whole.' }),
+    model_name: z.string().nullable().openapi({ description: 'The model or table that it is about.' }),
+    record_id: z.string().nullable().openapi({ description: 'The record that it is about.' }),
     message: z.string(),
-    detail: z.record(z.string(), z.unknown()).nullable(),
+    detail: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .openapi({ description: 'Numbers and reasons, by name.' }),
     created_at: z.iso.datetime(),
   })
   .openapi('RestoreLog');

@@ -1,4 +1,4 @@
-import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { createRoute, type OpenAPIHono, type z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { parseInput } from '../client/restore-input.ts';
 import type { ControlClient, ControlDatabase } from '../control/control-database.ts';
@@ -7,6 +7,7 @@ import type { ApiEnv } from './api-env.ts';
 import { ApiError } from './api-error.ts';
 import type { Caller } from './caller.ts';
 import { limitBody, readJson } from './json-body.ts';
+import { idParam } from './path-params.ts';
 
 /** What is saved: for the descriptions of its routes, and how it is found, changed and deleted. */
 export interface SavedRecord<R extends { readonly id: string }, C extends z.ZodType> {
@@ -46,7 +47,7 @@ export function addRecordRoutes<R extends { readonly id: string }, C extends z.Z
 ): void {
   const { collection, noun, kept } = saved;
   const path = `${collection}/{id}`;
-  const params = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) });
+  const params = idParam(`Of a saved ${noun}.`);
   const found = answer(`The saved ${noun}.`, saved.record);
   const written = (context: Context<ApiEnv>, row: R) => context.json(success(saved.write(row)), 200);
 

@@ -18,17 +18,17 @@ export const restoreRecord = z
     include: z.array(z.string()),
     models: z.array(z.string()).nullable(),
     create_models: z.boolean(),
-    enabled: z.boolean(),
+    enabled: z.boolean().openapi({ description: 'Whether it may be run.' }),
     options: z.record(z.string(), z.unknown()),
-    last_run_id: z.string().nullable(),
+    last_run_id: z.string().nullable().openapi({ description: 'The run that began last.' }),
     last_run_at: time.nullable(),
-    total_runs: count,
-    successful_runs: count,
-    failed_runs: count,
-    created_by: z.string(),
+    total_runs: count.openapi({ description: 'Runs that have begun.' }),
+    successful_runs: count.openapi({ description: 'Runs that are completed.' }),
+    failed_runs: count.openapi({ description: 'Runs that have failed.' }),
+    created_by: z.string().openapi({ description: 'The claim sub of the token.' }),
     created_at: time,
     updated_at: time,
-    trashed_at: time.nullable(),
+    trashed_at: time.nullable().openapi({ description: 'When it was deleted; null: it was not.' }),
   })
   .openapi('Restore');
 export type RestoreRecord = z.output<typeof restoreRecord>;
@@ -49,6 +49,7 @@ export function toRestoreRecord(row: RestoreRow): RestoreRecord {
 }
 
 const name = textInput(255).min(1, 'must not be empty');
+const title = name.openapi({ description: 'For people; need not be unique.' });
 const names = z.array(name, 'must be a list of names').max(10_000, 'must have at most 10,000 names');
 const flag = z.boolean('must be true or false');
 
@@ -59,17 +60,22 @@ export const exampleTable = { database: 'production_db', table: 'audit_logs' };
 export const restoreChange = z
   .strictObject(
     {
-      name: name.optional(),
-      description: textInput(10_000).nullable().optional(),
+      name: title.optional(),
+      description: textInput(10_000).nullable().optional().openapi({ description: 'Notes.' }),
       source_type: textInput(50)
         .optional()
-        .openapi({ enum: [...sourceTypes] }),
-      source_ref: textInput(2000).nullable().optional(),
-      conflict_strategy: textInput(50).optional(),
-      include: names.optional(),
-      models: names.nullable().optional(),
-      create_models: flag.optional(),
-      enabled: flag.optional(),
+        .openapi({ enum: [...sourceTypes], description: 'Where the data comes from; upload by default.' }),
+      source_ref: textInput(2000)
+        .nullable()
+        .optional()
+        .openapi({ description: 'Which data: the id of an upload, of the run of an extract, a URL, …' }),
+      conflict_strategy: textInput(50)
+        .optional()
+        .openapi({ description: 'One of the source; bundles: upsert by default, archives: skip.' }),
+      include: names.optional().openapi({ description: 'Of a bundle: describe, data, or both.' }),
+      models: names.nullable().optional().openapi({ description: 'Of a bundle: these models; null: all.' }),
+      create_models: flag.optional().openapi({ description: 'Whether a bundle may make models.' }),
+      enabled: flag.optional().openapi({ description: 'Whether it may be run.' }),
       options: z
         .record(z.string(), z.unknown(), 'must be an object of settings')
         .optional()
@@ -81,7 +87,7 @@ export const restoreChange = z
 
 /** A restore to be saved. Made of its own: described as an extension, it would be an `allOf` that nothing fits. */
 export const restoreCreation = z
-  .strictObject({ ...restoreChange.shape, name }, 'must be an object of settings')
+  .strictObject({ ...restoreChange.shape, name: title }, 'must be an object of settings')
   .openapi('RestoreCreation', {
     example: { name: 'Nightly', source_type: 'archives', options: exampleTable },
   });

@@ -7,6 +7,7 @@ import type { ApiEnv } from './api-env.ts';
 import { controlBody, readControl } from './control-input.ts';
 import { keyHeader, runIdOf } from './idempotency.ts';
 import { limitBody, readJson, readOptionalJson } from './json-body.ts';
+import { idParam } from './path-params.ts';
 import { previewJson } from './preview-json.ts';
 import { exampleTable } from './restore-record.ts';
 import type { RunStarter, StartedRun } from './run-starter.ts';
@@ -33,11 +34,15 @@ const described = z
   .strictObject({ source_type: z.literal('archives').optional(), ...restoreInput.shape })
   .openapi({ example: { ...exampleTable, dry_run: true } });
 const { options, ...ofBundles } = bundleInput.shape;
-const describedBundle = z.strictObject({
-  source_type: z.enum(sourceTypes).extract(['upload', 'extract_run', 'url']),
-  ...ofBundles,
-  ...options.unwrap().shape,
-});
+const describedBundle = z
+  .strictObject({
+    source_type: z.enum(sourceTypes).extract(['upload', 'extract_run', 'url']),
+    ...ofBundles,
+    ...options.unwrap().shape,
+  })
+  .openapi({
+    example: { source_type: 'upload', source_ref: '9ddbd84850c63b972123a42bf6c24fe3', dry_run: true },
+  });
 
 const describedDump = z
   .strictObject({
@@ -58,7 +63,7 @@ const describedSnapshot = z
   })
   .openapi({ example: { source_type: 'snapshot', source_ref: '20260104-052021-k3x9ab', dry_run: true } });
 
-const params = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) });
+const params = idParam('Of a saved restore.');
 const preview = answer(
   'What a dry run found; nothing was changed.',
   z.union([previewJson, snapshotPreviewJson]),

@@ -1,4 +1,4 @@
-import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi';
+import { createRoute, type OpenAPIHono } from '@hono/zod-openapi';
 import type { ControlDatabase } from '../control/control-database.ts';
 import { listLogs } from '../control/logs.ts';
 import { listRuns } from '../control/runs.ts';
@@ -6,6 +6,7 @@ import { answer, errorAnswers, success } from './answer.ts';
 import type { ApiEnv } from './api-env.ts';
 import { listRoute, readPage } from './list-route.ts';
 import { logRecord, toLogRecord } from './log-record.ts';
+import { runIdParam } from './path-params.ts';
 import { runRecord, toRunRecord } from './run-record.ts';
 import type { Runs } from './runs.ts';
 
@@ -15,7 +16,7 @@ const readRunRoute = createRoute({
   method: 'get',
   path: '/api/data/restore_runs/{runId}',
   summary: 'A run as the documented restore_runs record',
-  request: { params: z.object({ runId: z.string().openapi({ param: { name: 'runId', in: 'path' } }) }) },
+  request: { params: runIdParam },
   responses: { 200: answer('The record.', runRecord), ...errorAnswers(401, 403, 404, 503) },
 });
 

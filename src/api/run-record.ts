@@ -14,29 +14,39 @@ export const runRecord = z
     restore_id: z.string().nullable().openapi({ description: 'The saved restore; null without one.' }),
     restore_name: z.string().nullable(),
     source_type: z.enum(runSourceTypes),
-    source_filename: z.string().nullable(),
-    status: z.enum(runStatuses),
-    state: z.enum(restoreStates),
-    progress: z.int().min(0).max(100),
+    source_filename: z.string().nullable().openapi({ description: 'Of an upload, as it was sent.' }),
+    status: z.enum(runStatuses).openapi({ description: 'One of the documented six.' }),
+    state: z
+      .enum(restoreStates)
+      .openapi({ description: 'Its finer word: paused, for instance, is running.' }),
+    progress: z.int().min(0).max(100).openapi({ description: 'Percent.' }),
     progress_detail: z.record(z.string(), z.unknown()).openapi({
       example: { phase: 'importing_data', files_total: 10, files_completed: 7, current_model: 'orders' },
     }),
     started_at: time.nullable(),
     completed_at: time.nullable(),
-    duration_seconds: z.number().nullable(),
+    duration_seconds: z
+      .number()
+      .nullable()
+      .openapi({ description: 'From started_at to completed_at; null until then.' }),
     records_imported: count.openapi({ description: 'Inserted.' }),
-    records_updated: count,
-    records_skipped: count,
-    records_deleted: count,
-    records_failed: count,
+    records_updated: count.openapi({
+      description: 'Changed, or there already and the same, by the strategy.',
+    }),
+    records_skipped: count.openapi({ description: 'Left as they were.' }),
+    records_deleted: count.openapi({ description: 'Deleted by replace, or by the restore of a snapshot.' }),
+    records_failed: count.openapi({ description: 'Refused by the database.' }),
     models_created: count,
     fields_created: count,
-    error: z.string().nullable(),
-    error_detail: z.string().nullable(),
+    error: z.string().nullable().openapi({ description: 'Why it failed.' }),
+    error_detail: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The code of the error, what to do, and where it arose.' }),
     config_snapshot: z
       .record(z.string(), z.unknown())
       .openapi({ description: 'The settings that it began with.' }),
-    created_by: z.string(),
+    created_by: z.string().openapi({ description: 'The claim sub of the token.' }),
     created_at: time,
   })
   .openapi('RestoreRun');

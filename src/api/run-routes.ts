@@ -4,16 +4,15 @@ import { answer, errorAnswers, success } from './answer.ts';
 import type { ApiEnv } from './api-env.ts';
 import { controlBody, controlInput, readControl } from './control-input.ts';
 import { limitBody } from './json-body.ts';
+import { runIdParam } from './path-params.ts';
 import { runJson } from './run-json.ts';
 import type { Runs, Verb } from './runs.ts';
-
-const params = z.object({ runId: z.string().openapi({ param: { name: 'runId', in: 'path' } }) });
 
 const readRoute = createRoute({
   method: 'get',
   path: '/api/runs/{runId}',
   summary: 'A run: state, progress, counts, failures',
-  request: { params },
+  request: { params: runIdParam },
   responses: { 200: answer('The run as it stands.', runJson), ...errorAnswers(401, 403, 404, 503) },
 });
 
@@ -28,7 +27,7 @@ function controlRoute<const V extends Verb>(verb: V, summary: string) {
     path: `/api/runs/{runId}/${verb}`,
     summary,
     middleware: [limitBody] as const,
-    request: { params, body: controlBody },
+    request: { params: runIdParam, body: controlBody },
     responses: {
       200: answer('It is done or has begun.', controlled),
       ...errorAnswers(400, 401, 403, 404, 408, 409, 413, 415, 503),

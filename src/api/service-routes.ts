@@ -118,7 +118,11 @@ const swapBackRoute = createRoute({
   description: 'What is live now is kept in its turn, so that the same again undoes this.',
   middleware: [limitBody] as const,
   request: {
-    params: z.object({ service: z.string().openapi({ param: { name: 'service', in: 'path' } }) }),
+    params: z.object({
+      service: z
+        .string()
+        .openapi({ description: 'As GET /api/services names it.', param: { name: 'service', in: 'path' } }),
+    }),
     headers: keyHeader,
     body: { content: { 'application/json': { schema: { $ref: '#/components/schemas/SwapBack' } } } },
   },

@@ -8,13 +8,14 @@ import { keyHeader, runIdOf } from './idempotency.ts';
 import { limitBody, readJson } from './json-body.ts';
 import { linkNextPage, readListQuery } from './list-query.ts';
 import { listRoute } from './list-route.ts';
+import { idParam } from './path-params.ts';
 import { bodyOf } from './record-routes.ts';
 import { snapshotInput } from './snapshot-input.ts';
 import { orderJson, snapshotDetail, snapshotRecord, toOrderJson } from './snapshot-json.ts';
 import type { Snapshots } from './snapshots.ts';
 import { tableOfText } from './tenant-part.ts';
 
-const params = z.object({ id: z.string().openapi({ param: { name: 'id', in: 'path' } }) });
+const params = idParam('Of a snapshot.');
 
 const readListRoute = listRoute('/api/snapshots', 'Snapshots in the store', snapshotRecord);
 

@@ -7,6 +7,7 @@ import type { ApiEnv } from './api-env.ts';
 import { ApiError } from './api-error.ts';
 import { keyHeader } from './idempotency.ts';
 import { limitBody, readJson, readOptionalJson } from './json-body.ts';
+import { runIdParam } from './path-params.ts';
 import { accepted, acceptedOf, ownerOf } from './restore-routes.ts';
 import type { RunStarter } from './run-starter.ts';
 import type { Runs } from './runs.ts';
@@ -44,7 +45,11 @@ const startRoute = createRoute({
     "What is stopped and started stands in the workers' system.yaml alone. Whoever asks has done its checklist.",
   middleware: [limitBody] as const,
   request: {
-    params: z.object({ name: z.string().openapi({ param: { name: 'name', in: 'path' } }) }),
+    params: z.object({
+      name: z
+        .string()
+        .openapi({ description: 'As system.yaml names it.', param: { name: 'name', in: 'path' } }),
+    }),
     headers: keyHeader,
     body: { content: { 'application/json': { schema: { $ref: '#/components/schemas/SystemInput' } } } },
   },
@@ -70,7 +75,7 @@ const decideRoute = createRoute({
   summary: 'Decides what becomes of a step of a system that failed and waits',
   middleware: [limitBody] as const,
   request: {
-    params: z.object({ runId: z.string().openapi({ param: { name: 'runId', in: 'path' } }) }),
+    params: runIdParam,
     body: {
       required: true,
       content: { 'application/json': { schema: { $ref: '#/components/schemas/Decision' } } },

@@ -4,6 +4,7 @@ import { answer, errorAnswers, success } from './answer.ts';
 import type { ApiEnv } from './api-env.ts';
 import { keyHeader } from './idempotency.ts';
 import { limitBody, readOptionalJson } from './json-body.ts';
+import { runIdParam } from './path-params.ts';
 import { accepted, acceptedOf, ownerOf } from './restore-routes.ts';
 import type { RunStarter } from './run-starter.ts';
 import type { Runs } from './runs.ts';
@@ -17,7 +18,7 @@ const route = createRoute({
     'Of a restore of archives with "undoable": true: what it inserted is deleted, what it overwrote comes back, and rows that were changed since are left and counted. Of an import of a bundle the fields and models that it made go, too, where they are unchanged and empty. Of a restore of a snapshot what was there before comes back, all of it or nothing. 409 while the run goes on, where it is undone already, and where it kept nothing.',
   middleware: [limitBody] as const,
   request: {
-    params: z.object({ runId: z.string().openapi({ param: { name: 'runId', in: 'path' } }) }),
+    params: runIdParam,
     headers: keyHeader,
     // References, so that the body is read and checked by the source alone.
     body: {

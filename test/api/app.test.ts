@@ -96,6 +96,20 @@ describe('description', () => {
       restore_all: { type: 'boolean' },
     });
     expect(json.components.schemas.RestoreInput.required ?? []).toEqual([]);
+    // Whoever tries a route on the page reads there what its fields are.
+    for (const name of ['RestoreCreation', 'BundleInput', 'RestoreInput']) {
+      const { properties, example } = json.components.schemas[name];
+      const { source_type: _, ...others } = properties as Record<string, { description?: string }>;
+      const silent = Object.entries(others).filter(([, { description }]) => description === undefined);
+      expect([name, silent.map(([field]) => field)]).toEqual([name, []]);
+      expect([name, Object.keys(example ?? {})]).not.toEqual([name, []]);
+    }
+    const parameters = Object.values<
+      Record<string, { parameters?: { name: string; description?: string }[] }>
+    >(json.paths).flatMap((methods) => Object.values(methods).flatMap((method) => method.parameters ?? []));
+    expect(parameters.filter(({ description }) => description === undefined).map(({ name }) => name)).toEqual(
+      [],
+    );
     const references = JSON.stringify(json).match(/#\/components\/schemas\/\w+/g) ?? [];
     for (const reference of new Set(references)) {
       expect(json.components.schemas).toHaveProperty(reference.replace('#/components/schemas/', ''));

@@ -188,25 +188,42 @@ const flag = z.boolean(must('must be true or false'));
 
 /** Settings of a restore of a bundle. */
 export const bundleInput = z.strictObject({
-  source_ref: text.nullable().default(null),
+  source_ref: text
+    .nullable()
+    .default(null)
+    .describe(
+      'Of upload: its id or source_ref; of extract_run: the id of the run; of url: an https or S3 URL.',
+    ),
   conflict_strategy: z
     .enum(bundleStrategies, must(`must be one of ${bundleStrategies.join(', ')}`))
-    .default('upsert'),
+    .default('upsert')
+    .describe('What becomes of records whose id is there. replace needs the access full.'),
   include: z
     .array(z.enum(bundleParts, must(`must be one of ${bundleParts.join(', ')}`)), must('must be a list'))
     .min(1, 'must name at least one part')
-    .default([...bundleParts]),
-  models: z.array(text, must('must be a list of models')).nullable().default(null),
-  create_models: flag.default(true),
+    .default([...bundleParts])
+    .describe('describe: the models; data: their records.'),
+  models: z
+    .array(text, must('must be a list of models'))
+    .nullable()
+    .default(null)
+    .describe('Only these models; null: all.'),
+  create_models: flag
+    .default(true)
+    .describe('Whether models that are not there are made; else they are refused.'),
   options: z
     .strictObject(
       {
-        database: text.optional(),
-        token: text.optional(),
-        dry_run: flag.optional(),
-        validate_only: flag.optional(),
-        incremental: flag.optional(),
-        undoable: flag.optional(),
+        database: text
+          .optional()
+          .describe('As configured; by default that of THAW_BUNDLE_DATABASE, or the only one.'),
+        token: text.optional().describe('Of url: workers send THAW_URL_TOKEN_{token} as bearer token.'),
+        dry_run: flag
+          .optional()
+          .describe('Does it all, rolls it back, and tells exact counts in progress_detail.'),
+        validate_only: flag.optional().describe('Checks the file alone.'),
+        incremental: flag.optional().describe('Leaves out files whose SHA-256 was restored before.'),
+        undoable: flag.optional().describe('Keeps what it changes and makes, so that it can be undone.'),
       },
       must('must be an object of settings'),
     )

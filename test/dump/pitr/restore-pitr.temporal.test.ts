@@ -21,6 +21,8 @@ let tars: string;
 let before: string;
 let moment: string;
 let after: string;
+/** The transaction of the last row. */
+let xid: string;
 
 const at = (name: string) => path.join(cluster.folder, name);
 const exists = (file: string) =>
@@ -83,7 +85,11 @@ describeWithServer('point in time recovery', () => {
     );
     await client.query(`insert into events values (2, 'before')`);
     moment = await now();
-    await client.query(`insert into events values (3, 'after')`);
+    await client.query(`select pg_create_restore_point('between both')`);
+    const { rows } = await client.query<{ xid: string }>(
+      `insert into events values (3, 'after') returning xmin::text as xid`,
+    );
+    xid = rows[0]?.xid ?? '';
     await cluster.archiveNow();
     after = await now();
   }, 60_000);
@@ -113,6 +119,36 @@ describeWithServer('point in time recovery', () => {
     ]);
     expect((await readdir(at('recovered'))).sort()).toEqual(['data', 'server.log', 'tablespaces']);
     expect(await readdir(cluster.wal)).toEqual(archived);
+  });
+
+  test('to a transaction, before it, or to a named point brings exactly what was there', async () => {
+    const [two, three] = [holds('in the backup', 'before'), holds('in the backup', 'before', 'after')];
+    const asked: readonly (readonly [string, Partial<PitrInput>, string, RegExp])[] = [
+      ['xid', { target: { kind: 'xid', xid } }, three, new RegExp(`^after commit of transaction ${xid}\\b`)],
+      [
+        'before-xid',
+        { target: { kind: 'xid', xid }, isExclusive: true },
+        two,
+        new RegExp(`^before commit of transaction ${xid}\\b`),
+      ],
+      ['name', { target: { kind: 'name', name: 'between both' } }, two, /^at restore point "between both"/],
+    ];
+    // What was never made is not reached.
+    const never = recover({ target: { kind: 'name', name: 'never made' }, into: at('never') });
+    await Promise.all(
+      asked.map(async ([into, rest, check, stoppedAt]) => {
+        const outcome = await recover({ ...rest, into: at(into), checks: [check] });
+        expect({ into, ...outcome }).toMatchObject({
+          ...{ into, state: 'completed', error: null, leftBehind: [], report: { outcome: 'verified' } },
+          recovered: { timeline: 2, stoppedAt: expect.stringMatching(stoppedAt) },
+        });
+      }),
+    );
+    // A point has no before and after.
+    const named = { target: { kind: 'name', name: 'between both' }, into: at('exclusive') } as const;
+    expect(() => requestOf({ ...named, isExclusive: true })).toThrow(/exclusive/);
+    expect(await never).toMatchObject({ state: 'failed', error: { code: 'ArchiveNotFound' } });
+    expect(await exists(at('never'))).toBe(false);
   });
 
   test('to the end of the WAL, from compressed tars with a tablespace and compressed WAL in a bucket', async () => {

@@ -82,7 +82,7 @@ function errorText(error: unknown): string {
   if (typeof error !== 'object' || error === null) return error === undefined ? '' : String(error);
   const { type, message, stack } = error as Record<string, unknown>;
   // That of a workflow was foreseen, too: it has lost its code on its way out of the sandbox.
-  if (type === 'ApplicationFailure') return String(message);
+  if (String(stack).startsWith('ApplicationFailure: ')) return String(message);
   return isErrorCode(type) ? `${type}: ${message}` : String(stack ?? message);
 }
 

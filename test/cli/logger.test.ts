@@ -6,12 +6,12 @@ const line = (fields: object) =>
 
 test('of what a workflow ended by no trace is printed, and of seconds no more than thousandths', () => {
   const error = {
-    type: 'ApplicationFailure',
+    type: 'Error',
     message: 'no bucket',
     stack: 'ApplicationFailure: no bucket\n    at f',
   };
   expect(line({ msg: 'Workflow failed', seconds: 0.37857794099999953, error })).toBe(
     '01:02:03 WARN  Workflow failed seconds=0.379 no bucket\n',
   );
-  expect(line({ msg: 'x', error: { ...error, type: 'TypeError' } })).toContain('    at f');
+  expect(line({ msg: 'x', error: { ...error, stack: 'TypeError: x\n    at f' } })).toContain('    at f');
 });

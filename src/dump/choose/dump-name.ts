@@ -40,6 +40,11 @@ export function isDumpOf(key: string, beginnings: readonly string[]): boolean {
   return beginnings.some((each) => name.startsWith(each) && rest.test(name.slice(each.length)));
 }
 
+/** Tells whether a key is in no folder, or in one that the tools make themselves: of a day, or `last`, `daily` and the like. */
+export function isInOwnFolder(key: string): boolean {
+  return /^(?:\d{4}\/\d{2}\/\d{2}\/|(?:last|daily|weekly|monthly)\/)?[^/]*$/.test(key);
+}
+
 /**
  * The time in the name of a dump; null where it has none. One without zone is in the local time of the machine that
  * made the dump, and read as in that of this process.

@@ -1,7 +1,7 @@
 import type { ServiceConfig } from '../../config/thaw-config.ts';
 import type { DumpRef } from '../../contract/dump-request.ts';
 import type { ObjectInfo, ObjectPage, ObjectStore } from '../../store/object-store.ts';
-import { isDumpOf, nameTime } from './dump-name.ts';
+import { isDumpOf, isInOwnFolder, nameTime } from './dump-name.ts';
 import { dumpsOf } from './dump-store.ts';
 
 /** A dump, with what a listing tells besides. */
@@ -73,7 +73,10 @@ export async function collectDumps(
   let otherCount = 0;
   for await (const object of objects) {
     if (keys.includes(object.key)) asked.set(object.key, toDump(object));
-    if (isDumpOf(object.key.slice(folder.length), beginnings)) {
+    const key = object.key.slice(folder.length);
+    // A prefix such as `backup` is that of every user of the tool, and each has a subfolder of the one bucket.
+    const isOwn = service.filePrefix === null || isInOwnFolder(key);
+    if (isOwn && isDumpOf(key, beginnings)) {
       dumps.push(toDump(object));
     } else if (!object.key.endsWith('/')) {
       otherCount += 1;

@@ -115,6 +115,20 @@ test('of others with a name that begins alike, and of what lies beside, none is 
   ]);
 });
 
+test('with a prefix that all have in common, none is taken out of the subfolder of another', async () => {
+  const folder = await folderOf({
+    'backup-2025-12-01T02-00-00-000Z.tar.gz': '12-01',
+    '2025/12/02/backup-02-00-00.sql.gz': '12-02',
+    'daily/backup-20251203.sql.gz': '12-03',
+    'staging/backup-2025-12-04T02-00-00-000Z.tar.gz': '12-04',
+  });
+  expect(await keys(service(folder, { filePrefix: 'backup' }), latest)).toEqual([
+    'daily/backup-20251203.sql.gz',
+    '2025/12/02/backup-02-00-00.sql.gz',
+    'backup-2025-12-01T02-00-00-000Z.tar.gz',
+  ]);
+});
+
 test('links to a dump are no dumps of their own, but dumps with the same bytes are', async () => {
   const folder = await folderOf({ 'last/argus_db-20251201-020000.sql.gz': '12-01' });
   const last = join(folder, 'last');

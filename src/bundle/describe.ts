@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import { parse } from 'yaml';
+import { parse, type ScalarTag, type Tags } from 'yaml';
 import { z } from 'zod';
 import { badBundle } from './bundle-error.ts';
 import { isFieldName, isModelName, modelNameHint } from './model-name.ts';
@@ -266,10 +266,34 @@ function placeOf(path: readonly PropertyKey[]): string {
   return path.length === 0 ? 'the file' : path.map((step) => String(step).slice(0, 70)).join('.');
 }
 
+/** Digits that a double keeps, whatever the number. */
+const exactDigits = 15;
+
+const numbers: ReadonlySet<string> = new Set(['tag:yaml.org,2002:int', 'tag:yaml.org,2002:float']);
+
+/** Numbers that a double would change, such as the limits of a bigint, stay the text that they are. */
+function exactNumbers(tags: Tags): Tags {
+  return tags.map((tag) => {
+    if (typeof tag === 'string' || tag.collection !== undefined) return tag;
+    return numbers.has(tag.tag) ? exactNumber(tag) : tag;
+  });
+}
+
+function exactNumber(tag: ScalarTag): ScalarTag {
+  return {
+    ...tag,
+    resolve: (text, onError, options) => {
+      const isDecimal = /^[-+]?[.\d]*\d(?:e|$)/i.test(text);
+      const digits = text.replaceAll(/\D/g, '').length;
+      return isDecimal && digits > exactDigits ? text : tag.resolve(text, onError, options);
+    },
+  };
+}
+
 function yaml(text: string): unknown {
   try {
     // Aliases could multiply a small file into a large one; bundles have none.
-    return parse(text, { maxAliasCount: 0, uniqueKeys: true, schema: 'core' });
+    return parse(text, { maxAliasCount: 0, uniqueKeys: true, schema: 'core', customTags: exactNumbers });
   } catch {
     throw notYaml();
   }

@@ -108,6 +108,20 @@ describe('a bundle', () => {
     ]);
   });
 
+  it('keeps every digit of the numbers of its description', async () => {
+    const bundle = await opened({
+      'describe.yaml': `a:
+  fields:
+    b: { type: bigserial, default_value: 9007199254740993, minimum: -9223372036854775808, maximum: 12 }
+    c: { type: decimal, default_value: 1.2345678901234567890e-3, minimum: 0x10, enum_values: [0.1, 12345678901234567.8] }
+`,
+    });
+    expect((await bundle.readDescription())?.models[0]?.fields).toMatchObject([
+      { defaultValue: '9007199254740993', minimum: '-9223372036854775808', maximum: '12' },
+      { defaultValue: '1.2345678901234567890e-3', minimum: '16', enumValues: ['0.1', '12345678901234567.8'] },
+    ]);
+  });
+
   it('may lie in one common folder, and have data alone', async () => {
     const bundle = await opened({
       'export-2025-01-19/users.jsonl': users,

@@ -1,8 +1,10 @@
+import { findRecordedDrill } from '../client/recorded-drills.ts';
 import { findRecordedDump } from '../client/recorded-dump.ts';
 import { findRecordedRestore } from '../client/recorded-restore.ts';
 import { findRecordedSnapshot } from '../client/recorded-snapshot.ts';
 import { findDatabase } from '../config/database-config.ts';
 import type { ThawConfig } from '../config/thaw-config.ts';
+import type { DrillReport } from '../contract/drill.ts';
 import type { RestoreRequest } from '../contract/restore-request.ts';
 import { ThawError } from '../contract/thaw-error.ts';
 import type { UndoExtent } from '../contract/undo-request.ts';
@@ -81,6 +83,22 @@ export async function findDump(
   const [failed] = unanswered;
   if (restores[0] === undefined && failed !== undefined) throw notAsked(failed.database, failed.error);
   return restores[0] ?? null;
+}
+
+/**
+ * Looks for a drill in the maintenance databases of services, and in those of archives.
+ *
+ * @throws ApiError `SERVICE_UNAVAILABLE` when it was not found and a database could not be asked
+ */
+export async function findDrill(
+  config: ThawConfig,
+  env: NodeJS.ProcessEnv,
+  drillId: string,
+): Promise<DrillReport | null> {
+  const { drills, unanswered } = await findRecordedDrill(config, env, drillId);
+  const [failed] = unanswered;
+  if (drills[0] === undefined && failed !== undefined) throw notAsked(failed.database, failed.error);
+  return drills[0]?.report ?? null;
 }
 
 /**

@@ -34,6 +34,7 @@ import { imageRemoval } from './old-images.ts';
 import { RateLimit, startsPerMinute } from './rate-limit.ts';
 import { Reconciler } from './reconciler.ts';
 import {
+  findDrill,
   findDump,
   findRecorded,
   findSnapshotRestore,
@@ -135,6 +136,7 @@ export async function startApi(options: ApiOptions): Promise<RunningApi> {
     undos: new UndoClient(client, taskQueue),
     loadSystems: systemsThere,
     findDump: (restoreId) => findDump(config, env, restoreId),
+    findDrill: (drillId) => findDrill(config, env, drillId),
     snapshotChoices: choices,
     snapshotLooks: looks,
     snapshotSelections: selections,

@@ -31,6 +31,19 @@ export async function writeDrill(client: pg.ClientBase, drill: DrillRecord): Pro
   );
 }
 
+/** Reads a drill; none where it is not kept in this database. */
+export function readDrill<Report extends object>(
+  client: pg.ClientBase,
+  drillId: string,
+): Promise<DrillRecord<Report>[]> {
+  return readKept<DrillRecord<Report>>(client, object, `${recordSql} where drill_id = $1`, [drillId]);
+}
+
+const recordSql = `
+  select drill_id as "drillId", subject, outcome, report, ${isoTime('started_at')} as "startedAt",
+    ${isoTime('ended_at')} as "endedAt"
+  from thaw.drills`;
+
 /**
  * Reads the latest drills, the newest first; none where nothing is kept in this database.
  *
@@ -44,9 +57,7 @@ export function listDrills<Report extends object>(
   return readKept<DrillRecord<Report>>(
     client,
     object,
-    `select drill_id as "drillId", subject, outcome, report, ${isoTime('started_at')} as "startedAt",
-       ${isoTime('ended_at')} as "endedAt"
-     from thaw.drills
+    `${recordSql}
      where $1::text is null or subject = $1
      order by started_at desc, drill_id desc limit $2`,
     [subject, limit],

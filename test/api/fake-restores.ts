@@ -133,6 +133,7 @@ export function testParts(dependencies: TestDependencies = {}): AppDependencies 
     preview: dependencies.preview ?? (async () => []),
     dumps: dependencies.dumps ?? noDumps,
     findDump: async () => null,
+    findDrill: async () => null,
     snapshotChoices: choices,
     snapshotLooks: looks,
     snapshotSelections: selections,

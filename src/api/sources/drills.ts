@@ -22,6 +22,8 @@ import type { Source, SourceInput, SourceSettings } from './source.ts';
 export interface DrillsDependencies {
   readonly config: ThawConfig;
   readonly drills: Pick<DrillClient, 'progress' | 'outcome'>;
+  /** Looks a drill up where drills are kept; null when nobody has it. */
+  readonly findDrill: (drillId: string) => Promise<DrillReport | null>;
 }
 
 type DrillRunRequest = Extract<RunRequest, { sourceType: 'drill' }>;
@@ -49,7 +51,7 @@ export const drillOptions = z.strictObject(
 );
 
 /** Rehearsals of restores: what `thaw drill` can do. */
-export function drillSource({ config, drills }: DrillsDependencies): Source<DrillRunRequest> {
+export function drillSource({ config, drills, findDrill }: DrillsDependencies): Source<DrillRunRequest> {
   const settings = (input: SourceInput, caller: Caller, naming: FieldNaming): SourceSettings => {
     refuseOthers(plain, input, 'drills');
     const { options = {} } = input;
@@ -74,7 +76,12 @@ export function drillSource({ config, drills }: DrillsDependencies): Source<Dril
     },
     change: changeOf,
     lines: drillLogLines,
-    recall: async () => null,
+    async recall(runId) {
+      const report = await findDrill(runId);
+      if (report === null) return null;
+      const times = { createdAt: new Date(report.startedAt), endedAt: new Date(report.endedAt) };
+      return runOfReport(report, times, false);
+    },
   };
 }
 

@@ -22,7 +22,7 @@ describeWithPrograms('a worker that is killed while it restores a dump', () => {
       create function slow() returns boolean language sql as 'select true';
       create table parts (a integer check (slow()));
       insert into parts select generate_series(1, 6);
-      create or replace function slow() returns boolean language sql as 'select pg_sleep(0.2) is not null'`);
+      create or replace function slow() returns boolean language sql as 'select pg_sleep(0.4) is not null'`);
     content = await site.content();
     await site.put('argus_20250101_020000.sql', Buffer.from(content));
     worker = await WorkerProcess.start(site.thaw, folder);

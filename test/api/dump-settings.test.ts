@@ -40,7 +40,7 @@ test.each([
   [{ data_only: true, schema_only: true }, '--schema-only'],
   [{ data_only: true, mode: 'swap' }, 'A part of a dump never replaces a database'],
   [{ colour: 'red' }, 'colour: is not known'],
-  [{ dry_run: true }, 'dry_run: is not known'],
+  [{ dry_run: 'yes' }, 'dry_run: must be true or false (got "yes")'],
 ])('%o is 400, once and saved', async (options, expected) => {
   const ref = { source_type: 'dump', source_ref: 'latest' };
   expect(await fault('/api/restores', { ...ref, ...options })).toContain(expected);

@@ -1,4 +1,6 @@
 import type { DumpPart } from '../../contract/dump-request.ts';
+import { ThawError } from '../../contract/thaw-error.ts';
+import { hasSection } from '../tools/part-section.ts';
 import { parsePartTable } from '../tools/part-table.ts';
 
 /** One line of `pg_restore --list --verbose`. */
@@ -31,12 +33,14 @@ const relation = /^(?:TABLE|VIEW|MATERIALIZED VIEW|FOREIGN TABLE|SEQUENCE) /;
  *
  * @param there schemas of the database that is loaded
  * @returns numbers, in the order of the archive
+ * @throws ThawError `InputInvalid` for the rows of a partitioned table without any of its partitions
  */
 export async function partEntries(
-  { tables, schemas }: Pick<DumpPart, 'tables' | 'schemas'>,
+  part: DumpPart,
   there: ReadonlySet<string>,
   list: ListEntries,
 ): Promise<number[]> {
+  const { tables, schemas } = part;
   const entries = readList(await list(['--verbose']));
   const chosen = new Set<number>();
   const names = new Map<number, string>();
@@ -55,9 +59,32 @@ export async function partEntries(
     before = chosen.size;
     for (const entry of entries) if (belongs(entry, chosen, names)) chosen.add(entry.id);
   }
+  if (hasSection(part, 'data')) refuseWithoutPartitions(entries, chosen, names);
   // Last: what else lies in such a schema needs it too, and is not asked for.
   for (const id of missingSchemas(entries, chosen, there)) chosen.add(id);
   return entries.filter(({ id }) => chosen.has(id)).map(({ id }) => id);
+}
+
+/** A partitioned table has no rows in a dump but those of its partitions, which pg_restore does not take with it. */
+function refuseWithoutPartitions(
+  entries: readonly ListedEntry[],
+  chosen: ReadonlySet<number>,
+  names: ReadonlyMap<number, string>,
+): void {
+  for (const [table, name] of names) {
+    const those = entries.filter(({ needs }) => needs.includes(table));
+    const attached = those.filter(({ text }) => text.startsWith('TABLE ATTACH '));
+    const hasRows = those.some(({ text }) => text.startsWith('TABLE DATA '));
+    if (hasRows || attached.length === 0 || attached.some(({ id }) => chosen.has(id))) continue;
+    throw new ThawError(
+      'InputInvalid',
+      `${name.replace(' ', '.')} is partitioned, and has no rows of its own`,
+      {
+        object: name,
+        hint: 'Name its partitions, too; or take its structure alone (--schema-only).',
+      },
+    );
+  }
 }
 
 function schemaArguments(schemas: readonly string[]): string[] {

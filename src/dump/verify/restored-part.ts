@@ -1,5 +1,6 @@
 import type { DumpPart, DumpSection } from '../../contract/dump-request.ts';
 import type { DatabaseObject } from '../../postgres/dump-objects.ts';
+import { hasSection } from '../tools/part-section.ts';
 import { parsePartTable } from '../tools/part-table.ts';
 import { isPart } from '../tools/restore-options.ts';
 
@@ -99,12 +100,6 @@ export function isWhole({ part, options }: RestoredPart): boolean {
 function sectionOf({ kind }: DatabaseObject): DumpSection {
   if (dataKinds.has(kind)) return 'data';
   return postDataKinds.has(kind) ? 'post-data' : 'pre-data';
-}
-
-function hasSection({ sections, dataOnly, schemaOnly }: DumpPart, section: DumpSection): boolean {
-  if (dataOnly && section !== 'data') return false;
-  if (schemaOnly && section === 'data') return false;
-  return sections.length === 0 || sections.includes(section);
 }
 
 function isOfSchemas({ schemas }: DumpPart, excluded: readonly string[], schema: string): boolean {

@@ -28,11 +28,16 @@ beforeAll(async () => {
     create table other.uses (id int default nextval('"My Schema"."Odd ""Na me.x_id_seq"'));
     create table other."UP" (id int primary key);
     create view other.vw as select * from public.parent;
+    create schema spans;
+    create table spans.days (day int) partition by range (day);
+    create table spans."days 1" partition of spans.days for values from (0) to (10);
+    create table spans."days 2" partition of spans.days for values from (10) to (20);
     insert into parent values (1), (2);
     insert into "My Schema".parent values (3);
     insert into parent_more values (1, 1);
     insert into "My Schema"."Odd ""Na me.x" (v, parent) values ('a', 1), ('b', 2);
     insert into other."UP" values (7);
+    insert into spans.days values (1), (2), (11);
   `);
   if (!hasClientPrograms) return;
   await dumps.put('tar', await pgDump(source, '--format=tar'));
@@ -49,7 +54,7 @@ afterAll(async () => {
 async function loaded(key: 'tar' | 'custom' | 'plain', part: Partial<DumpPart>, prepare = 'select') {
   const client = await target.client();
   await client.query(`
-    drop schema if exists other cascade; drop schema if exists "My Schema" cascade;
+    drop schema if exists other cascade; drop schema if exists spans cascade; drop schema if exists "My Schema" cascade;
     drop schema public cascade; create schema public; ${prepare}`);
   await loadDumpInto(await dumps.load(key, key, target, { part: { ...wholeDump, ...part } }));
   const { rows } = await client.query<{ object: string }>(`
@@ -226,6 +231,23 @@ describeWithPrograms('a part of a dump', () => {
     });
     const { rows } = await (await target.client()).query(`select to_regclass('public.parent') as parent`);
     expect(rows).toEqual([{ parent: null }]);
+  });
+
+  test('a partitioned table has its rows in its partitions, and says so where none of them is named', async () => {
+    const days = 'create schema spans; create table spans.days (day int) partition by range (day)';
+    for (const part of [{}, { dataOnly: true }, { tables: ['spans.days', 'parent'] }]) {
+      await expect(loaded('tar', { tables: ['days'], ...part }, days)).rejects.toMatchObject({
+        code: 'InputInvalid',
+        message: 'spans.days is partitioned, and has no rows of its own',
+      });
+    }
+    expect(await loaded('custom', { tables: ['days'], schemaOnly: true })).toEqual(['spans.days p']);
+    expect(await loaded('custom', { tables: ['days', 'days 2'] })).toEqual([
+      'spans."days 2" r',
+      'spans.days p',
+    ]);
+    const { rows } = await (await target.client()).query('select day from spans.days');
+    expect(rows).toEqual([{ day: 11 }]);
   });
 
   test('of a plain dump there is none', async () => {

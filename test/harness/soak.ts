@@ -1,2 +1,2 @@
 /** Seconds that tests of random rounds go on: a few in `npm test`, minutes in `npm run soak`. */
-export const soakSeconds = Number(process.env.THAW_SOAK_SECONDS ?? 8);
+export const soakSeconds = Number(process.env.THAW_SOAK_SECONDS ?? 4);
